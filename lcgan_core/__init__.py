@@ -1,0 +1,63 @@
+"""lcgan: make the samples of a frozen generative model be what you want, by training an LC-GAN in its latent space."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .constraint import Constraint
+    from .errors import (
+        ConstraintError,
+        CorpusError,
+        LcganError,
+        ModelError,
+        PluginError,
+        RunError,
+        TrainingError,
+    )
+    from .hookspecs import hookimpl
+    from .latent_model import LatentModel, Posterior
+    from .run import RunConfig, run
+    from .sampling import sample
+
+_HOME = {
+    "Constraint": "constraint",
+    "ConstraintError": "errors",
+    "CorpusError": "errors",
+    "LatentModel": "latent_model",
+    "LcganError": "errors",
+    "ModelError": "errors",
+    "PluginError": "errors",
+    "Posterior": "latent_model",
+    "RunConfig": "run",
+    "RunError": "errors",
+    "TrainingError": "errors",
+    "hookimpl": "hookspecs",
+    "run": "run",
+    "sample": "sampling",
+}
+
+__all__ = [
+    "Constraint",
+    "ConstraintError",
+    "CorpusError",
+    "LatentModel",
+    "LcganError",
+    "ModelError",
+    "PluginError",
+    "Posterior",
+    "RunConfig",
+    "RunError",
+    "TrainingError",
+    "hookimpl",
+    "run",
+    "sample",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Names are imported at first use (PEP 562), so that `lcgan --help` and plugins pay for neither pydantic nor torch.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,41 @@
+"""The one tree of errors that lcgan raises on purpose.
+
+    LcganError
+    ├── ConstraintError      a constraint is unknown, misconfigured, or returned unusable values
+    ├── PluginError          a plugin could not be loaded
+    ├── CorpusError          a corpus is missing, empty or unreadable
+    ├── ModelError           a model folder or weights file is missing, damaged or foreign
+    ├── RunError             a run folder is incomplete or does not fit what is asked of it
+    └── TrainingError        training cannot go on: no signal to learn from, or it diverged
+
+The library raises these; only the command line turns them into messages and exit codes. Every message says what was wrong,
+where, and what to do next.
+"""
+
+
+class LcganError(Exception):
+    """Base of every error that lcgan raises on purpose."""
+
+
+class ConstraintError(LcganError):
+    """A constraint is unknown, misconfigured, or returned unusable values."""
+
+
+class PluginError(LcganError):
+    """A plugin could not be loaded."""
+
+
+class CorpusError(LcganError):
+    """A corpus is missing, empty or unreadable."""
+
+
+class ModelError(LcganError):
+    """A model folder or weights file is missing, damaged or foreign."""
+
+
+class RunError(LcganError):
+    """A run folder is incomplete or does not fit what is asked of it."""
+
+
+class TrainingError(LcganError):
+    """Training cannot go on: there is nothing to learn from, or it diverged."""

@@ -1,0 +1,88 @@
+"""What an actor achieved, by the constraints themselves on decoded samples, beside real data that satisfies as much."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from .gan import Actor, AggregatePosterior
+from .labelling import Labelled, Labeller
+
+MOST_REFERENCE_BATCHES = 8
+"""Posterior samples are decoded in search of references up to so many times the number asked for."""
+
+
+class Evaluation(NamedTuple):
+    """``prior`` and ``actor`` belong together row by row: decode(z) and decode(z') of the same noise."""
+
+    prior: Labelled
+    actor: Labelled
+    summary: dict[str, Any]
+
+
+@torch.no_grad()
+def evaluate_actor(
+    actor: Actor, labeller: Labeller, q: AggregatePosterior, names: list[str], n: int, generator: Generator
+) -> Evaluation:
+    """Satisfaction of n prior, posterior and actor samples of fresh noise; quality beside as many satisfying posterior samples.
+
+    The quality of a set depends on its size, so all sets are cut to that of the smallest, ``compared`` samples; it is none
+    where no posterior sample satisfies.
+    """
+    noise = torch.randn(n, len(q.mean), generator=generator)
+    prior, moved = labeller(noise), labeller(actor(noise))
+    posterior = labeller(q.draw(n, generator))
+    samples, values, reference = posterior.samples, [posterior.values], _satisfying(posterior)
+    for _ in range(MOST_REFERENCE_BATCHES - 1):
+        if len(reference) >= n:
+            break
+        more = labeller(q.draw(n, generator))
+        values.append(more.values)
+        reference += _satisfying(more)
+    compared = min(n, len(reference))
+    sets = {"posterior": samples, "reference": reference, "prior": prior.samples, "actor": moved.samples}
+    quality: dict[str, dict[str, float]] = {}
+    if compared:
+        for set_name, members in sets.items():
+            for figure, value in labeller.model.quality(members[:compared]).items():
+                quality.setdefault(figure, {})[set_name] = value
+    posterior_values = torch.cat(values)
+    summary = {
+        "constraints": {
+            name: _satisfaction(prior.values[:, i], posterior_values[:, i], moved.values[:, i])
+            for i, name in enumerate(names)
+        },
+        "all": _satisfaction(
+            *(batch.min(1).values for batch in (prior.values, posterior_values, moved.values))
+        ),
+        **quality,
+        "compared": compared,
+        "unique": len({labeller.model.show(sample) for sample in moved.samples}) / n,
+        "drift": q.drift(moved.z),
+    }
+    return Evaluation(prior, moved, summary)
+
+
+def _satisfying(labelled: Labelled) -> list[Any]:
+    return [labelled.samples[row] for row in labelled.satisfied.nonzero()[:, 0].tolist()]
+
+
+def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, values in (("prior", prior), ("posterior", posterior), ("actor", actor)):
+        held = int((values >= 0.5).sum())
+        found[name] = held / len(values)
+        found["interval" if name == "actor" else f"{name}_interval"] = wilson_interval(held, len(values))
+    return found
+
+
+def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
+    z = 1.959964
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, centre - half), min(1.0, centre + half)

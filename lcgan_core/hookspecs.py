@@ -1,0 +1,25 @@
+"""The two hooks through which constraints and latent models come in, core's own included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from .constraint import Constraint
+    from .latent_model import LatentModel
+
+hookspec = pluggy.HookspecMarker("lcgan")
+hookimpl = pluggy.HookimplMarker("lcgan")
+
+
+@hookspec
+def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
+    """Call ``register`` with each constraint class that the plugin brings."""
+
+
+@hookspec
+def register_latent_models(register: Callable[[type[LatentModel]], None]) -> None:
+    """Call ``register`` with each latent model class that the plugin brings."""

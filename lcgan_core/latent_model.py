@@ -1,0 +1,62 @@
+"""The frozen generative model that everything else steers, whatever its samples are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+SampleT = TypeVar("SampleT")
+
+
+class Posterior(NamedTuple):
+    """q(z|x) = N(mean, diag std²) of n samples; both ``[n, latent_dim]``, float32. ``std`` is σ: not σ², not log σ."""
+
+    mean: Tensor
+    std: Tensor
+
+    def draw(self, generator: Generator) -> Tensor:
+        """One z ~ q(z|x) for each sample, ``[n, latent_dim]``."""
+        import torch
+
+        return self.mean + self.std * torch.randn(self.mean.shape, generator=generator)
+
+
+class LatentModel(ABC, Generic[SampleT]):
+    """A pretrained latent-variable model with encoder and decoder. lcgan never trains it."""
+
+    name: ClassVar[str]
+    """What ``--model NAME:SOURCE`` calls this kind of model."""
+
+    latent_dim: int
+    """Dimensions of z; the prior is N(0, I)."""
+    fingerprint: str
+    """Identifies the weights: critics and actors work only with the model they were trained on."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, source: str) -> Self:
+        """The model at ``source``, a folder or a name that this kind knows; raises ``ModelError`` where there is none."""
+
+    @abstractmethod
+    def encode(self, samples: Sequence[SampleT]) -> Posterior:
+        """q(z|x) of each sample, in the order given."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> list[SampleT]:
+        """The sample of each row of ``z`` ``[n, latent_dim]``, in order; the same z gives the same sample."""
+
+    @abstractmethod
+    def real_posteriors(self) -> Posterior:
+        """Posteriors of real data: thousands, so that real latents are at hand without the data itself."""
+
+    def quality(self, samples: Sequence[SampleT]) -> dict[str, float]:
+        """Figures of merit of a set of samples apart from any constraint, by name; none unless a model knows some."""
+        return {}
+
+    def show(self, sample: SampleT) -> str:
+        """A line that stands for the sample in tables and in ``samples.jsonl``."""
+        return str(sample)

@@ -1,0 +1,169 @@
+"""Finding constraints and latent models: core's own, installed plugins', and bare functions from a file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pluggy
+from pydantic import ValidationError
+
+from . import builtin, hookspecs
+from .constraint import Constraint
+from .errors import ConstraintError, ModelError, PluginError
+
+if TYPE_CHECKING:
+    from .latent_model import LatentModel
+
+GROUP = "lcgan"
+
+
+@dataclass
+class Catalogue:
+    """What is installed: classes by name, and the plugins that could not be loaded with their reasons."""
+
+    constraints: dict[str, type[Constraint]] = field(default_factory=dict)
+    latent_models: dict[str, type[LatentModel[Any]]] = field(default_factory=dict)
+    broken: dict[str, PluginError] = field(default_factory=dict)
+    """Reason by entry point name."""
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Core's own classes and those of every installed plugin; one scan of the entry points a process."""
+    found = Catalogue()
+    _take_in(found, builtin, "lcgan-core")
+    for entry_point in entry_points(group=GROUP):
+        owner = entry_point.dist.name if entry_point.dist else entry_point.value
+        try:
+            _take_in(found, _load(entry_point), owner)
+        except PluginError as error:
+            found.broken[entry_point.name] = error
+    return found
+
+
+def _load(entry_point: EntryPoint) -> Any:
+    try:
+        return entry_point.load()
+    except Exception as error:
+        raise PluginError(f"{entry_point.value} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _take_in(found: Catalogue, plugin: Any, owner: str) -> None:
+    """Runs the hooks of one plugin on a manager of its own, so that a broken one takes nothing else down."""
+    manager = pluggy.PluginManager("lcgan")
+    manager.add_hookspecs(hookspecs)
+    constraints: dict[str, type[Constraint]] = {}
+    latent_models: dict[str, type[LatentModel[Any]]] = {}
+    try:
+        manager.register(plugin, owner)
+        manager.check_pending()
+        manager.hook.register_constraints(register=lambda kind: constraints.setdefault(kind.name, kind))
+        manager.hook.register_latent_models(register=lambda kind: latent_models.setdefault(kind.name, kind))
+    except Exception as error:
+        raise PluginError(f"{owner} cannot register: {type(error).__name__}: {error}") from error
+    # A name that is taken already stays reachable as distribution:name.
+    for kinds, mine in ((found.constraints, constraints), (found.latent_models, latent_models)):
+        for name, kind in mine.items():
+            kinds[name if name not in kinds else f"{owner}:{name}"] = kind
+
+
+def constraint_class(name: str) -> type[Constraint]:
+    """The class behind ``--constraint NAME``; ``./file.py:function`` wraps that function.
+
+    Raises ``ConstraintError`` where nothing of that name is installed, with the nearest name that is.
+    """
+    path, _, function = name.rpartition(":")
+    if path.endswith(".py"):
+        return function_constraint(Path(path), function)
+    kinds = catalogue().constraints
+    if name not in kinds:
+        raise ConstraintError(_unknown("constraint", name, kinds) + _broken_plugins())
+    return kinds[name]
+
+
+def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
+    """The constraint ``name`` with its options set; raises ``ConstraintError`` that goes through the wrong ones by field."""
+    kind = constraint_class(name)
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            option = ".".join(map(str, problem["loc"]))
+            if problem["type"] == "extra_forbidden":
+                options_here = ", ".join(kind.model_fields) or "no options"
+                problems.append(f"{name}.{option}: no such option; {name} has {options_here}{_nearest(option, kind.model_fields)}")
+            elif problem["type"] == "missing":
+                problems.append(f"{name}.{option}: needs a value; give it with --set {name}.{option}=VALUE")
+            else:
+                message = problem["msg"].removeprefix("Value error, ")
+                problems.append(f"{name}{'.' + option if option else ''}: {message}, not {problem['input']!r}")
+        raise ConstraintError("; ".join(problems) + f". See: lcgan constraints {name}") from error
+
+
+def load_latent_model(model: str) -> LatentModel[Any]:
+    """The model behind ``--model``: ``KIND:SOURCE``, or a bare source of the built-in kind, the text VAE.
+
+    Raises ``ModelError`` where the kind is not installed or has nothing there.
+    """
+    kind, _, source = model.partition(":")
+    kinds = catalogue().latent_models
+    if source and kind in kinds:
+        return kinds[kind].load(source)
+    if source and not Path(model).exists():
+        raise ModelError(_unknown("kind of latent model", kind, kinds) + _broken_plugins())
+    return kinds["text-vae"].load(model)
+
+
+def function_constraint(path: Path, function_name: str) -> type[Constraint]:
+    """A constraint class around ``function(samples) -> values`` of a Python file; the file's content is its fingerprint."""
+    if not path.is_file():
+        raise ConstraintError(f"No file {path} for the constraint {path}:{function_name}.")
+    spec = importlib.util.spec_from_file_location(f"lcgan_file_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConstraintError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    functions = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
+    if function_name not in functions:
+        raise ConstraintError(_unknown(f"function in {path}", function_name, functions))
+    function: Callable[..., Any] = functions[function_name]
+
+    class FunctionConstraint(Constraint):
+        __doc__ = function.__doc__
+        name: ClassVar[str] = f"{path}:{function_name}"
+
+        def __call__(self, samples: Any) -> Any:
+            return function(samples)
+
+        @property
+        def fingerprint(self) -> str:
+            return hashlib.sha256(path.read_bytes() + function_name.encode()).hexdigest()[:16]
+
+    return FunctionConstraint
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f"No {what} {name!r}{_nearest(name, known)}. There are: {', '.join(sorted(known)) or 'none'}."
+
+
+def _broken_plugins() -> str:
+    broken = catalogue().broken
+    return "".join(f" The plugin {name} could not be loaded: {reason}." for name, reason in broken.items())
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}" if near else ""
+

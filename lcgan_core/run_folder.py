@@ -1,0 +1,115 @@
+"""What a run leaves on disk, and how it is read back.
+
+    config.json           the RunConfig; ``lcgan run --config`` runs it again
+    environment.json      versions, machine, fingerprints of model and constraints
+    metrics.jsonl         a line for each round
+    checkpoint.safetensors  where an interrupted run goes on; gone when the run is finished
+    actor.safetensors     the best actor
+    critics/*.safetensors one critic for each constraint, and realism
+    samples.jsonl         latents' samples before and after the actor, with the constraints' values
+    result.json           written last: a folder without it is not a finished run
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CONFIG = "config.json"
+ENVIRONMENT = "environment.json"
+METRICS = "metrics.jsonl"
+CHECKPOINT = "checkpoint.safetensors"
+ACTOR = "actor.safetensors"
+CRITICS = "critics"
+SAMPLES = "samples.jsonl"
+RESULT = "result.json"
+
+
+def next_folder(parent: Path, name: str) -> Path:
+    """``parent/name``, or ``parent/name-2`` and so on: the first that does not exist."""
+    folder, number = parent / name, 2
+    while folder.exists():
+        folder, number = parent / f"{name}-{number}", number + 1
+    return folder
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path to write to that becomes ``path`` only when all is written: a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    with whole(path) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    with whole(path) as unfinished:
+        unfinished.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file of a run; raises ``RunError`` where it is missing or cut short."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}. Is {path.parent} a run folder?") from error
+    except ValueError as error:
+        raise RunError(f"{path} is cut short or was edited: {error}. Run again with lcgan run.") from error
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """The result of a finished run; raises ``RunError`` where the run was not finished."""
+    if not folder.is_dir():
+        raise RunError(f"No run folder at {folder}. lcgan run makes one.")
+    if not (folder / RESULT).is_file():
+        if (folder / CONFIG).is_file():
+            raise RunError(f"The run in {folder} was not finished. Go on with: lcgan run --resume {folder}")
+        raise RunError(f"{folder} is not a run folder: it has no {CONFIG}. lcgan run makes one.")
+    result: dict[str, Any] = read_json(folder / RESULT)
+    return result
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """A safetensors file whose metadata carries JSON values."""
+    from safetensors.torch import save_file
+
+    with whole(path) as unfinished:
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()},
+            unfinished,
+            metadata={name: json.dumps(value) for name, value in metadata.items()},
+        )
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a file that ``write_tensors`` wrote; raises ``RunError`` on any other."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise RunError(f"{path} is missing: the run folder is incomplete. Run again with lcgan run.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path} is cut short or not a weights file: {error}. Run again with lcgan run.") from error

@@ -1,0 +1,55 @@
+"""Padding rows of token ids into batches, for the text VAE and for its judge."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerFast
+
+IGNORED = -100
+"""The label that transformers' losses skip."""
+
+Batch = dict[str, Tensor]
+
+
+def pad(rows: list[Tensor], value: int) -> Tensor:
+    return pad_sequence(rows, batch_first=True, padding_value=value)
+
+
+class JudgeBatches:
+    """Pads rows of token ids into causal language model batches; ``<s>`` goes first, padding is not scored."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.pad_id: int = tokenizer.pad_token_id
+        self.bos = torch.tensor([tokenizer.bos_token_id])
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> Batch:
+        ids = [torch.cat([self.bos, torch.tensor(row["input_ids"])]) for row in rows]
+        return {
+            "input_ids": pad(ids, self.pad_id),
+            "attention_mask": pad([torch.ones_like(row) for row in ids], 0),
+            "labels": pad(ids, IGNORED),
+        }
+
+
+class VaeBatches:
+    """Pads rows of token ids into VAE batches; each encoder token is dropped with probability ``deletion_noise``."""
+
+    def __init__(self, pad_id: int, deletion_noise: float) -> None:
+        self.pad_id = pad_id
+        self.deletion_noise = deletion_noise
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> Batch:
+        clean = [torch.tensor(row["input_ids"]) for row in rows]
+        seen = [self._corrupt(row) for row in clean]
+        return {
+            "input_ids": pad(seen, self.pad_id),
+            "lengths": torch.tensor([len(row) for row in seen]),
+            "labels": pad(clean, IGNORED),
+        }
+
+    def _corrupt(self, row: Tensor) -> Tensor:
+        kept = torch.rand(len(row)) >= self.deletion_noise
+        kept[-1] = True  # </s> stays, so that no row is empty
+        return row[kept]

@@ -1,0 +1,42 @@
+"""Fluency and diversity of texts, by means that no training step of a run sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from .batches import IGNORED, JudgeBatches
+
+
+class Judge:
+    """A causal language model of the same corpus and tokens as the VAE, but of another architecture."""
+
+    def __init__(self, folder: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+        self.tokenizer = tokenizer
+        self.batches = JudgeBatches(tokenizer)
+
+    @torch.inference_mode()
+    def perplexity(self, texts: Sequence[str], batch_size: int = 256) -> float:
+        """exp of the mean negative log-likelihood a token, the end of each text included. Lower is more fluent."""
+        ids = sorted(self.tokenizer(list(texts), truncation=True)["input_ids"], key=len)
+        loss, tokens = 0.0, 0
+        for start in range(0, len(ids), batch_size):
+            batch = self.batches([{"input_ids": row} for row in ids[start : start + batch_size]])
+            labels = batch.pop("labels")[:, 1:]
+            logits = self.model(**batch).logits[:, :-1]
+            scored = labels != IGNORED
+            loss += float(F.cross_entropy(logits[scored], labels[scored], reduction="sum"))
+            tokens += int(scored.sum())
+        return math.exp(loss / tokens)
+
+
+def distinct_2(texts: Sequence[str]) -> float:
+    """Distinct word pairs as a share of all word pairs (Li et al. 2016). Higher is more diverse; falls as the set grows."""
+    pairs = [pair for text in texts for pair in zip(text.split(), text.split()[1:], strict=False)]
+    return len(set(pairs)) / max(1, len(pairs))

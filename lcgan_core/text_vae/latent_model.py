@@ -1,0 +1,101 @@
+"""The text VAE as a latent model: a model folder, loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from ..errors import ModelError
+from ..latent_model import LatentModel, Posterior
+from .judge import Judge, distinct_2
+from .modeling import TextVae, TextVaeConfig
+
+EMBEDDED = Path(__file__).parent.parent / "models"
+"""Model folders that ship with lcgan, each reached by its bare name."""
+
+LATENTS = "latents.safetensors"
+
+
+class TextVaeModel(LatentModel[str]):
+    """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, and a judge of fluency."""
+
+    name: ClassVar[str] = "text-vae"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            config = TextVaeConfig.from_pretrained(folder, local_files_only=True)
+            self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+            self.vae = TextVae.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True).eval()
+        except (OSError, ValueError, SafetensorError, RuntimeError, json.JSONDecodeError) as error:
+            raise ModelError(
+                f"The model folder {folder} is damaged or was not written by lcgan pretrain: {error}. "
+                "Train it again with lcgan pretrain, or give another --model."
+            ) from error
+        self.vae.requires_grad_(False)
+        self.latent_dim = config.latent_size
+        self.fingerprint = hashlib.sha256(
+            (folder / "model.safetensors").read_bytes() + (folder / "tokenizer.json").read_bytes()
+        ).hexdigest()[:16]
+
+    @classmethod
+    def load(cls, source: str) -> Self:
+        folder = EMBEDDED / source if (EMBEDDED / source / "config.json").is_file() else Path(source)
+        if not (folder / "config.json").is_file():
+            embedded = ", ".join(sorted(path.parent.name for path in EMBEDDED.glob("*/config.json")))
+            raise ModelError(
+                f"No text VAE called {source!r}: it is neither one that ships with lcgan ({embedded}) nor a folder with a "
+                "config.json. Train one with lcgan pretrain CORPUS --out DIR."
+            )
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        if kind != TextVaeConfig.model_type:
+            raise ModelError(f"{folder} holds a model of type {kind!r}, not {TextVaeConfig.model_type!r}.")
+        return cls(folder)
+
+    @torch.inference_mode()
+    def encode(self, samples: Sequence[str], batch_size: int = 256) -> Posterior:
+        """q(z|x) of each text, in the order given; a text is cut after ``max_tokens`` tokens."""
+        ids = self.tokenizer(list(samples), truncation=True)["input_ids"]
+        mean = torch.empty(len(ids), self.latent_dim)
+        log_std = torch.empty_like(mean)
+        by_length = torch.tensor([len(row) for row in ids]).argsort(stable=True)  # batches with little padding
+        for places in by_length.split(batch_size):
+            rows = [torch.tensor(ids[place]) for place in places.tolist()]
+            lengths = torch.tensor([len(row) for row in rows])
+            padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.vae.config.pad_token_id)
+            mean[places], log_std[places] = self.vae.encode(padded, lengths)
+        return Posterior(mean, log_std.exp())
+
+    def decode(self, z: Tensor, batch_size: int = 512) -> list[str]:
+        """The most likely text of each z, token by token."""
+        ids = [row for part in z.split(batch_size) for row in self.vae.generate_tokens(part)]
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
+
+    @cached_property
+    def _real_posteriors(self) -> Posterior:
+        try:
+            latents = load_file(self.folder / LATENTS)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{self.folder / LATENTS} cannot be read: {error}. Run lcgan pretrain --resume to make it.") from error
+        return Posterior(latents["mean"].float(), latents["std"].float())
+
+    def real_posteriors(self) -> Posterior:
+        return self._real_posteriors
+
+    @cached_property
+    def judge(self) -> Judge:
+        return Judge(self.folder / "judge", self.tokenizer)
+
+    def quality(self, samples: Sequence[str]) -> dict[str, float]:
+        """``fluency``: the judge's perplexity (less is better); ``distinct_2`` (more is better)."""
+        return {"fluency": self.judge.perplexity(samples), "distinct_2": distinct_2(samples)}

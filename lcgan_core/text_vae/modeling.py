@@ -1,0 +1,150 @@
+"""The seq2seq text VAE: a bidirectional GRU encoder and a GRU decoder that is fed z at every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
+
+
+class TextVaeConfig(PreTrainedConfig):
+    """Sizes of a text VAE. ``max_tokens`` bounds every generation, the closing ``</s>`` included."""
+
+    model_type = "lcgan-text-vae"
+
+    def __init__(
+        self,
+        vocab_size: int = 5000,
+        embedding_size: int = 192,
+        encoder_size: int = 320,
+        decoder_size: int = 512,
+        latent_size: int = 64,
+        max_tokens: int = 32,
+        dropout: float = 0.1,
+        pad_token_id: int = 0,
+        bos_token_id: int = 1,
+        eos_token_id: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.encoder_size = encoder_size
+        self.decoder_size = decoder_size
+        self.latent_size = latent_size
+        self.max_tokens = max_tokens
+        self.dropout = dropout
+        super().__init__(
+            pad_token_id=pad_token_id, bos_token_id=bos_token_id, eos_token_id=eos_token_id, **kwargs
+        )
+
+
+@dataclass
+class TextVaeOutput(ModelOutput):
+    """``loss`` is ``reconstruction + kl_weight * kl``, each summed over a text and averaged over the batch, in nats."""
+
+    loss: Tensor | None = None
+    reconstruction: Tensor | None = None
+    kl: Tensor | None = None
+
+
+class TextVae(PreTrainedModel):
+    """A variational autoencoder of short texts (Bowman et al. 2016), for a denoising objective (Shen et al. 2020)."""
+
+    config_class = TextVaeConfig
+    base_model_prefix = "text_vae"
+
+    def __init__(self, config: TextVaeConfig) -> None:
+        super().__init__(config)
+        emb, enc, dec, latent = config.embedding_size, config.encoder_size, config.decoder_size, config.latent_size
+        self.embedding = nn.Embedding(config.vocab_size, emb)
+        self.dropout = nn.Dropout(config.dropout)
+        self.encoder = nn.GRU(emb, enc, batch_first=True, bidirectional=True)
+        self.to_posterior = nn.Linear(4 * enc, 2 * latent)
+        self.to_first_state = nn.Linear(latent, dec)
+        self.decoder = nn.GRU(emb + latent, dec, batch_first=True)
+        self.to_embedding = nn.Linear(dec + latent, emb)
+        self.token_bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        # GRU and Linear keep torch's own; embeddings double as output weights and must start small.
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
+
+    def encode(self, input_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation of q(z|x), each ``[batch, latent_size]``, in the order of ``input_ids``.
+
+        ``input_ids`` is ``[batch, time]``, padded on the right; ``lengths`` (on the CPU) counts the tokens of each row.
+        """
+        embedded = self.dropout(self.embedding(input_ids))
+        packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+        outputs, last = self.encoder(packed)
+        highest = pad_packed_sequence(outputs, batch_first=True, padding_value=float("-inf"))[0].amax(1)
+        pooled = torch.cat([last[0], last[1], highest], dim=-1)
+        mean, log_std = self.to_posterior(pooled).chunk(2, dim=-1)
+        return mean, log_std.clamp(-6, 2)
+
+    def forward(
+        self, input_ids: Tensor, lengths: Tensor, labels: Tensor, kl_weight: float = 1.0, **_: Any
+    ) -> TextVaeOutput:
+        """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
+
+        Label -100 is padding. KL of q(z|x) against N(0, I), closed form (Kingma & Welling 2014, appendix B).
+        """
+        mean, log_std = self.encode(input_ids, lengths)
+        kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
+        z = mean + log_std.exp() * torch.randn_like(mean)
+        previous = F.pad(labels[:, :-1], (1, 0), value=self.config.bos_token_id)
+        previous = previous.masked_fill(previous < 0, self.config.pad_token_id)
+        z_each_step = z[:, None].expand(-1, labels.shape[1], -1)
+        embedded = self.dropout(self.embedding(previous))
+        states, _last = self.decoder(torch.cat([embedded, z_each_step], -1), self._first_state(z)[None])
+        real = labels >= 0  # the output layer is most of the cost: leave padding out of it
+        hidden = self.to_embedding(torch.cat([self.dropout(states[real]), z_each_step[real]], -1))
+        logits = F.linear(hidden, self.embedding.weight, self.token_bias)
+        reconstruction = F.cross_entropy(logits.float(), labels[real], reduction="sum") / len(labels)
+        return TextVaeOutput(loss=reconstruction + kl_weight * kl, reconstruction=reconstruction, kl=kl)
+
+    def _first_state(self, z: Tensor) -> Tensor:
+        return torch.tanh(self.to_first_state(z))
+
+    @torch.inference_mode()
+    def generate_tokens(self, z: Tensor) -> list[list[int]]:
+        """The most likely next token, again and again, for each row of ``z`` ``[batch, latent_size]``: rows of token ids.
+
+        Ends at ``</s>`` (left out) or after ``max_tokens``. Rows that ended leave the batch. What depends on one token or
+        on z alone is multiplied out beforehand, so a step costs one recurrent and one output product.
+        """
+        emb = self.config.embedding_size
+        token_gates = F.linear(self.embedding.weight, self.decoder.weight_ih_l0[:, :emb], self.decoder.bias_ih_l0)
+        z_gates = F.linear(z, self.decoder.weight_ih_l0[:, emb:])
+        state_to_hidden, z_to_hidden = self.to_embedding.weight.split([self.config.decoder_size, z.shape[1]], dim=1)
+        z_hidden = F.linear(z, z_to_hidden, self.to_embedding.bias)
+        state = self._first_state(z)
+        token = torch.full((len(z),), self.config.bos_token_id, device=z.device)
+        rows = torch.arange(len(z), device=z.device)
+        generated = torch.full((len(z), self.config.max_tokens), self.config.eos_token_id, device=z.device)
+        for step in range(self.config.max_tokens):
+            state_gates = F.linear(state, self.decoder.weight_hh_l0, self.decoder.bias_hh_l0)
+            reset, update, new = (token_gates[token] + z_gates).chunk(3, dim=1)
+            state_reset, state_update, state_new = state_gates.chunk(3, dim=1)
+            update = torch.sigmoid(update + state_update)
+            new = torch.tanh(new + torch.sigmoid(reset + state_reset) * state_new)
+            state = torch.lerp(new, state, update)
+            logits = F.linear(F.linear(state, state_to_hidden) + z_hidden, self.embedding.weight, self.token_bias)
+            token = logits.argmax(-1)
+            generated[rows, step] = token
+            going_on = token != self.config.eos_token_id
+            if not going_on.all():
+                rows, token, state = rows[going_on], token[going_on], state[going_on]
+                z_gates, z_hidden = z_gates[going_on], z_hidden[going_on]
+            if not len(rows):
+                break
+        ends = (generated != self.config.eos_token_id).long().cumprod(1).sum(1).tolist()
+        return [row[:end] for row, end in zip(generated.tolist(), ends, strict=True)]

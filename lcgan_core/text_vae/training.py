@@ -1,0 +1,107 @@
+"""Training the two networks of a model folder with transformers' ``Trainer``: the text VAE and its fluency judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from .batches import Batch
+
+def bf16_is_fast() -> bool:
+    """Whether this machine multiplies bfloat16 in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def new_judge(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> GPT2LMHeadModel:
+    """A small causal transformer: of another architecture than the VAE, so that it is fooled by other things."""
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=len(tokenizer),
+            n_positions=tokenizer.model_max_length + 1,
+            n_embd=width,
+            n_layer=layers,
+            n_head=4,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+        )
+    )
+
+
+def fit(
+    model: PreTrainedModel,
+    dataset: Dataset,
+    collate: Callable[[Any], Batch],
+    out: Path,
+    *,
+    epochs: float,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    resume: bool,
+    trainer_class: type[Trainer] = Trainer,
+    **trainer_options: Any,
+) -> PreTrainedModel:
+    """Trains ``model`` on rows of token ids, with checkpoints under ``out`` from which ``resume`` goes on."""
+    torch.set_flush_denormal(True)  # softmax gradients are full of denormal numbers, which are ten times slower
+    arguments = TrainingArguments(
+        output_dir=str(out),
+        num_train_epochs=epochs,
+        per_device_train_batch_size=batch_size,
+        learning_rate=learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=0.02,
+        weight_decay=0.01,
+        adam_beta2=0.98,
+        max_grad_norm=1.0,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        remove_unused_columns=False,
+        bf16=bf16_is_fast(),
+        seed=seed,
+        logging_steps=100,
+        save_steps=500,
+        save_total_limit=2,
+        report_to="none",
+    )
+    trainer = trainer_class(
+        model=model, args=arguments, train_dataset=dataset, data_collator=collate, **trainer_options
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out)) if resume and out.is_dir() else None)
+    return model
+
+
+class VaeTrainer(Trainer):
+    """Raises the weight of the KL term linearly from 0 to ``kl_weight`` over the first ``kl_warmup`` of the steps."""
+
+    def __init__(self, *args: Any, kl_weight: float, kl_warmup: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kl_weight = kl_weight
+        self.kl_warmup = kl_warmup
+        self.parts = {"reconstruction": 0.0, "kl": 0.0, "batches": 0}
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        done = self.state.global_step / max(1, self.state.max_steps * self.kl_warmup)
+        inputs["lengths"] = inputs["lengths"].cpu()  # packing wants them there
+        output = model(**inputs, kl_weight=self.kl_weight * min(1.0, done))
+        self.parts["reconstruction"] += output.reconstruction.item()
+        self.parts["kl"] += output.kl.item()
+        self.parts["batches"] += 1
+        return (output.loss, output) if return_outputs else output.loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        if self.parts["batches"] and "loss" in logs:
+            logs |= {name: self.parts[name] / self.parts["batches"] for name in ("reconstruction", "kl")}
+            self.parts = dict.fromkeys(self.parts, 0)
+        super().log(logs, *args, **kwargs)
