@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from .constraint import Constraint
     from .errors import (
         ConstraintError,
@@ -60,4 +60,6 @@ def __getattr__(name: str) -> Any:
     # Names are imported at first use (PEP 562), so that `lcgan --help` and plugins pay for neither pydantic nor torch.
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -71,7 +71,7 @@ def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
 
 
 @hookimpl
-def register_latent_models(register: Callable[[type[LatentModel]], None]) -> None:
+def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
     from .text_vae.latent_model import TextVaeModel
 
     register(TextVaeModel)

@@ -52,12 +52,9 @@ def evaluate_actor(
     posterior_values = torch.cat(values)
     summary = {
         "constraints": {
-            name: _satisfaction(prior.values[:, i], posterior_values[:, i], moved.values[:, i])
-            for i, name in enumerate(names)
+            name: _satisfaction(prior.values[:, i], posterior_values[:, i], moved.values[:, i]) for i, name in enumerate(names)
         },
-        "all": _satisfaction(
-            *(batch.min(1).values for batch in (prior.values, posterior_values, moved.values))
-        ),
+        "all": _satisfaction(*(batch.min(1).values for batch in (prior.values, posterior_values, moved.values))),
         **quality,
         "compared": compared,
         "unique": len({labeller.model.show(sample) for sample in moved.samples}) / n,

@@ -59,7 +59,7 @@ class GanConfig(BaseModel):
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
     distance_weight: float = Field(0.003, ge=0)
-    """Weight of the distance between z and z' in the actor's loss (lambda); above 0 the actor also learns to edit real latents."""
+    """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     posterior_labels: int = Field(5000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
     prior_labels: int = Field(2000, ge=0)
@@ -201,9 +201,7 @@ class Networks:
             return torch.optim.Adam(network.parameters(), learning_rate, betas=(0.0, 0.9), fused=True)
 
         self.optimizers = {
-            name: adam(
-                network, self.config.actor_learning_rate if name == "actor" else self.config.critic_learning_rate
-            )
+            name: adam(network, self.config.actor_learning_rate if name == "actor" else self.config.critic_learning_rate)
             for name, network in self.modules().items()
         }
 
@@ -220,7 +218,7 @@ class Networks:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimizer states by name."""
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, network in self.modules().items():
             found |= {f"{name}/{key}": value.clone() for key, value in network.state_dict().items()}
             for i, state in self.optimizers[name].state_dict()["state"].items():
@@ -360,7 +358,7 @@ def train_round(
 ) -> dict[str, Any]:
     """The iterations of one round: M critic batches, then N actor batches, again and again."""
     networks, n, dim = state.networks, config.batch_size, len(q.mean)
-    critics = list(zip(networks.attributes, weights, strict=True)) + [(networks.realism, config.realism_weight)]
+    critics = [*zip(networks.attributes, weights, strict=True), (networks.realism, config.realism_weight)]
     likely = likely_to_satisfy(state, q.posteriors.mean)
     losses = {"attribute_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
     for iteration in range(config.iterations):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -21,5 +21,5 @@ def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
 
 
 @hookspec
-def register_latent_models(register: Callable[[type[LatentModel]], None]) -> None:
+def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
     """Call ``register`` with each latent model class that the plugin brings."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pluggy
 from pydantic import ValidationError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .latent_model import LatentModel
 
 GROUP = "lcgan"
+
+KindT = TypeVar("KindT")
 
 
 @dataclass
@@ -70,10 +72,14 @@ def _take_in(found: Catalogue, plugin: Any, owner: str) -> None:
         manager.hook.register_latent_models(register=lambda kind: latent_models.setdefault(kind.name, kind))
     except Exception as error:
         raise PluginError(f"{owner} cannot register: {type(error).__name__}: {error}") from error
-    # A name that is taken already stays reachable as distribution:name.
-    for kinds, mine in ((found.constraints, constraints), (found.latent_models, latent_models)):
-        for name, kind in mine.items():
-            kinds[name if name not in kinds else f"{owner}:{name}"] = kind
+    _add(found.constraints, constraints, owner)
+    _add(found.latent_models, latent_models, owner)
+
+
+def _add(kinds: dict[str, KindT], mine: dict[str, KindT], owner: str) -> None:
+    """A name that is taken already stays reachable as ``distribution:name``."""
+    for name, kind in mine.items():
+        kinds[name if name not in kinds else f"{owner}:{name}"] = kind
 
 
 def constraint_class(name: str) -> type[Constraint]:
@@ -101,7 +107,9 @@ def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
             option = ".".join(map(str, problem["loc"]))
             if problem["type"] == "extra_forbidden":
                 options_here = ", ".join(kind.model_fields) or "no options"
-                problems.append(f"{name}.{option}: no such option; {name} has {options_here}{_nearest(option, kind.model_fields)}")
+                problems.append(
+                    f"{name}.{option}: no such option; {name} has {options_here}{_nearest(option, kind.model_fields)}"
+                )
             elif problem["type"] == "missing":
                 problems.append(f"{name}.{option}: needs a value; give it with --set {name}.{option}=VALUE")
             else:
@@ -129,7 +137,8 @@ def function_constraint(path: Path, function_name: str) -> type[Constraint]:
     if not path.is_file():
         raise ConstraintError(f"No file {path} for the constraint {path}:{function_name}.")
     spec = importlib.util.spec_from_file_location(f"lcgan_file_{path.stem}", path)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -166,4 +175,3 @@ def _broken_plugins() -> str:
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}" if near else ""
-

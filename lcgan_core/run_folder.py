@@ -1,13 +1,13 @@
 """What a run leaves on disk, and how it is read back.
 
-    config.json           the RunConfig; ``lcgan run --config`` runs it again
-    environment.json      versions, machine, fingerprints of model and constraints
-    metrics.jsonl         a line for each round
-    checkpoint.safetensors  where an interrupted run goes on; gone when the run is finished
-    actor.safetensors     the best actor
-    critics/*.safetensors one critic for each constraint, and realism
-    samples.jsonl         latents' samples before and after the actor, with the constraints' values
-    result.json           written last: a folder without it is not a finished run
+config.json           the RunConfig; ``lcgan run --config`` runs it again
+environment.json      versions, machine, fingerprints of model and constraints
+metrics.jsonl         a line for each round
+checkpoint.safetensors  where an interrupted run goes on; gone when the run is finished
+actor.safetensors     the best actor
+critics/*.safetensors one critic for each constraint, and realism
+samples.jsonl         latents' samples before and after the actor, with the constraints' values
+result.json           written last: a folder without it is not a finished run
 """
 
 from __future__ import annotations

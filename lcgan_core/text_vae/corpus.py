@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, load_dataset
+from datasets import load_dataset
 from datasets.exceptions import DatasetGenerationError
 from datasets.utils import disable_progress_bars
 
@@ -14,8 +14,8 @@ from ..errors import CorpusError
 READERS = {".txt": "text", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
-def load_corpus(path: Path, column: str = "text") -> Dataset:
-    """The texts of a file, in its order, as a dataset with the one column ``text``; blank rows are left out.
+def load_corpus(path: Path, column: str = "text") -> list[str]:
+    """The texts of a file, in its order, without blank rows and needless spaces.
 
     Raises ``CorpusError`` where the file is missing, of an unknown kind, not UTF-8, without that column, or without texts.
     """
@@ -42,4 +42,4 @@ def load_corpus(path: Path, column: str = "text") -> Dataset:
     texts = [text for text in texts if text]
     if not texts:
         raise CorpusError(f"{path} holds no text. A corpus has one text a row.")
-    return Dataset.from_dict({"text": texts})
+    return texts

@@ -36,13 +36,13 @@ class TextVaeModel(LatentModel[str]):
         try:
             config = TextVaeConfig.from_pretrained(folder, local_files_only=True)
             self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-            self.vae = TextVae.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True).eval()
+            self.vae = TextVae.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True)
         except (OSError, ValueError, SafetensorError, RuntimeError, json.JSONDecodeError) as error:
             raise ModelError(
                 f"The model folder {folder} is damaged or was not written by lcgan pretrain: {error}. "
                 "Train it again with lcgan pretrain, or give another --model."
             ) from error
-        self.vae.requires_grad_(False)
+        self.vae.requires_grad_(False).eval()
         self.latent_dim = config.latent_size
         self.fingerprint = hashlib.sha256(
             (folder / "model.safetensors").read_bytes() + (folder / "tokenizer.json").read_bytes()
@@ -86,7 +86,9 @@ class TextVaeModel(LatentModel[str]):
         try:
             latents = load_file(self.folder / LATENTS)
         except (OSError, SafetensorError) as error:
-            raise ModelError(f"{self.folder / LATENTS} cannot be read: {error}. Run lcgan pretrain --resume to make it.") from error
+            raise ModelError(
+                f"{self.folder / LATENTS} cannot be read: {error}. Run lcgan pretrain --resume to make it."
+            ) from error
         return Posterior(latents["mean"].float(), latents["std"].float())
 
     def real_posteriors(self) -> Posterior:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 
 class TextVaeConfig(PreTrainedConfig):
@@ -39,9 +39,10 @@ class TextVaeConfig(PreTrainedConfig):
         self.latent_size = latent_size
         self.max_tokens = max_tokens
         self.dropout = dropout
-        super().__init__(
-            pad_token_id=pad_token_id, bos_token_id=bos_token_id, eos_token_id=eos_token_id, **kwargs
-        )
+        self.pad_token_id = pad_token_id
+        self.bos_token_id = bos_token_id
+        self.eos_token_id = eos_token_id
+        super().__init__(**kwargs)
 
 
 @dataclass
@@ -70,7 +71,7 @@ class TextVae(PreTrainedModel):
         self.decoder = nn.GRU(emb + latent, dec, batch_first=True)
         self.to_embedding = nn.Linear(dec + latent, emb)
         self.token_bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         # GRU and Linear keep torch's own; embeddings double as output weights and must start small.
@@ -90,9 +91,7 @@ class TextVae(PreTrainedModel):
         mean, log_std = self.to_posterior(pooled).chunk(2, dim=-1)
         return mean, log_std.clamp(-6, 2)
 
-    def forward(
-        self, input_ids: Tensor, lengths: Tensor, labels: Tensor, kl_weight: float = 1.0, **_: Any
-    ) -> TextVaeOutput:
+    def forward(self, input_ids: Tensor, lengths: Tensor, labels: Tensor, kl_weight: float = 1.0, **_: Any) -> TextVaeOutput:
         """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
 
         Label -100 is padding. KL of q(z|x) against N(0, I), closed form (Kingma & Welling 2014, appendix B).
@@ -122,8 +121,9 @@ class TextVae(PreTrainedModel):
         on z alone is multiplied out beforehand, so a step costs one recurrent and one output product.
         """
         emb = self.config.embedding_size
-        token_gates = F.linear(self.embedding.weight, self.decoder.weight_ih_l0[:, :emb], self.decoder.bias_ih_l0)
-        z_gates = F.linear(z, self.decoder.weight_ih_l0[:, emb:])
+        weight_ih, weight_hh, bias_ih, bias_hh = self.decoder.all_weights[0]
+        token_gates = F.linear(self.embedding.weight, weight_ih[:, :emb], bias_ih)
+        z_gates = F.linear(z, weight_ih[:, emb:])
         state_to_hidden, z_to_hidden = self.to_embedding.weight.split([self.config.decoder_size, z.shape[1]], dim=1)
         z_hidden = F.linear(z, z_to_hidden, self.to_embedding.bias)
         state = self._first_state(z)
@@ -131,7 +131,7 @@ class TextVae(PreTrainedModel):
         rows = torch.arange(len(z), device=z.device)
         generated = torch.full((len(z), self.config.max_tokens), self.config.eos_token_id, device=z.device)
         for step in range(self.config.max_tokens):
-            state_gates = F.linear(state, self.decoder.weight_hh_l0, self.decoder.bias_hh_l0)
+            state_gates = F.linear(state, weight_hh, bias_hh)
             reset, update, new = (token_gates[token] + z_gates).chunk(3, dim=1)
             state_reset, state_update, state_new = state_gates.chunk(3, dim=1)
             update = torch.sigmoid(update + state_update)

@@ -8,26 +8,37 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from .batches import Batch
 
+
 def bf16_is_fast() -> bool:
     """Whether this machine multiplies bfloat16 in hardware."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def new_judge(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> GPT2LMHeadModel:
+def new_judge(tokenizer: PreTrainedTokenizerFast, width: int) -> GPT2LMHeadModel:
     """A small causal transformer: of another architecture than the VAE, so that it is fooled by other things."""
     return GPT2LMHeadModel(
         GPT2Config(
             vocab_size=len(tokenizer),
             n_positions=tokenizer.model_max_length + 1,
             n_embd=width,
-            n_layer=layers,
+            n_layer=4,
             n_head=4,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
@@ -39,24 +50,34 @@ def new_judge(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> GP
     )
 
 
+class Progress(TrainerCallback):
+    """Reports the share of steps done."""
+
+    def __init__(self, on_progress: Callable[[float], None]) -> None:
+        self.on_progress = on_progress
+
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
+        self.on_progress(state.global_step / state.max_steps)
+
+
 def fit(
     model: PreTrainedModel,
     dataset: Dataset,
     collate: Callable[[Any], Batch],
-    out: Path,
+    checkpoints: Path,
     *,
     epochs: float,
     batch_size: int,
     learning_rate: float,
     seed: int,
-    resume: bool,
+    on_progress: Callable[[float], None],
     trainer_class: type[Trainer] = Trainer,
     **trainer_options: Any,
 ) -> PreTrainedModel:
-    """Trains ``model`` on rows of token ids, with checkpoints under ``out`` from which ``resume`` goes on."""
+    """Trains ``model`` on rows of token ids; goes on from the last of the ``checkpoints`` where there are any."""
     torch.set_flush_denormal(True)  # softmax gradients are full of denormal numbers, which are ten times slower
     arguments = TrainingArguments(
-        output_dir=str(out),
+        output_dir=str(checkpoints),
         num_train_epochs=epochs,
         per_device_train_batch_size=batch_size,
         learning_rate=learning_rate,
@@ -68,17 +89,25 @@ def fit(
         train_sampling_strategy="group_by_length",
         length_column_name="length",
         remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
         bf16=bf16_is_fast(),
         seed=seed,
         logging_steps=100,
         save_steps=500,
         save_total_limit=2,
         report_to="none",
+        disable_tqdm=True,
     )
     trainer = trainer_class(
-        model=model, args=arguments, train_dataset=dataset, data_collator=collate, **trainer_options
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        data_collator=collate,
+        callbacks=[Progress(on_progress)],
+        **trainer_options,
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out)) if resume and out.is_dir() else None)
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None)
     return model
 
 

@@ -1,0 +1,308 @@
+"""The command line. Heavy modules are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .errors import ConstraintError, LcganError
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+
+
+class Commands(click.Group):
+    """Turns lcgan's own errors into one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LcganError as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="lcgan-core", message="%(version)s")
+def lcgan() -> None:
+    """Make the samples of a frozen generative model be what you want.
+
+    \b
+    lcgan run --constraint length         train until samples are short
+    lcgan sample runs/length -n 20        more of them
+    """
+
+
+@lcgan.command()
+@click.option(
+    "--constraint",
+    "-c",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="An installed constraint, or ./file.py:function. Give several to ask for all of them.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME.OPTION=VALUE",
+    help="An option of a constraint, or of the training: gan.rounds=8.",
+)
+@click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="NAME=WEIGHT",
+    help="Weight of a constraint beside others; 1 by default.",
+)
+@click.option(
+    "--model",
+    default="reviews",
+    show_default=True,
+    help="A model that ships with lcgan, a folder of lcgan pretrain, or KIND:SOURCE.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same result.")
+@click.option(
+    "--samples",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(min=10),
+    help="Samples of each kind in the evaluation.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="A config.json of another run, or a TOML file like it, instead of the options above.",
+)
+@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this interrupted run.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder; runs/CONSTRAINTS by default.")
+@AS_JSON
+@click.pass_context
+def run(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    weights: tuple[str, ...],
+    model: str,
+    seed: int,
+    samples: int,
+    config_file: Path | None,
+    resumed: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Train an LC-GAN until the samples of a frozen model satisfy constraints, and measure how well they do."""
+    if sum(map(bool, (names, config_file, resumed))) != 1:
+        raise click.UsageError("Give one of --constraint, --config and --resume. See: lcgan constraints")
+    if not names:
+        given = [
+            name
+            for name in ("settings", "weights", "model", "seed", "samples")
+            if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+        ]
+        if given:
+            raise click.UsageError(f"--config and --resume bring their own {', '.join(given)}; edit the file instead.")
+    with progress() as on_progress:
+        from pydantic import ValidationError
+
+        from .run import RunConfig, describe, load_config, resume, slug
+        from .run import run as start
+        from .run_folder import SAMPLES, next_folder
+
+        if resumed:
+            folder = resumed
+            result = resume(folder, on_progress)
+        else:
+            if config_file:
+                config = load_config(config_file)
+            else:
+                wishes, gan = parse_settings(names, settings, weights)
+                try:
+                    config = RunConfig.model_validate(
+                        {"model": model, "constraints": wishes, "seed": seed, "samples": samples, "gan": gan}
+                    )
+                except ValidationError as error:
+                    raise ConstraintError(f"Wrong settings: {describe(error)}.") from error
+            folder = out or next_folder(Path("runs"), "+".join(slug(wish.constraint) for wish in config.constraints))
+            try:
+                result = start(config, folder, on_progress)
+            except KeyboardInterrupt:
+                raise click.ClickException(f"Interrupted. Go on with: lcgan run --resume {folder}") from None
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    from .tables import print_result
+
+    pairs = [json.loads(line) for line in (folder / SAMPLES).read_text(encoding="utf-8").splitlines()[:10]]
+    print_result(result, pairs)
+
+
+def parse_settings(
+    names: tuple[str, ...], settings: tuple[str, ...], weights: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Constraints with options and weights, and the training's options, from what the command line gave."""
+    wishes: dict[str, dict[str, Any]] = {name: {"constraint": name, "options": {}} for name in names}
+    if len(wishes) < len(names):
+        raise click.UsageError("A constraint is given twice.")
+    gan: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        owner, dot, option = key.rpartition(".")
+        if not equals or not dot or (owner not in wishes and owner != "gan"):
+            raise click.UsageError(
+                f"--set {setting}: expected NAME.OPTION=VALUE, where NAME is one of {', '.join([*wishes, 'gan'])}."
+            )
+        (gan if owner == "gan" else wishes[owner]["options"])[option] = parse_value(value)
+    for weight in weights:
+        name, equals, value = weight.rpartition("=")
+        if name not in wishes:
+            raise click.UsageError(f"--weight {weight}: expected NAME=WEIGHT, where NAME is one of {', '.join(wishes)}.")
+        wishes[name]["weight"] = parse_value(value)
+    return list(wishes.values()), gan
+
+
+def parse_value(text: str) -> Any:
+    """JSON where it is JSON, a string where not."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """A progress line on stderr for each stage, so that stdout carries only the result."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as bars:
+        tasks = {"starting": bars.add_task("starting", total=None)}
+
+        def on_progress(what: str, share: float) -> None:
+            if what not in tasks:
+                last = list(tasks.values())[-1]
+                bars.update(last, total=1.0, completed=1.0)
+                tasks[what] = bars.add_task(what, total=1.0)
+                if not console.is_terminal:
+                    console.print(what)
+            bars.update(tasks[what], completed=share)
+
+        yield on_progress
+        bars.update(list(tasks.values())[-1], total=1.0, completed=1.0)
+
+
+@lcgan.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same samples.")
+@AS_JSON
+def sample(run_folder: Path, count: int, seed: int, as_json: bool) -> None:
+    """Print samples of a finished run, one a line."""
+    from .sampling import sample as draw
+
+    samples = [str(item) for item in draw(run_folder, count, seed)]
+    click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples}) if as_json else "\n".join(samples))
+
+
+@lcgan.command()
+@click.argument("name", required=False)
+@AS_JSON
+def constraints(name: str | None, as_json: bool) -> None:
+    """List the installed constraints, or the options of one."""
+    from .plugins import catalogue, constraint_class
+    from .tables import constraint_options, print_constraint, print_constraints
+
+    if name is None:
+        kinds = catalogue().constraints
+        if as_json:
+            click.echo(json.dumps({name: constraint_options(kind) for name, kind in kinds.items()}))
+        else:
+            print_constraints(kinds)
+        return
+    kind = constraint_class(name)
+    if as_json:
+        click.echo(json.dumps({"name": name, "doc": kind.__doc__, "options": constraint_options(kind)}))
+    else:
+        print_constraint(name, kind)
+
+
+@lcgan.command()
+@click.argument("corpus", required=False, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Model folder to write.")
+@click.option(
+    "--valid",
+    type=click.Path(path_type=Path),
+    help="Held-out texts to measure on; by default every twentieth of the corpus.",
+)
+@click.option("--column", help="The column that holds the text; text by default.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="A part of the recipe: kl_weight=0.3. --recipe lists them.",
+)
+@click.option("--recipe", is_flag=True, help="Print every part of the recipe with its meaning and default, and stop.")
+@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this unfinished model folder.")
+@AS_JSON
+def pretrain(
+    corpus: Path | None,
+    out: Path | None,
+    valid: Path | None,
+    column: str | None,
+    settings: tuple[str, ...],
+    recipe: bool,
+    resumed: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a text VAE on a corpus, and measure what there is to constrain."""
+    if recipe:
+        from .tables import print_fields
+        from .text_vae.recipe import PretrainConfig
+
+        print_fields(PretrainConfig)
+        return
+    if bool(resumed) == bool(corpus and out):
+        raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
+    with progress() as on_progress:
+        from pydantic import ValidationError
+
+        from .run import describe
+        from .text_vae.pretrain import pretrain as start
+        from .text_vae.recipe import PretrainConfig, recipe_of
+
+        if resumed:
+            config, folder = recipe_of(resumed), resumed
+        else:
+            assert corpus is not None
+            assert out is not None
+            folder = out
+            fields: dict[str, Any] = {"corpus": corpus, "valid": valid}
+            if column:
+                fields["column"] = column
+            for setting in settings:
+                key, equals, value = setting.partition("=")
+                if not equals:
+                    raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan pretrain --recipe")
+                fields[key] = parse_value(value)
+            try:
+                config = PretrainConfig.model_validate(fields)
+            except ValidationError as error:
+                raise LcganError(f"Wrong recipe: {describe(error)}. See: lcgan pretrain --recipe") from error
+        try:
+            measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
+        except KeyboardInterrupt:
+            raise click.ClickException(f"Interrupted. Go on with: lcgan pretrain --resume {folder}") from None
+    if as_json:
+        click.echo(json.dumps(measured))
+        return
+    from .tables import print_measured
+
+    print_measured(folder, measured)

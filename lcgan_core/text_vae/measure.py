@@ -1,0 +1,76 @@
+"""What one must know of a text VAE before constraining it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from sacrebleu.metrics.bleu import BLEU
+
+from .judge import distinct_2
+from .latent_model import TextVaeModel
+
+ACTIVE = 0.01
+"""Variance of the posterior mean over data above which a latent dimension is active (Burda et al. 2016)."""
+
+
+def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> dict[str, Any]:
+    """Figures of held-out ``texts``: reconstruction, KL in nats, active units, and fluency of samples beside real text."""
+    texts = texts[:samples]
+    generator = torch.Generator().manual_seed(seed)
+    posterior = model.encode(texts)
+    reconstructed = model.decode(posterior.mean)
+    drawn = model.decode(posterior.draw(generator))
+    prior = model.decode(torch.randn(len(texts), model.latent_dim, generator=generator))
+    variance = posterior.std.square()
+    sets = {"real": texts, "reconstruction": reconstructed, "posterior": drawn, "prior": prior}
+    perplexity = {name: model.judge.perplexity(members) for name, members in sets.items()}
+    return {
+        "texts": len(texts),
+        "bleu": corpus_bleu(reconstructed, texts),
+        "exact": sum(a == b for a, b in zip(reconstructed, texts, strict=True)) / len(texts),
+        "kl": float(0.5 * (posterior.mean.square() + variance - 1 - variance.log()).sum(1).mean()),
+        "active_units": int((posterior.mean.var(0) > ACTIVE).sum()),
+        "latent_dim": model.latent_dim,
+        "perplexity": perplexity,
+        "relative_perplexity": {name: value / perplexity["real"] for name, value in perplexity.items()},
+        "distinct_2": {name: distinct_2(members) for name, members in sets.items()},
+    }
+
+
+def corpus_bleu(found: list[str], wanted: list[str]) -> float:
+    """BLEU in percent (Papineni et al. 2002, by sacrebleu); texts are taken as tokenised already."""
+    return float(BLEU(tokenize="none", force=True).corpus_score(found, [wanted]).score)
+
+
+def model_card(recipe: dict[str, Any], model: TextVaeModel, measured: dict[str, Any]) -> str:
+    """The README of a model folder."""
+    vae = sum(parameter.numel() for parameter in model.vae.parameters())
+    judge = sum(parameter.numel() for parameter in model.judge.model.parameters())
+    rows = "\n".join(
+        f"| {name} | {measured['perplexity'][name]:.1f} | {measured['relative_perplexity'][name]:.2f} "
+        f"| {measured['distinct_2'][name]:.3f} |"
+        for name in measured["perplexity"]
+    )
+    return f"""# A text VAE for lcgan
+
+A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
+{measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
+({judge:,} parameters), and the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts.
+
+## Measured on {measured["texts"]:,} held-out texts
+
+Reconstruction from posterior means: BLEU {measured["bleu"]:.1f}, {measured["exact"]:.1%} exact.
+KL {measured["kl"]:.1f} nats, {measured["active_units"]} of {measured["latent_dim"]} units active.
+
+| texts | perplexity (judge) | relative to real | distinct-2 |
+|---|---|---|---|
+{rows}
+
+## Recipe
+
+```json
+{json.dumps(recipe, indent=2)}
+```
+"""

@@ -1,0 +1,134 @@
+"""``lcgan pretrain``: from a corpus to a model folder that lcgan can constrain.
+
+The folder gets, stage by stage: tokenizer, VAE, judge, the latents of real texts, and ``measured.json`` with the model card
+of what one must know before constraining it. A finished stage is not done again by ``resume``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from safetensors.torch import save_file
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from ..errors import CorpusError, ModelError
+from ..run_folder import whole, write_json
+from .batches import JudgeBatches, VaeBatches
+from .corpus import load_corpus
+from .latent_model import LATENTS, TextVaeModel
+from .measure import measure, model_card
+from .modeling import TextVae, TextVaeConfig
+from .recipe import RECIPE, PretrainConfig
+from .tokenizer import train_tokenizer
+from .training import VaeTrainer, fit, new_judge
+
+CHECKPOINTS = "checkpoints"
+MEASURED = "measured.json"
+
+
+def pretrain(
+    config: PretrainConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_progress: Callable[[str, float], None] = lambda what, share: None,
+) -> dict[str, Any]:
+    """Trains a text VAE and its judge into ``out``; returns what ``measured.json`` holds.
+
+    Raises ``CorpusError`` where there is nothing to train on, ``ModelError`` where ``out`` holds another model.
+    """
+    if not resume and out.exists() and any(out.iterdir()):
+        raise ModelError(f"{out} is not empty. Give another --out, or go on with an unfinished model by --resume {out}.")
+    train_texts, valid_texts = _texts(config)
+    write_json(out / RECIPE, config.model_dump(mode="json"))
+    torch.manual_seed(config.seed)
+
+    if not (out / "tokenizer.json").is_file():
+        on_progress("tokenizer", 0.0)
+        _save(train_tokenizer(train_texts, config.vocab_size, config.max_tokens), out)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(out, local_files_only=True)
+    rows = _rows(tokenizer, train_texts)
+
+    if not (out / "model.safetensors").is_file():
+        vae_config = TextVaeConfig(
+            vocab_size=len(tokenizer),
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            **config.model_dump(
+                include={"embedding_size", "encoder_size", "decoder_size", "latent_size", "max_tokens", "dropout"}
+            ),
+        )
+        vae = fit(
+            TextVae(vae_config),
+            rows,
+            VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
+            out / CHECKPOINTS / "vae",
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            seed=config.seed,
+            on_progress=lambda share: on_progress("VAE", share),
+            trainer_class=VaeTrainer,
+            kl_weight=config.kl_weight,
+            kl_warmup=config.kl_warmup,
+        )
+        _save(vae.half(), out)
+
+    if not (out / "judge" / "model.safetensors").is_file():
+        judge = fit(
+            new_judge(tokenizer, config.judge_size),
+            rows,
+            JudgeBatches(tokenizer),
+            out / CHECKPOINTS / "judge",
+            epochs=config.judge_epochs,
+            batch_size=config.batch_size,
+            learning_rate=3e-3,
+            seed=config.seed,
+            on_progress=lambda share: on_progress("judge", share),
+        )
+        _save(judge.half(), out / "judge")
+
+    model = TextVaeModel(out)
+    if not (out / LATENTS).is_file():
+        on_progress("latents", 0.0)
+        chosen = torch.randperm(len(train_texts), generator=torch.Generator().manual_seed(config.seed))
+        posterior = model.encode([train_texts[i] for i in chosen[: config.latents].tolist()])
+        with whole(out / LATENTS) as unfinished:
+            save_file({"mean": posterior.mean.half(), "std": posterior.std.half()}, unfinished)
+
+    on_progress("measurement", 0.0)
+    measured = measure(model, valid_texts, seed=config.seed)
+    (out / "README.md").write_text(model_card(config.model_dump(mode="json"), model, measured), encoding="utf-8")
+    write_json(out / MEASURED, measured)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    return measured
+
+
+def _texts(config: PretrainConfig) -> tuple[list[str], list[str]]:
+    texts = load_corpus(config.corpus, config.column)
+    if config.valid:
+        return texts, load_corpus(config.valid, config.column)
+    if len(texts) < 40:
+        raise CorpusError(f"{config.corpus} has only {len(texts)} texts; with fewer than 40, give held-out texts by --valid.")
+    return [text for i, text in enumerate(texts) if i % 20], texts[::20]
+
+
+def _rows(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> Dataset:
+    ids = tokenizer(texts, truncation=True)["input_ids"]
+    return Dataset.from_dict({"input_ids": ids, "length": [len(row) for row in ids]})
+
+
+def _save(part: PreTrainedModel | PreTrainedTokenizerFast, folder: Path) -> None:
+    """Saves beside ``folder`` first and moves the weights last, so that a killed save is not taken for a finished stage."""
+    beside = folder / ".saving"
+    shutil.rmtree(beside, ignore_errors=True)
+    part.save_pretrained(beside)
+    for file in sorted(beside.iterdir(), key=lambda file: file.name in ("model.safetensors", "tokenizer.json")):
+        file.replace(folder / file.name)
+    beside.rmdir()

@@ -1,0 +1,69 @@
+"""The recipe of a text VAE: every choice of ``lcgan pretrain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ModelError
+from ..run_folder import read_json
+
+RECIPE = "pretrain.json"
+
+
+class PretrainConfig(BaseModel):
+    """The recipe of a text VAE."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    corpus: Path
+    """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it."""
+    valid: Path | None = None
+    """Held-out texts to measure on; by default every twentieth text of the corpus is held out."""
+    column: str = "text"
+    """The column that holds the text."""
+    vocab_size: int = Field(5000, ge=300)
+    """Most tokens of the BPE vocabulary."""
+    max_tokens: int = Field(32, ge=4)
+    """Longest text in tokens; longer ones are cut."""
+    embedding_size: int = Field(192, ge=1)
+    """Size of the token embeddings."""
+    encoder_size: int = Field(320, ge=1)
+    """Units of the encoder, each direction."""
+    decoder_size: int = Field(512, ge=1)
+    """Units of the decoder."""
+    latent_size: int = Field(64, ge=1)
+    """Dimensions of z."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout on embeddings and decoder states."""
+    kl_weight: float = Field(0.2, ge=0)
+    """Weight of the KL term: less reconstructs better, more makes prior samples better."""
+    kl_warmup: float = Field(0.4, ge=0, le=1)
+    """Share of the training over which that weight rises from 0."""
+    deletion_noise: float = Field(0.12, ge=0, lt=1)
+    """Probability of each token to be hidden from the encoder; more makes prior samples better."""
+    epochs: float = Field(10, gt=0)
+    """Passes over the corpus for the VAE."""
+    learning_rate: float = Field(2e-3, gt=0)
+    """Peak learning rate of the VAE; it falls to 0 linearly."""
+    batch_size: int = Field(64, ge=1)
+    """Texts a batch, for the VAE and the judge."""
+    judge_epochs: float = Field(3, gt=0)
+    """Passes over the corpus for the judge."""
+    judge_size: int = Field(160, ge=4, multiple_of=4)
+    """Units of the judge."""
+    latents: int = Field(20000, ge=100)
+    """Most real texts whose posteriors go into the folder."""
+    seed: int = Field(0, ge=0)
+    """Seed of all randomness."""
+
+
+def recipe_of(folder: Path) -> PretrainConfig:
+    """The recipe that a model folder was begun with; raises ``ModelError`` where there is none to go on with."""
+    if not (folder / RECIPE).is_file():
+        raise ModelError(f"Nothing to resume in {folder}: it has no {RECIPE}. Start with lcgan pretrain CORPUS --out {folder}.")
+    try:
+        return PretrainConfig.model_validate(read_json(folder / RECIPE))
+    except ValidationError as error:
+        raise ModelError(f"{folder / RECIPE} is not a recipe: {error}. Start again with lcgan pretrain.") from error
