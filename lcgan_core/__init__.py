@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
     from .hookspecs import hookimpl
     from .latent_model import LatentModel, Posterior
-    from .run import RunConfig, run
+    from .pipeline import RunConfig, run
     from .sampling import sample
 
 _HOME = {
@@ -30,11 +30,11 @@ _HOME = {
     "ModelError": "errors",
     "PluginError": "errors",
     "Posterior": "latent_model",
-    "RunConfig": "run",
+    "RunConfig": "pipeline",
     "RunError": "errors",
     "TrainingError": "errors",
     "hookimpl": "hookspecs",
-    "run": "run",
+    "run": "pipeline",
     "sample": "sampling",
 }
 

@@ -110,8 +110,8 @@ def run(
     with progress() as on_progress:
         from pydantic import ValidationError
 
-        from .run import RunConfig, describe, load_config, resume, slug
-        from .run import run as start
+        from .pipeline import RunConfig, describe, load_config, resume, slug
+        from .pipeline import run as start
         from .run_folder import SAMPLES, next_folder
 
         if resumed:
@@ -274,7 +274,7 @@ def pretrain(
     with progress() as on_progress:
         from pydantic import ValidationError
 
-        from .run import describe
+        from .pipeline import describe
         from .text_vae.pretrain import pretrain as start
         from .text_vae.recipe import PretrainConfig, recipe_of
 

@@ -29,17 +29,15 @@ class Labelled(NamedTuple):
 
 @dataclass
 class Labeller:
-    """Decodes and scores for one run, and keeps the account of what that cost."""
+    """Decodes and scores for one run, and counts the seconds that took."""
 
     model: LatentModel[Any]
     constraints: Sequence[Constraint]
-    decodes: int = 0
     seconds: float = 0.0
 
     def __call__(self, z: Tensor) -> Labelled:
         started = time.perf_counter()
         samples = self.model.decode(z)
         values = torch.tensor([evaluate(constraint, samples) for constraint in self.constraints]).T
-        self.decodes += len(z)
         self.seconds += time.perf_counter() - started
         return Labelled(z, samples, values)

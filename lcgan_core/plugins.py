@@ -89,7 +89,7 @@ def constraint_class(name: str) -> type[Constraint]:
     """
     path, _, function = name.rpartition(":")
     if path.endswith(".py"):
-        return function_constraint(Path(path), function)
+        return function_constraint(Path(path), function, name)
     kinds = catalogue().constraints
     if name not in kinds:
         raise ConstraintError(_unknown("constraint", name, kinds) + _broken_plugins())
@@ -132,7 +132,7 @@ def load_latent_model(model: str) -> LatentModel[Any]:
     return kinds["text-vae"].load(model)
 
 
-def function_constraint(path: Path, function_name: str) -> type[Constraint]:
+def function_constraint(path: Path, function_name: str, constraint_name: str) -> type[Constraint]:
     """A constraint class around ``function(samples) -> values`` of a Python file; the file's content is its fingerprint."""
     if not path.is_file():
         raise ConstraintError(f"No file {path} for the constraint {path}:{function_name}.")
@@ -151,7 +151,7 @@ def function_constraint(path: Path, function_name: str) -> type[Constraint]:
 
     class FunctionConstraint(Constraint):
         __doc__ = function.__doc__
-        name: ClassVar[str] = f"{path}:{function_name}"
+        name: ClassVar[str] = constraint_name
 
         def __call__(self, samples: Any) -> Any:
             return function(samples)

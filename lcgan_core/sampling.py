@@ -12,8 +12,8 @@ from . import run_folder as files
 from .errors import RunError
 from .gan import Actor, Critic, GanConfig
 from .latent_model import LatentModel
+from .pipeline import load_config
 from .plugins import load_latent_model
-from .run import load_config
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 

@@ -11,13 +11,14 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from .batches import IGNORED, JudgeBatches
+from .loading import load_whole
 
 
 class Judge:
     """A causal language model of the same corpus and tokens as the VAE, but of another architecture."""
 
     def __init__(self, folder: Path, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+        self.model = load_whole(AutoModelForCausalLM, folder)
         self.tokenizer = tokenizer
         self.batches = JudgeBatches(tokenizer)
 

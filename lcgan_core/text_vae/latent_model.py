@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from ..errors import ModelError
 from ..latent_model import LatentModel, Posterior
+from .batches import pad
 from .judge import Judge, distinct_2
+from .loading import load_whole
 from .modeling import TextVae, TextVaeConfig
 
 EMBEDDED = Path(__file__).parent.parent / "models"
 """Model folders that ship with lcgan, each reached by its bare name."""
 
 LATENTS = "latents.safetensors"
+
+
+@torch.inference_mode()
+def encode_texts(vae: TextVae, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], batch_size: int = 256) -> Posterior:
+    """q(z|x) of each text, in the order given. Only the encoder runs."""
+    if not texts:
+        return Posterior(torch.empty(0, vae.config.latent_size), torch.empty(0, vae.config.latent_size))
+    ids = tokenizer(list(texts), truncation=True)["input_ids"]
+    mean = torch.empty(len(ids), vae.config.latent_size)
+    log_std = torch.empty_like(mean)
+    by_length = torch.tensor([len(row) for row in ids]).argsort(stable=True)
+    for places in by_length.split(batch_size):  # texts of like length together: little padding
+        rows = [torch.tensor(ids[place]) for place in places.tolist()]
+        lengths = torch.tensor([len(row) for row in rows])
+        mean[places], log_std[places] = vae.encode(pad(rows, vae.config.pad_token_id), lengths)
+    return Posterior(mean, log_std.exp())
 
 
 class TextVaeModel(LatentModel[str]):
@@ -36,13 +52,14 @@ class TextVaeModel(LatentModel[str]):
         try:
             config = TextVaeConfig.from_pretrained(folder, local_files_only=True)
             self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-            self.vae = TextVae.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True)
-        except (OSError, ValueError, SafetensorError, RuntimeError, json.JSONDecodeError) as error:
+            self.vae = load_whole(TextVae, folder, config=config)
+            latents = load_file(folder / LATENTS)
+            self._real_posteriors = Posterior(latents["mean"].float(), latents["std"].float())
+        except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
             raise ModelError(
-                f"The model folder {folder} is damaged or was not written by lcgan pretrain: {error}. "
+                f"The model folder {folder} is incomplete or damaged: {type(error).__name__}: {error}. "
                 "Train it again with lcgan pretrain, or give another --model."
             ) from error
-        self.vae.requires_grad_(False).eval()
         self.latent_dim = config.latent_size
         self.fingerprint = hashlib.sha256(
             (folder / "model.safetensors").read_bytes() + (folder / "tokenizer.json").read_bytes()
@@ -57,39 +74,16 @@ class TextVaeModel(LatentModel[str]):
                 f"No text VAE called {source!r}: it is neither one that ships with lcgan ({embedded}) nor a folder with a "
                 "config.json. Train one with lcgan pretrain CORPUS --out DIR."
             )
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-        if kind != TextVaeConfig.model_type:
-            raise ModelError(f"{folder} holds a model of type {kind!r}, not {TextVaeConfig.model_type!r}.")
         return cls(folder)
 
-    @torch.inference_mode()
-    def encode(self, samples: Sequence[str], batch_size: int = 256) -> Posterior:
+    def encode(self, samples: Sequence[str]) -> Posterior:
         """q(z|x) of each text, in the order given; a text is cut after ``max_tokens`` tokens."""
-        ids = self.tokenizer(list(samples), truncation=True)["input_ids"]
-        mean = torch.empty(len(ids), self.latent_dim)
-        log_std = torch.empty_like(mean)
-        by_length = torch.tensor([len(row) for row in ids]).argsort(stable=True)  # batches with little padding
-        for places in by_length.split(batch_size):
-            rows = [torch.tensor(ids[place]) for place in places.tolist()]
-            lengths = torch.tensor([len(row) for row in rows])
-            padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.vae.config.pad_token_id)
-            mean[places], log_std[places] = self.vae.encode(padded, lengths)
-        return Posterior(mean, log_std.exp())
+        return encode_texts(self.vae, self.tokenizer, samples)
 
     def decode(self, z: Tensor, batch_size: int = 512) -> list[str]:
         """The most likely text of each z, token by token."""
         ids = [row for part in z.split(batch_size) for row in self.vae.generate_tokens(part)]
         return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
-
-    @cached_property
-    def _real_posteriors(self) -> Posterior:
-        try:
-            latents = load_file(self.folder / LATENTS)
-        except (OSError, SafetensorError) as error:
-            raise ModelError(
-                f"{self.folder / LATENTS} cannot be read: {error}. Run lcgan pretrain --resume to make it."
-            ) from error
-        return Posterior(latents["mean"].float(), latents["std"].float())
 
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors

@@ -20,7 +20,8 @@ from ..errors import CorpusError, ModelError
 from ..run_folder import whole, write_json
 from .batches import JudgeBatches, VaeBatches
 from .corpus import load_corpus
-from .latent_model import LATENTS, TextVaeModel
+from .latent_model import LATENTS, TextVaeModel, encode_texts
+from .loading import load_whole
 from .measure import measure, model_card
 from .modeling import TextVae, TextVaeConfig
 from .recipe import RECIPE, PretrainConfig
@@ -94,15 +95,16 @@ def pretrain(
         )
         _save(judge.half(), out / "judge")
 
-    model = TextVaeModel(out)
     if not (out / LATENTS).is_file():
         on_progress("latents", 0.0)
         chosen = torch.randperm(len(train_texts), generator=torch.Generator().manual_seed(config.seed))
-        posterior = model.encode([train_texts[i] for i in chosen[: config.latents].tolist()])
+        texts = [train_texts[i] for i in chosen[: config.latents].tolist()]
+        posterior = encode_texts(load_whole(TextVae, out), tokenizer, texts)
         with whole(out / LATENTS) as unfinished:
             save_file({"mean": posterior.mean.half(), "std": posterior.std.half()}, unfinished)
 
     on_progress("measurement", 0.0)
+    model = TextVaeModel(out)
     measured = measure(model, valid_texts, seed=config.seed)
     (out / "README.md").write_text(model_card(config.model_dump(mode="json"), model, measured), encoding="utf-8")
     write_json(out / MEASURED, measured)

@@ -149,7 +149,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         **evaluation.summary,
         "best_round": state.best_round,
         "stopped": state.stopped,
-        "labels": labeller.decodes,
+        "labels": len(state.pool.z),
         "seconds": {
             "label": round(label_seconds, 2),
             "train": round(trained - started - label_seconds, 2),

@@ -1,0 +1,26 @@
+"""Reading transformers models from a local folder, whole and without noise on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.utils import logging
+
+
+def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
+    """The frozen model in ``folder``, in float32; raises ``ValueError`` where its weights are not all there."""
+    had_progress_bar = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        model, report = kind.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True, **options
+        )
+    finally:
+        if had_progress_bar:
+            logging.enable_progress_bar()
+    wrong = {what: sorted(map(str, names)) for what, names in report.items() if names}
+    if wrong:
+        raise ValueError(f"the weights do not fit the architecture: {wrong}")
+    return model.requires_grad_(False).eval()

@@ -1,0 +1,176 @@
+"""A latent model whose right answers are known in closed form, a tiny real text VAE, and plugins on the fly."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import torch
+from click.testing import CliRunner, Result
+from torch import Tensor
+
+from lcgan_core import Constraint, LatentModel, Posterior, hookimpl
+from lcgan_core.cli import lcgan
+from lcgan_core.plugins import catalogue
+
+
+class LinearModel(LatentModel[tuple[float, ...]]):
+    """decode(z) = 2 z, real data N(0, 0.9² I) with posteriors of std 0.4: images of nothing, and no text."""
+
+    name: ClassVar[str] = "linear"
+
+    def __init__(self, dim: int) -> None:
+        self.latent_dim = dim
+        self.fingerprint = f"linear-{dim}"
+        generator = torch.Generator().manual_seed(0)
+        self._posteriors = Posterior(0.9 * torch.randn(3000, dim, generator=generator), torch.full((3000, dim), 0.4))
+
+    @classmethod
+    def load(cls, source: str) -> Self:
+        return cls(int(source))
+
+    def encode(self, samples: Sequence[tuple[float, ...]]) -> Posterior:
+        mean = torch.tensor(samples) / 2
+        return Posterior(mean, torch.full_like(mean, 0.4))
+
+    def decode(self, z: Tensor) -> list[tuple[float, ...]]:
+        return [tuple(row) for row in (2 * z).tolist()]
+
+    def real_posteriors(self) -> Posterior:
+        return self._posteriors
+
+
+class HalfSpace(Constraint):
+    """The first coordinate of the sample is above a bound."""
+
+    name = "half-space"
+    bound: float = 2.0
+    """Lowest first coordinate that satisfies."""
+
+    def __call__(self, samples: Sequence[tuple[float, ...]]) -> list[bool]:
+        return [sample[0] > self.bound for sample in samples]
+
+
+@hookimpl
+def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
+    register(HalfSpace)
+
+
+@hookimpl
+def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
+    register(LinearModel)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Makes a distribution with one lcgan entry point discoverable, as pip would."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def install_plugin(name: str, source: str) -> None:
+        module = name.replace("-", "_")
+        sys.modules.pop(module, None)
+        if source:
+            (site / f"{module}.py").write_text(source, encoding="utf-8")
+        info = site / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[lcgan]\n{name} = {module}\n", encoding="utf-8")
+        catalogue.cache_clear()
+
+    yield install_plugin
+    catalogue.cache_clear()
+
+
+@pytest.fixture
+def linear_plugin(install: Callable[..., None]) -> None:
+    """``--model linear:DIM`` and ``--constraint half-space``, through the hooks that any plugin uses."""
+    install("linear-plugin", f"from {__name__} import register_constraints, register_latent_models\n")
+
+
+Lcgan = Callable[..., Result]
+
+
+@pytest.fixture
+def run_lcgan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lcgan:
+    """The command line in an empty folder."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+    def call(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(lcgan, [str(argument) for argument in arguments], prog_name="lcgan")
+
+    return call
+
+
+NOUNS = ("food", "waiter", "soup", "place", "bread", "room")
+ADJECTIVES = ("good", "cold", "nice", "bad", "great", "slow", "fresh")
+
+
+def sentences() -> list[str]:
+    """A little language: 1,764 different sentences of 4 to 8 words, in a fixed order that mixes lengths."""
+    short = [f"the {n} was {a} ." for n in NOUNS for a in ADJECTIVES]
+    long = [f"the {n} was {a} and the {m} was {b} ." for n in NOUNS for m in NOUNS for a in ADJECTIVES for b in ADJECTIVES]
+    return [text for pair in zip(long[:: len(long) // len(short)], short, strict=False) for text in pair] + long[::5]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder made by ``lcgan pretrain`` in seconds."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "corpus.txt").write_text("\n".join(sentences()), encoding="utf-8")
+    result = CliRunner().invoke(
+        lcgan,
+        ["pretrain", str(folder / "corpus.txt"), "--out", str(folder / "model"), *TINY_RECIPE],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0, result.output
+    return folder / "model"
+
+
+TINY_RECIPE = [
+    argument
+    for setting in (
+        "vocab_size=340",
+        "max_tokens=20",
+        "embedding_size=24",
+        "encoder_size=32",
+        "decoder_size=48",
+        "latent_size=8",
+        "epochs=40",
+        "batch_size=32",
+        "learning_rate=0.005",
+        "kl_weight=0.05",
+        "deletion_noise=0.05",
+        "judge_epochs=20",
+        "judge_size=16",
+        "latents=400",
+    )
+    for argument in ("--set", setting)
+]
+
+QUICK_GAN = [
+    argument
+    for setting in (
+        "width=32",
+        "rounds=2",
+        "iterations=40",
+        "critic_batches=5",
+        "pretraining_batches=100",
+        "posterior_labels=600",
+        "prior_labels=200",
+        "actor_labels=200",
+        "sought_examples=50",
+        "max_posterior_labels=1200",
+    )
+    for argument in ("--set", f"gan.{setting}")
+]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lcgan_core import Constraint, ConstraintError
+from lcgan_core.builtin import Keyword, Length
+from lcgan_core.constraint import evaluate
+
+
+class Fixed(Constraint):
+    """Returns what it is told."""
+
+    name = "fixed"
+    returned: Any = None
+
+    def __call__(self, samples: Any) -> Any:
+        return self.returned(samples) if callable(self.returned) else self.returned
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ([0.5], r"'fixed' returned 1 values for 2 samples"),
+        ([0.5, math.nan], r"'fixed' returned nan for 'second'"),
+        ([0.5, math.inf], r"'fixed' returned inf for 'second'"),
+        ([-0.1, 1], r"'fixed' returned -0.1 for 'first'"),
+        ([0, 1.01], r"'fixed' returned 1.01 for 'second'"),
+        ([1, None], r"'fixed' returned None for 'second'"),
+        ([1, "yes"], r"'fixed' returned 'yes' for 'second'"),
+        (None, r"'fixed' failed on a batch of 2 samples, the first of them 'first': TypeError"),
+        (lambda samples: 1 / 0, r"'fixed' failed .* ZeroDivisionError"),
+    ],
+)
+def test_unusable_values_stop_with_the_constraint_and_the_sample(returned: Any, message: str) -> None:
+    with pytest.raises(ConstraintError, match=message):
+        evaluate(Fixed(returned=returned), ["first", "second"])
+
+
+def test_equal_samples_are_asked_about_once() -> None:
+    asked: list[str] = []
+
+    def score(samples: list[str]) -> list[float]:
+        asked.extend(samples)
+        return [len(sample) / 10 for sample in samples]
+
+    assert evaluate(Fixed(returned=score), ["aa", "b", "aa"]) == [0.2, 0.1, 0.2]
+    assert asked == ["aa", "b"]
+
+
+def test_samples_without_a_hash_are_scored_too() -> None:
+    assert evaluate(Fixed(returned=lambda samples: [sum(s) for s in samples]), [[0.5, 0.5], [0.0]]) == [1.0, 0.0]
+
+
+def test_truth_values_and_tensors_are_values() -> None:
+    import torch
+
+    assert evaluate(Fixed(returned=[True, False]), ["a", "b"]) == [1.0, 0.0]
+    assert evaluate(Fixed(returned=lambda samples: torch.tensor([0.25, 1.0])), ["a", "b"]) == [0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("the food was good .", 4), ("", 0), ("...", 0), ("i did n't like it !", 5), ("well-made , _num_ stars", 3), ("😀 ok", 1)],
+)
+def test_length_counts_words_not_punctuation(text: str, words: int) -> None:
+    assert Length(min_words=words, max_words=max(1, words))([text]) == [1.0]
+    assert Length(min_words=words + 1, max_words=words + 1)([text]) == [0.0]
+
+
+def test_keyword_finds_whole_words_in_any_case() -> None:
+    texts = ["Friendly staff", "an unfriendly place", "friendly, fast", "fast"]
+    assert Keyword(words="friendly")(texts) == [1, 0, 1, 0]
+    assert Keyword(words="friendly, fast", match="all")(texts) == [0, 0, 1, 0]
+    assert Keyword(words=("friendly", "fast"))(texts) == [1, 0, 1, 1]
+
+
+def test_fingerprints_follow_the_options() -> None:
+    assert Length().fingerprint == Length(max_words=6).fingerprint
+    assert Length().fingerprint != Length(max_words=7).fingerprint
+    assert Length().fingerprint != Keyword(words="six").fingerprint
+
+
+@pytest.mark.parametrize("change", [lambda c: setattr(c, "max_words", 3), lambda c: Length(no_such=1)])
+def test_constraints_are_frozen_and_know_their_options(change: Callable[[Constraint], None]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        change(Length())

@@ -1,0 +1,273 @@
+"""The engine on a linear decoder and a half-space, where the right answer is known; and earlier implementations' mistakes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from conftest import HalfSpace, LinearModel
+
+from lcgan_core import Constraint, TrainingError
+from lcgan_core.gan import (
+    Actor,
+    AggregatePosterior,
+    Critic,
+    GanConfig,
+    Networks,
+    Pool,
+    State,
+    actor_loss,
+    attribute_loss,
+    distance,
+    gradient_penalty,
+    realism_loss,
+    train,
+)
+from lcgan_core.labelling import Labeller
+
+QUICK = GanConfig(width=64, rounds=3, iterations=40, posterior_labels=2000, prior_labels=500, actor_labels=400)
+BOUND = 2.0
+"""HalfSpace asks for 2 z_0 > 2, so z_0 > 1: in q(z) = N(0, 0.9² + 0.4²) that is 15.5 %."""
+
+
+def labeller(dim: int = 6, **options: Any) -> Labeller:
+    return Labeller(LinearModel(dim), [HalfSpace(**options)])
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[State, list[dict[str, Any]]]:
+    found = labeller()
+    metrics: list[dict[str, Any]] = []
+    state = train(found.model, found, [1.0], QUICK, seed=3, on_round=lambda _, figures: metrics.append(figures))
+    return state, metrics
+
+
+def moved_by(state: State, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
+    actor = Actor(6, QUICK)
+    actor.load_state_dict(state.best_actor)
+    noise = torch.randn(n, 6, generator=torch.Generator().manual_seed(9))
+    return noise, actor(noise).detach()
+
+
+def test_the_base_rate_is_that_of_real_data(trained: tuple[State, Any]) -> None:
+    spread = math.sqrt(0.9**2 + 0.4**2)
+    assert trained[0].base_rates[0] == pytest.approx(0.5 * math.erfc(1 / spread / math.sqrt(2)), abs=0.025)
+
+
+def test_the_actor_satisfies_and_leaves_the_other_dimensions_alone(trained: tuple[State, Any]) -> None:
+    noise, moved = moved_by(trained[0])
+    assert (2 * moved[:, 0] > BOUND).float().mean() > 0.97
+    spread = math.sqrt(0.9**2 + 0.4**2)
+    assert moved[:, 1:].mean(0).abs().max() < 0.2
+    assert moved[:, 1:].std(0) == pytest.approx(torch.full((5,), spread), abs=0.15)
+    kept = torch.corrcoef(torch.stack([noise[:, 1], moved[:, 1]]))[0, 1]
+    assert kept > 0.8
+
+
+def test_the_actor_goes_where_satisfying_real_data_is(trained: tuple[State, Any]) -> None:
+    _, moved = moved_by(trained[0])
+    real = AggregatePosterior(LinearModel(6).real_posteriors()).draw(20_000, torch.Generator().manual_seed(0))
+    wanted = real[real[:, 0] > 1, 0].mean()
+    assert moved[:, 0].mean() == pytest.approx(float(wanted), abs=0.6)
+
+
+def test_the_critic_is_calibrated_on_the_boundary(trained: tuple[State, Any]) -> None:
+    inside, outside = torch.zeros(2, 6), torch.zeros(2, 6)
+    inside[:, 0], outside[:, 0] = 1.6, 0.4
+    critic = trained[0].networks.attributes[0]
+    assert (critic(inside) > 0).all()
+    assert (critic(outside) < 0).all()
+
+
+def test_metrics_of_each_round_tell_satisfaction_drift_gates_and_duplicates(trained: tuple[State, Any]) -> None:
+    metrics = trained[1]
+    assert [figures["round"] for figures in metrics] == [0, 1, 2]
+    assert metrics[-1]["satisfied"] > 0.9
+    assert metrics[-1]["unique"] == 1.0
+    assert 0.5 < metrics[-1]["drift"] < 2
+    assert 0 < metrics[-1]["gate"] < 1
+    assert metrics[-1]["pool"] == 2500 + 3 * 400
+
+
+def test_the_same_seed_gives_the_same_actor_and_another_seed_another() -> None:
+    config = QUICK.model_copy(update={"rounds": 1, "iterations": 5})
+    first, again, other = (
+        train(found.model, found, [1.0], config, seed).best_actor
+        for found, seed in ((labeller(), 1), (labeller(), 1), (labeller(), 2))
+    )
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_going_on_from_a_round_ends_like_an_uninterrupted_run() -> None:
+    config = QUICK.model_copy(update={"iterations": 8})
+    kept: list[tuple[dict[str, torch.Tensor], State]] = []
+
+    def keep_first(state: State, _: dict[str, Any]) -> None:
+        if state.round == 1:
+            pool = Pool(state.pool.z.clone(), state.pool.values.clone())
+            copy = State(state.networks, pool, state.base_rates, 1, state.best_round, state.best_score, dict(state.best_actor))
+            kept.append((state.networks.tensors(), copy))
+
+    found = labeller()
+    whole = train(found.model, found, [1.0], config, 5, on_round=keep_first)
+    tensors, state = kept[0]
+    state.networks = Networks.new(6, 1, config, seed=99)
+    state.networks.load_tensors(tensors)
+    again = train(found.model, found, [1.0], config, 5, state)
+    assert again.best_round == whole.best_round
+    assert all(torch.equal(again.networks.tensors()[name], value) for name, value in whole.networks.tensors().items())
+
+
+def test_several_constraints_hold_at_once() -> None:
+    class Below(Constraint):
+        """The second coordinate is negative."""
+
+        name = "below"
+
+        def __call__(self, samples: Any) -> list[bool]:
+            return [sample[1] < 0 for sample in samples]
+
+    found = Labeller(LinearModel(6), [HalfSpace(), Below()])
+    state = train(found.model, found, [1.0, 1.0], QUICK, seed=0)
+    _, moved = moved_by(state)
+    assert ((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean() > 0.93
+
+
+@pytest.mark.parametrize(("bound", "what"), [(1e9, "nothing to learn from"), (-1e9, "nothing to change")])
+def test_a_constraint_that_none_or_all_satisfy_is_an_error_with_its_base_rate(bound: float, what: str) -> None:
+    config = QUICK.model_copy(update={"max_posterior_labels": 3000})
+    found = labeller(bound=bound)
+    with pytest.raises(TrainingError, match=what) as error:
+        train(found.model, found, [1.0], config, seed=0)
+    assert "'half-space'" in str(error.value)
+    assert ("0.00%" if bound > 0 else "100.00%") in str(error.value)
+
+
+def test_more_posterior_samples_are_labelled_for_a_rare_constraint() -> None:
+    found = labeller(bound=3.6)  # 3.4 %
+    config = QUICK.model_copy(update={"rounds": 1, "iterations": 1, "max_posterior_labels": 20_000, "sought_examples": 200})
+    state = train(found.model, found, [1.0], config, seed=0)
+    assert int((state.pool.values[:-400] >= 0.5).sum()) >= 200
+    assert len(state.pool.z) > 2000 + 500 + 400
+
+
+def test_a_diverging_actor_stops_with_a_reason_and_the_best_is_kept() -> None:
+    config = QUICK.model_copy(update={"rounds": 8, "realism_weight": 0.0, "distance_weight": 0.0, "max_drift": 1.5})
+    found = labeller()
+    state = train(found.model, found, [1.0], config, seed=0)
+    assert state.stopped is not None
+    assert "drifted" in state.stopped
+    assert state.best_actor
+    assert state.best_round == state.round - 2
+
+
+def test_an_actor_that_never_was_usable_is_an_error() -> None:
+    config = QUICK.model_copy(update={"rounds": 2, "actor_learning_rate": 1e30})
+    found = labeller()
+    with pytest.raises(TrainingError, match="No usable actor: the actor's latents were not finite in round 1"):
+        train(found.model, found, [1.0], config, seed=0)
+
+
+def test_a_collapsed_actor_stops() -> None:
+    class Sign(LinearModel):
+        def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
+            return [(float(row[0] > 1) * 4,) for row in z]
+
+    found = Labeller(Sign(6), [HalfSpace()])
+    with pytest.raises(TrainingError, match="distinct"):
+        train(found.model, found, [1.0], QUICK, seed=0)
+
+
+# Mistakes of earlier implementations, numbered as in the method's notes.
+
+
+def test_1_the_actors_loss_is_bounded_below() -> None:
+    class Sure(Critic):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return torch.full((len(z),), 1e6)
+
+    z = torch.randn(8, 6)
+    loss = actor_loss(z, z, [(Sure(6, QUICK), 5.0)], torch.ones(6), distance_weight=1.0)
+    assert float(loss) == 0.0
+
+
+class First(Critic):
+    """A critic whose logit is the first coordinate."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z[:, 0]
+
+
+@pytest.mark.parametrize(("value", "sign"), [(1.0, 1), (0.0, -1)])
+def test_2_a_satisfied_label_pulls_the_logit_up(value: float, sign: int) -> None:
+    z = torch.randn(64, 6).requires_grad_()
+    loss = attribute_loss(First(6, QUICK), z, torch.full((64,), value))
+    (gradient,) = torch.autograd.grad(loss, z)
+    assert (sign * gradient[:, 0] < 0).all()
+
+
+def test_3_labels_are_those_of_the_decoded_sample_of_the_very_latent() -> None:
+    found = labeller()
+    z = torch.randn(50, 6)
+    labelled = found(z)
+    assert torch.equal(labelled.z, z)
+    assert labelled.samples == found.model.decode(z)
+    assert labelled.values[:, 0].tolist() == [float(2 * row[0] > BOUND) for row in z]
+
+
+def test_6_posteriors_carry_the_standard_deviation() -> None:
+    q = AggregatePosterior(LinearModel(4).real_posteriors())
+    z = q.draw(20_000, torch.Generator().manual_seed(0))
+    assert z.std(0) == pytest.approx(torch.full((4,), math.sqrt(0.9**2 + 0.4**2)), abs=0.03)
+    assert q.drift(z) == pytest.approx(1.0, abs=0.05)
+    assert q.drift(3 * z) == pytest.approx(9.0, abs=0.5)
+
+
+def test_8_the_gradient_penalty_lies_between_real_and_fake() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watched(Critic):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            seen.append(z.detach())
+            return 3 * z[:, 0]
+
+    real, fake = torch.zeros(500, 2), torch.ones(500, 2)
+    penalty = gradient_penalty(Watched(2, QUICK), real, fake, torch.Generator().manual_seed(0))
+    assert float(penalty) == pytest.approx(9.0)
+    assert 0.4 < float(seen[0].mean()) < 0.6
+    assert seen[0].min() >= 0
+    assert seen[0].max() <= 1
+
+
+def test_the_gate_keeps_or_replaces_a_dimension() -> None:
+    actor = Actor(3, QUICK)
+    last = actor.net[-1]
+    assert isinstance(last, torch.nn.Linear)
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([7.0, 7.0, 7.0, -50.0, 0.0, 50.0]))
+    z = torch.ones(2, 3)
+    assert actor(z)[0].tolist() == pytest.approx([1.0, 4.0, 7.0])
+
+
+def test_the_distance_is_engels_formula() -> None:
+    z, moved, std = torch.zeros(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([0.5, 2.0])
+    assert float(distance(z, moved, std)) == pytest.approx((math.log(2) / 0.25 + math.log(5) / 4) / 2)
+
+
+def test_realism_is_one_for_real() -> None:
+    right, wrong = torch.full((4, 2), 9.0), torch.full((4, 2), -9.0)
+    critic = First(2, QUICK)
+    assert float(realism_loss(critic, right, wrong)) < 0.01
+    assert float(realism_loss(critic, wrong, right)) > 17
+
+
+def test_batches_hold_as_many_satisfying_as_violating_latents() -> None:
+    values = torch.zeros(1000, 1)
+    values[:20] = 1
+    pool = Pool(torch.arange(1000.0)[:, None], values)
+    _, drawn = pool.draw(0, 4000, torch.Generator().manual_seed(0))
+    assert float(drawn.mean()) == pytest.approx(0.5, abs=0.03)

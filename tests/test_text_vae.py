@@ -1,0 +1,218 @@
+"""The text VAE: its tokens, its networks, and a model folder as a latent model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import sentences
+from safetensors.torch import load_file
+
+from lcgan_core import ModelError
+from lcgan_core.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
+from lcgan_core.text_vae.judge import Judge, distinct_2
+from lcgan_core.text_vae.latent_model import TextVaeModel, encode_texts
+from lcgan_core.text_vae.modeling import TextVae, TextVaeConfig
+from lcgan_core.text_vae.tokenizer import train_tokenizer
+
+ODD_TEXTS = ["", "plain words", "it 's _num_ , ok ?", "naïve 😀 日本", "a  double  space", "UPPER lower"]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> TextVaeModel:
+    return TextVaeModel.load(str(tiny_model))
+
+
+def test_the_tokenizer_gives_every_text_back() -> None:
+    tokenizer = train_tokenizer(sentences(), vocab_size=400, max_tokens=64)
+    ids = tokenizer(ODD_TEXTS)["input_ids"]
+    assert all(row[-1] == tokenizer.eos_token_id for row in ids)
+    assert tokenizer.batch_decode(ids, skip_special_tokens=True) == ODD_TEXTS
+
+
+def test_the_tokenizer_cuts_but_keeps_the_end() -> None:
+    tokenizer = train_tokenizer(sentences(), vocab_size=300, max_tokens=6)
+    (ids,) = tokenizer([" ".join(sentences()[:3])], truncation=True)["input_ids"]
+    assert len(ids) == 6
+    assert ids[-1] == tokenizer.eos_token_id
+
+
+def test_encode_keeps_the_order_whatever_the_lengths(model: TextVaeModel) -> None:
+    texts = [*sentences()[:80], *ODD_TEXTS]
+    together = encode_texts(model.vae, model.tokenizer, texts, batch_size=16)
+    for i, text in enumerate(texts):
+        alone = model.encode([text])
+        assert torch.allclose(together.mean[i], alone.mean[0], atol=1e-4), text
+        assert torch.allclose(together.std[i], alone.std[0], atol=1e-4), text
+    backwards = model.encode(texts[::-1])
+    assert torch.allclose(backwards.mean.flip(0), together.mean, atol=1e-4)
+
+
+def test_encode_of_nothing_is_nothing(model: TextVaeModel) -> None:
+    assert model.encode([]).mean.shape == (0, 8)
+    assert model.decode(torch.empty(0, 8)) == []
+
+
+def test_encoding_does_not_decode(model: TextVaeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the decoder ran")
+
+    monkeypatch.setattr(model.vae, "generate_tokens", refuse)
+    hook = model.vae.decoder.register_forward_pre_hook(refuse)
+    assert model.encode(["the food was good ."]).mean.shape == (1, 8)
+    hook.remove()
+
+
+def test_the_tiny_model_reconstructs(model: TextVaeModel) -> None:
+    texts = sentences()[:60]
+    exact = sum(a == b for a, b in zip(model.decode(model.encode(texts).mean), texts, strict=True))
+    assert exact > 8  # an untrained model gets none
+
+
+def test_decoding_depends_on_the_latent_alone(model: TextVaeModel) -> None:
+    z = torch.randn(40, 8, generator=torch.Generator().manual_seed(0))
+    together = model.decode(z)
+    assert model.decode(z.flip(0))[::-1] == together
+    assert [text for row in z for text in model.decode(row[None])] == together
+    assert model.decode(z, batch_size=7) == together
+
+
+def test_generation_is_greedy_decoding_of_the_trained_network(model: TextVaeModel) -> None:
+    vae, z = model.vae, torch.randn(12, 8, generator=torch.Generator().manual_seed(1))
+    for row, fast in zip(z, vae.generate_tokens(z), strict=True):
+        tokens = [vae.config.bos_token_id]
+        state = torch.tanh(vae.to_first_state(row[None]))[None]
+        while len(tokens) <= vae.config.max_tokens:
+            step = torch.cat([vae.embedding(torch.tensor([[tokens[-1]]])), row[None, None]], -1)
+            output, state = vae.decoder(step, state)
+            hidden = vae.to_embedding(torch.cat([output[:, 0], row[None]], -1))
+            token = int((hidden @ vae.embedding.weight.T + vae.token_bias).argmax())
+            if token == vae.config.eos_token_id:
+                break
+            tokens.append(token)
+        assert fast == tokens[1:]
+
+
+def test_generation_always_ends() -> None:
+    torch.manual_seed(0)
+    vae = TextVae(TextVaeConfig(vocab_size=50, latent_size=4, decoder_size=8, encoder_size=8, embedding_size=8, max_tokens=9))
+    with torch.no_grad():
+        vae.token_bias[vae.config.eos_token_id] = -1e9
+    assert [len(row) for row in vae.eval().generate_tokens(torch.randn(5, 4))] == [9] * 5
+
+
+def test_the_loss_is_the_evidence_lower_bound() -> None:
+    torch.manual_seed(0)
+    sizes = {"latent_size": 4, "decoder_size": 8, "encoder_size": 8, "embedding_size": 8}
+    vae = TextVae(TextVaeConfig(vocab_size=50, **sizes)).eval()
+    ids, lengths = torch.tensor([[5, 6, 2], [7, 2, 0]]), torch.tensor([3, 2])
+    labels = torch.tensor([[5, 6, 2], [7, 2, IGNORED]])
+    mean, log_std = vae.encode(ids, lengths)
+    posterior = torch.distributions.Normal(mean, log_std.exp())
+    kl = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
+    torch.manual_seed(1)
+    output = vae(ids, lengths, labels, kl_weight=0.5)
+    assert float(output.kl.detach()) == pytest.approx(float(kl.detach()), rel=1e-4)
+    assert torch.allclose(output.loss, output.reconstruction + 0.5 * output.kl)
+    assert 4 < float(output.reconstruction.detach()) < 25  # 2.5 tokens of about log 50 nats
+
+    torch.manual_seed(1)
+    padded = vae(torch.nn.functional.pad(ids, (0, 3)), lengths, torch.nn.functional.pad(labels, (0, 3), value=IGNORED), 0.5)
+    assert torch.allclose(padded.loss, output.loss)
+
+
+def test_deletion_noise_hides_tokens_from_the_encoder_only() -> None:
+    torch.manual_seed(0)
+    rows = [{"input_ids": [*range(10, 200), 2]}]
+    batch = VaeBatches(pad_id=0, deletion_noise=0.25)(rows)
+    assert batch["labels"].tolist() == [rows[0]["input_ids"]]
+    kept = batch["input_ids"][0].tolist()
+    assert kept[-1] == 2
+    assert 120 < len(kept) < 165
+    assert kept == sorted(kept[:-1]) + [2]
+    assert VaeBatches(0, 0.0)(rows)["input_ids"].tolist() == [rows[0]["input_ids"]]
+
+
+def test_half_precision_weights_come_back_as_float32_within_rounding(tiny_model: Path, tmp_path: Path) -> None:
+    assert {tensor.dtype for tensor in load_file(tiny_model / "model.safetensors").values()} == {torch.float16}
+    vae = TextVae.from_pretrained(tiny_model, dtype=torch.float32)
+    vae.half().save_pretrained(tmp_path)
+    again = TextVae.from_pretrained(tmp_path, dtype=torch.float32)
+    assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
+    for name, value in vae.float().state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+    exact = {name: torch.randn(200, 8) for name in ("mean", "std")}
+    assert all(torch.allclose(value.half().float(), value, rtol=1e-3, atol=1e-6) for value in exact.values())
+
+
+def test_special_tokens_survive_saving(tiny_model: Path) -> None:
+    config = TextVaeConfig.from_pretrained(tiny_model)
+    tokenizer = TextVaeModel.load(str(tiny_model)).tokenizer
+    assert (config.pad_token_id, config.bos_token_id, config.eos_token_id) == (
+        tokenizer.pad_token_id,
+        tokenizer.bos_token_id,
+        tokenizer.eos_token_id,
+    )
+    assert config.max_tokens == tokenizer.model_max_length == 20
+
+
+def test_perplexity_is_of_the_judges_own_likelihood(model: TextVaeModel) -> None:
+    texts = ["the food was good .", "the soup was cold and the room was nice ."]
+    loss = tokens = 0.0
+    for text in texts:
+        ids = torch.tensor([[model.tokenizer.bos_token_id, *model.tokenizer(text)["input_ids"]]])
+        with torch.no_grad():
+            loss += float(model.judge.model(input_ids=ids, labels=ids).loss) * (ids.shape[1] - 1)
+        tokens += ids.shape[1] - 1
+    assert model.judge.perplexity(texts) == pytest.approx(torch.tensor(loss / tokens).exp().item(), rel=1e-3)
+    shuffled = ["food good the . was", "was the soup room cold . and nice the was"]
+    assert model.judge.perplexity(shuffled) > 2 * model.judge.perplexity(texts)
+    assert isinstance(model.judge, Judge)
+
+
+def test_judge_batches_start_with_bos_and_score_no_padding(model: TextVaeModel) -> None:
+    batch = JudgeBatches(model.tokenizer)([{"input_ids": [7, 8, 2]}, {"input_ids": [9, 2]}])
+    bos, pad = model.tokenizer.bos_token_id, model.tokenizer.pad_token_id
+    assert batch["input_ids"].tolist() == [[bos, 7, 8, 2], [bos, 9, 2, pad]]
+    assert batch["labels"].tolist() == [[bos, 7, 8, 2], [bos, 9, 2, IGNORED]]
+
+
+def test_distinct_2_counts_word_pairs() -> None:
+    assert distinct_2(["a b c", "a b d"]) == 3 / 4
+    assert distinct_2(["a", ""]) == 0.0
+
+
+def test_fingerprints_follow_the_weights(tiny_model: Path, tmp_path: Path) -> None:
+    before = TextVaeModel.load(str(tiny_model)).fingerprint
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_model, copy)
+    assert TextVaeModel.load(str(copy)).fingerprint == before
+    vae = TextVae.from_pretrained(copy, dtype=torch.float32)
+    with torch.no_grad():
+        vae.token_bias[3] += 0.5
+    vae.half().save_pretrained(copy)
+    assert TextVaeModel.load(str(copy)).fingerprint != before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json", "latents.safetensors"])
+@pytest.mark.parametrize("damage", ["half", "empty", "foreign"])
+def test_a_damaged_model_folder_is_told(tiny_model: Path, tmp_path: Path, name: str, damage: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_model, copy)
+    file = copy / name
+    content = file.read_bytes()
+    header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    foreign = struct.pack("<Q", len(header)) + header + b"\0\0\0\0" if name.endswith("safetensors") else b'{"a": 1}'
+    file.write_bytes({"half": content[: len(content) // 2], "empty": b"", "foreign": foreign}[damage])
+    with pytest.raises(ModelError, match="is incomplete or damaged") as error:
+        TextVaeModel.load(str(copy))
+    assert str(copy) in str(error.value)
+
+
+def test_no_such_model() -> None:
+    with pytest.raises(ModelError, match="No text VAE called 'revues'.*lcgan pretrain"):
+        TextVaeModel.load("revues")
