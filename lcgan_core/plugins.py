@@ -174,4 +174,4 @@ def _broken_plugins() -> str:
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -67,12 +67,12 @@ def test_a_broken_plugin_is_reported_and_takes_nothing_down(install: Callable[..
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("lenght", {}, "No constraint 'lenght'; did you mean 'length'.*There are: keyword, length"),
+        ("lenght", {}, "No constraint 'lenght' .did you mean 'length'.*There are: keyword, length"),
         ("zzz", {}, "No constraint 'zzz'. There are: keyword, length"),
         (
             "length",
             {"max_word": 3},
-            "length.max_word: no such option; length has min_words, max_words; did you mean 'max_words'",
+            "length.max_word: no such option; length has min_words, max_words .did you mean 'max_words'",
         ),
         ("length", {"max_words": "few"}, "length.max_words: .*integer.*not 'few'"),
         (
@@ -108,7 +108,7 @@ def test_a_bare_function_from_a_file(tmp_path: Path) -> None:
     ("content", "function", "message"),
     [
         (None, "f", "No file .*mine.py"),
-        ("def shouty(texts): pass", "shoutty", "No function in .*mine.py 'shoutty'; did you mean 'shouty'"),
+        ("def shouty(texts): pass", "shoutty", "No function in .*mine.py 'shoutty' .did you mean 'shouty'"),
         ("import no_such_module", "f", "mine.py cannot be imported: ModuleNotFoundError"),
         ("def f(:", "f", "mine.py cannot be imported: SyntaxError"),
     ],

@@ -133,7 +133,7 @@ def test_deletion_noise_hides_tokens_from_the_encoder_only() -> None:
     kept = batch["input_ids"][0].tolist()
     assert kept[-1] == 2
     assert 120 < len(kept) < 165
-    assert kept == sorted(kept[:-1]) + [2]
+    assert kept == [*sorted(kept[:-1]), 2]
     assert VaeBatches(0, 0.0)(rows)["input_ids"].tolist() == [rows[0]["input_ids"]]
 
 
@@ -214,5 +214,5 @@ def test_a_damaged_model_folder_is_told(tiny_model: Path, tmp_path: Path, name: 
 
 
 def test_no_such_model() -> None:
-    with pytest.raises(ModelError, match="No text VAE called 'revues'.*lcgan pretrain"):
+    with pytest.raises(ModelError, match=r"No text VAE called 'revues'.*lcgan pretrain"):
         TextVaeModel.load("revues")

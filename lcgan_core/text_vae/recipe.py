@@ -37,9 +37,9 @@ class PretrainConfig(BaseModel):
     """Dimensions of z."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on embeddings and decoder states."""
-    kl_weight: float = Field(0.2, ge=0)
+    kl_weight: float = Field(0.15, ge=0)
     """Weight of the KL term: less reconstructs better, more makes prior samples better."""
-    kl_warmup: float = Field(0.4, ge=0, le=1)
+    kl_warmup: float = Field(0.3, ge=0, le=1)
     """Share of the training over which that weight rises from 0."""
     deletion_noise: float = Field(0.12, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder; more makes prior samples better."""

@@ -1,0 +1,95 @@
+"""How fast the hot paths are, beside what this machine's matrix multiplication reaches in the same run.
+
+    python examples/benchmark.py
+
+A share compares the multiplications that the method needs with those that the machine would do in the same time. The rate
+is that of square float32 products, the best case of any kernel; the hot paths multiply thin matrices, so that their share is
+also given of the rate of just their own products, one after the other, without anything in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from lcgan_core.gan import Actor, AggregatePosterior, Critic, GanConfig, Networks, Pool, State, train_round
+from lcgan_core.latent_model import Posterior
+from lcgan_core.text_vae.latent_model import TextVaeModel
+
+SECONDS = 3.0
+
+
+def per_call(call: Callable[[], object]) -> float:
+    """Median seconds a call, over calls of ``SECONDS`` in all, after a warm-up."""
+    call()
+    times: list[float] = []
+    while sum(times) < SECONDS or len(times) < 3:
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return sorted(times)[len(times) // 2]
+
+
+def product_rate(rows: int, inner: int, columns: int) -> float:
+    """Multiply-adds a second of a float32 product ``[rows, inner] @ [inner, columns]``."""
+    left, right = torch.randn(rows, inner), torch.randn(columns, inner)
+    return rows * inner * columns / per_call(lambda: torch.nn.functional.linear(left, right))
+
+
+def main() -> None:
+    torch.set_flush_denormal(True)
+    machine = product_rate(1024, 1024, 1024)
+    print(f"machine: {2 * machine / 1e9:.0f} GFLOP/s in 1024 x 1024 float32 products, {torch.get_num_threads()} threads")
+    benchmark_decode(TextVaeModel.load("reviews"), machine)
+    benchmark_training(machine)
+
+
+def benchmark_decode(model: TextVaeModel, machine: float, n: int = 2048, batch: int = 512) -> None:
+    config = model.vae.config
+    z = AggregatePosterior(model.real_posteriors()).draw(n, torch.Generator().manual_seed(0))
+    tokens = sum(len(row) + 1 for part in z.split(batch) for row in model.vae.generate_tokens(part))
+    shapes = [
+        (config.decoder_size, 3 * config.decoder_size),
+        (config.decoder_size, config.embedding_size),
+        (config.embedding_size, config.vocab_size),
+    ]
+    needed = tokens * sum(inner * columns for inner, columns in shapes)
+    seconds = per_call(lambda: model.decode(z))
+    own = sum(tokens * inner * columns / product_rate(batch, inner, columns) for inner, columns in shapes)
+    print(
+        f"decode: {n / seconds:.0f} sentences/s, {tokens / seconds:.0f} tokens/s, {needed / seconds / machine:.0%} of the "
+        f"machine's rate, {own / seconds:.0%} of the rate of its own products"
+    )
+    print("  profile, seconds of a decode of", n)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        model.decode(z)
+    for event in sorted(profile.key_averages(), key=lambda event: -event.self_cpu_time_total)[:6]:
+        print(f"    {event.self_cpu_time_total / 1e6:7.3f}  {event.key} x {event.count}")
+
+
+def benchmark_training(machine: float, dim: int = 64) -> None:
+    config = GanConfig(iterations=10)
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(5000, dim, generator=generator)
+    q = AggregatePosterior(Posterior(z, torch.full_like(z, 0.3)))
+    state = State(Networks.new(dim, 1, config, 0), Pool(z, (z[:, :1] > 0).float()), [0.5])
+    seconds = per_call(lambda: train_round(state, q, [1.0], config, generator, lambda what, share: None))
+    critic = sum(parameter.numel() for parameter in Critic(dim, config).parameters())
+    actor = sum(parameter.numel() for parameter in Actor(dim, config).parameters())
+    n, m = config.batch_size, config.critic_batches
+    penalties = -(-m // config.penalty_interval)
+    # In passes over a network (forward 1, backward 2; the penalty is a forward, a backward to z, and backward through both):
+    # attribute critic 3; realism critic 6 on real and fake, 6 for a penalty, the actor once for its fakes.
+    # An actor batch: actor 3, and each of the two critics forward and backward to z, 2.
+    needed = n * (m * (3 * critic + 6 * critic + 0.9 * actor) + penalties * 6 * critic)
+    needed += n * config.actor_batches * (3 * actor + 2 * 2 * critic)
+    print(
+        f"training: {1000 * seconds / config.iterations:.1f} ms an iteration ({m} critic batches and {config.actor_batches} "
+        f"actor batch of {n}), {needed * config.iterations / seconds / machine:.0%} of the machine's rate"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import HalfSpace, LinearModel
+
+from lcgan_core.evaluation import evaluate_actor, wilson_interval
+from lcgan_core.gan import Actor, AggregatePosterior, GanConfig
+from lcgan_core.labelling import Labeller
+
+
+class Shift(Actor):
+    """Moves the first coordinate by 3."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z + 3 * torch.eye(z.shape[1])[0]
+
+
+class Measured(LinearModel):
+    """A linear model whose quality is how many samples were asked about."""
+
+    def quality(self, samples: object) -> dict[str, float]:
+        return {"count": len(samples)}  # type: ignore[arg-type]
+
+
+def test_every_figure_is_counted_on_decoded_samples() -> None:
+    model = Measured(4)
+    labeller = Labeller(model, [HalfSpace(), HalfSpace(bound=-1e9)])
+    q = AggregatePosterior(model.real_posteriors())
+    generator = torch.Generator().manual_seed(0)
+    actor = Shift(4, GanConfig())
+    prior, moved, summary = evaluate_actor(actor, labeller, q, ["above", "always"], 500, generator)
+    assert torch.allclose(moved.z, prior.z + torch.tensor([3.0, 0, 0, 0]))
+    assert summary["constraints"]["above"]["prior"] == pytest.approx(0.159, abs=0.05)
+    assert summary["constraints"]["above"]["posterior"] == pytest.approx(0.155, abs=0.04)
+    assert summary["constraints"]["above"]["actor"] == sum(sample[0] > 2 for sample in moved.samples) / 500
+    assert summary["constraints"]["always"]["actor"] == 1.0
+    assert summary["all"] == summary["constraints"]["above"]
+    assert summary["count"] == dict.fromkeys(("posterior", "reference", "prior", "actor"), summary["compared"])
+    assert summary["compared"] == 500
+    assert summary["unique"] == 1.0
+
+
+def test_without_satisfying_real_samples_there_is_no_quality_beside_them() -> None:
+    model = Measured(4)
+    labeller = Labeller(model, [HalfSpace(bound=1e9)])
+    q = AggregatePosterior(model.real_posteriors())
+    summary = evaluate_actor(Shift(4, GanConfig()), labeller, q, ["never"], 20, torch.Generator()).summary
+    assert summary["compared"] == 0
+    assert "count" not in summary
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "interval"),
+    [(0, 10, (0.0, 0.2775)), (10, 10, (0.7225, 1.0)), (50, 100, (0.4038, 0.5962)), (970, 1000, (0.9575, 0.9789))],
+)
+def test_wilson_interval(successes: int, n: int, interval: tuple[float, float]) -> None:
+    assert wilson_interval(successes, n) == pytest.approx(interval, abs=5e-4)

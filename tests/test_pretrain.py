@@ -1,0 +1,161 @@
+"""Corpora of every kind, and pretraining from corpus to model folder."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from conftest import TINY_RECIPE, Lcgan, sentences
+from datasets import Dataset
+from safetensors.torch import load_file
+
+import lcgan_core.text_vae.pretrain as pretraining
+from lcgan_core import CorpusError
+from lcgan_core.text_vae.corpus import load_corpus
+from lcgan_core.text_vae.latent_model import TextVaeModel
+from lcgan_core.text_vae.measure import corpus_bleu
+from lcgan_core.text_vae.recipe import PretrainConfig, recipe_of
+
+TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
+
+
+def write(folder: Path, kind: str) -> Path:
+    path = folder / f"corpus.{kind}"
+    rows = Dataset.from_dict({"text": TEXTS, "label": ["a"] * len(TEXTS)})
+    if kind == "txt":
+        path.write_text("\n".join([*TEXTS[:2], "", "   ", *TEXTS[2:]]), encoding="utf-8")
+    elif kind == "csv":
+        rows.to_csv(path)
+    elif kind == "csv.gz":
+        rows.to_csv(folder / "plain.csv")
+        path.write_bytes(gzip.compress((folder / "plain.csv").read_bytes()))
+    elif kind == "jsonl":
+        path.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS), encoding="utf-8")
+    else:
+        rows.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["txt", "csv", "csv.gz", "jsonl", "parquet"])
+def test_every_kind_of_corpus_gives_its_texts_in_order(tmp_path: Path, kind: str) -> None:
+    assert load_corpus(write(tmp_path, kind)) == TEXTS
+
+
+def test_a_corpus_that_cannot_be_read(tmp_path: Path) -> None:
+    cases = {
+        "gone.txt": (None, "No corpus at"),
+        "empty.txt": (b"", "holds no text|Is it empty"),
+        "empty.csv": (b"", "cannot be read"),
+        "blank.txt": (b"\n  \n\n", "holds no text"),
+        "header.csv": (b"text,label\n", "holds no text|cannot be read"),
+        "latin.txt": ("naïve".encode("latin-1"), "is not UTF-8 text"),
+        "latin.csv": ("text\nnaïve\n".encode("latin-1"), "is not UTF-8 text"),
+        "other.csv": (b"review,label\ngood,1\n", "has no column 'text'; it has review, label. Choose with --column"),
+        "broken.jsonl": (b'{"text": "a"}\n{"text": \n', "cannot be read"),
+        "broken.parquet": (b"PAR1 not really", "cannot be read"),
+        "corpus.docx": (b"PK", "not in '.docx'"),
+    }
+    for name, (content, message) in cases.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(CorpusError, match=message) as error:
+            load_corpus(tmp_path / name)
+        assert name in str(error.value)
+
+
+def test_another_column(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("review,label\ngood,1\n", encoding="utf-8")
+    assert load_corpus(tmp_path / "c.csv", "review") == ["good"]
+
+
+def test_a_model_folder_is_whole_and_measured(tiny_model: Path) -> None:
+    assert sorted(path.name for path in tiny_model.iterdir()) == [
+        "README.md",
+        "config.json",
+        "judge",
+        "latents.safetensors",
+        "measured.json",
+        "model.safetensors",
+        "pretrain.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    measured = json.loads((tiny_model / "measured.json").read_text(encoding="utf-8"))
+    assert 10 < measured["bleu"] <= 100
+    assert 0 < measured["exact"] <= 1
+    assert measured["kl"] > 1
+    assert 1 <= measured["active_units"] <= measured["latent_dim"] == 8
+    assert set(measured["perplexity"]) == {"real", "reconstruction", "posterior", "prior"}
+    assert measured["relative_perplexity"]["prior"] > 0.5
+    latents = load_file(tiny_model / "latents.safetensors")
+    assert latents["mean"].shape == latents["std"].shape
+    assert (latents["std"] > 0).all()
+    assert f"BLEU {measured['bleu']:.1f}" in (tiny_model / "README.md").read_text(encoding="utf-8")
+    assert recipe_of(tiny_model).latent_size == 8
+
+
+def test_latents_are_those_of_the_corpus(tiny_model: Path) -> None:
+    model = TextVaeModel.load(str(tiny_model))
+    decoded = set(model.decode(model.real_posteriors().mean))
+    assert len(decoded & set(sentences())) > 10
+
+
+def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(sentences()), encoding="utf-8")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    short = [*TINY_RECIPE, "--set", "epochs=1", "--set", "judge_epochs=1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining, "new_judge", die)
+        cut = run_lcgan("pretrain", corpus, "--out", "model", *short)
+    assert cut.exit_code == 1
+    assert "Interrupted. Go on with: lcgan pretrain --resume model" in cut.stderr
+    assert "is incomplete or damaged" in run_lcgan("run", "--model", "model", "-c", "length").stderr
+    weights = Path("model/model.safetensors").read_bytes()
+
+    refused = run_lcgan("pretrain", corpus, "--out", "model", *short)
+    assert refused.exit_code == 1
+    assert "model is not empty" in refused.stderr
+
+    resumed = run_lcgan("pretrain", "--resume", "model", "--json")
+    assert resumed.exit_code == 0, resumed.output
+    assert json.loads(resumed.stdout)["latent_dim"] == 8
+    assert Path("model/model.safetensors").read_bytes() == weights
+    assert not Path("model/checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pretrain",), "Give CORPUS and --out DIR, or --resume DIR"),
+        (("pretrain", "none.txt", "--out", "m"), "No corpus at none.txt"),
+        (("pretrain", "few.txt", "--out", "m"), "has only 2 texts"),
+        (("pretrain", "few.txt", "--out", "m", "--set", "kl_wait=1"), "kl_wait: Extra inputs"),
+        (("pretrain", "few.txt", "--out", "m", "--set", "epochs=0"), "epochs: Input should be greater than 0"),
+        (("pretrain", "few.txt", "--out", "m", "--set", "epochs"), "expected OPTION=VALUE"),
+        (("pretrain", "--resume", "nowhere"), "Nothing to resume in nowhere"),
+    ],
+)
+def test_bad_input(run_lcgan: Lcgan, arguments: tuple[str, ...], message: str) -> None:
+    Path("few.txt").write_text("one\ntwo\n", encoding="utf-8")
+    ran = run_lcgan(*arguments)
+    assert ran.exit_code in (1, 2)
+    assert message in ran.stderr
+    assert not Path("m").exists()
+
+
+def test_the_recipe_is_listed_with_its_defaults(run_lcgan: Lcgan) -> None:
+    listed = run_lcgan("pretrain", "--recipe").stdout
+    for name, field in PretrainConfig.model_fields.items():
+        assert name in listed
+        assert field.description
+
+
+def test_bleu() -> None:
+    assert corpus_bleu(["the food was very good ."], ["the food was very good ."]) == pytest.approx(100)
+    assert corpus_bleu(["the food was very bad ."], ["the food was very good ."]) < 70
