@@ -14,8 +14,11 @@ from collections.abc import Callable
 
 import torch
 
-from lcgan_core.gan import Actor, AggregatePosterior, Critic, GanConfig, Networks, Pool, State, train_round
+from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.gan import State, train_round
+from lcgan_core.labelling import Pool
 from lcgan_core.latent_model import Posterior
+from lcgan_core.networks import Actor, Critic, GanConfig, Networks
 from lcgan_core.text_vae.latent_model import TextVaeModel
 
 SECONDS = 3.0

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     )
     from .hookspecs import hookimpl
     from .latent_model import LatentModel, Posterior
-    from .pipeline import RunConfig, run
-    from .sampling import sample
+    from .pipeline import RunConfig, Wish, run
+    from .sampling import load_run
 
 _HOME = {
     "Constraint": "constraint",
@@ -33,9 +33,10 @@ _HOME = {
     "RunConfig": "pipeline",
     "RunError": "errors",
     "TrainingError": "errors",
+    "Wish": "pipeline",
     "hookimpl": "hookspecs",
+    "load_run": "sampling",
     "run": "pipeline",
-    "sample": "sampling",
 }
 
 __all__ = [
@@ -50,9 +51,10 @@ __all__ = [
     "RunConfig",
     "RunError",
     "TrainingError",
+    "Wish",
     "hookimpl",
+    "load_run",
     "run",
-    "sample",
 ]
 
 

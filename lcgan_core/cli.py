@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from .errors import ConstraintError, LcganError
+from .errors import LcganError
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 
@@ -99,40 +99,27 @@ def run(
     """Train an LC-GAN until the samples of a frozen model satisfy constraints, and measure how well they do."""
     if sum(map(bool, (names, config_file, resumed))) != 1:
         raise click.UsageError("Give one of --constraint, --config and --resume. See: lcgan constraints")
-    if not names:
-        given = [
-            name
-            for name in ("settings", "weights", "model", "seed", "samples")
-            if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
-        ]
-        if given:
-            raise click.UsageError(f"--config and --resume bring their own {', '.join(given)}; edit the file instead.")
+    refuse_with_file(ctx, ("settings", "weights", "model", "seed", "samples", *(("out",) if resumed else ())), not names)
     with progress() as on_progress:
-        from pydantic import ValidationError
-
-        from .pipeline import RunConfig, describe, load_config, resume, slug
+        from .pipeline import RunConfig, load_config, resume, slug, validated
         from .pipeline import run as start
-        from .run_folder import SAMPLES, next_folder
+        from .run_folder import CONFIG, SAMPLES, next_folder
 
         if resumed:
             folder = resumed
-            result = resume(folder, on_progress)
         else:
             if config_file:
                 config = load_config(config_file)
             else:
                 wishes, gan = parse_settings(names, settings, weights)
-                try:
-                    config = RunConfig.model_validate(
-                        {"model": model, "constraints": wishes, "seed": seed, "samples": samples, "gan": gan}
-                    )
-                except ValidationError as error:
-                    raise ConstraintError(f"Wrong settings: {describe(error)}.") from error
+                asked = {"model": model, "constraints": wishes, "seed": seed, "samples": samples, "gan": gan}
+                config = validated(RunConfig, asked, "Wrong settings")
             folder = out or next_folder(Path("runs"), "+".join(slug(wish.constraint) for wish in config.constraints))
-            try:
-                result = start(config, folder, on_progress)
-            except KeyboardInterrupt:
-                raise click.ClickException(f"Interrupted. Go on with: lcgan run --resume {folder}") from None
+        try:
+            result = resume(folder, on_progress) if resumed else start(config, folder, on_progress)
+        except KeyboardInterrupt:
+            hint = f" Go on with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""
+            raise click.ClickException(f"Interrupted.{hint}") from None
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -140,6 +127,13 @@ def run(
 
     pairs = [json.loads(line) for line in (folder / SAMPLES).read_text(encoding="utf-8").splitlines()[:10]]
     print_result(result, pairs)
+
+
+def refuse_with_file(ctx: click.Context, options: tuple[str, ...], has_file: bool) -> None:
+    """A file that decides a run leaves no room for options that would decide otherwise."""
+    given = [name for name in options if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
+    if has_file and given:
+        raise click.UsageError(f"--config and --resume bring their own {', '.join(given)}; edit the file instead.")
 
 
 def parse_settings(
@@ -205,9 +199,10 @@ def progress() -> Iterator[Callable[[str, float], None]]:
 @AS_JSON
 def sample(run_folder: Path, count: int, seed: int, as_json: bool) -> None:
     """Print samples of a finished run, one a line."""
-    from .sampling import sample as draw
+    from .sampling import load_run
 
-    samples = [str(item) for item in draw(run_folder, count, seed)]
+    finished = load_run(run_folder)
+    samples = [finished.model.show(found) for found in finished.sample(count, seed)]
     click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples}) if as_json else "\n".join(samples))
 
 
@@ -272,9 +267,7 @@ def pretrain(
     if bool(resumed) == bool(corpus and out):
         raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
     with progress() as on_progress:
-        from pydantic import ValidationError
-
-        from .pipeline import describe
+        from .pipeline import validated
         from .text_vae.pretrain import pretrain as start
         from .text_vae.recipe import PretrainConfig, recipe_of
 
@@ -292,10 +285,7 @@ def pretrain(
                 if not equals:
                     raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan pretrain --recipe")
                 fields[key] = parse_value(value)
-            try:
-                config = PretrainConfig.model_validate(fields)
-            except ValidationError as error:
-                raise LcganError(f"Wrong recipe: {describe(error)}. See: lcgan pretrain --recipe") from error
+            config = validated(PretrainConfig, fields, "Wrong recipe (see lcgan pretrain --recipe)")
         try:
             measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
         except KeyboardInterrupt:

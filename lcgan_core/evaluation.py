@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from .gan import Actor, AggregatePosterior
-from .labelling import Labelled, Labeller
+from .aggregate_posterior import AggregatePosterior
+from .labelling import SATISFIED, Labelled, Labeller
+from .networks import Actor
 
-MOST_REFERENCE_BATCHES = 8
+MOST_REFERENCE_BATCHES = 16
 """Posterior samples are decoded in search of references up to so many times the number asked for."""
 
 
@@ -70,7 +71,7 @@ def _satisfying(labelled: Labelled) -> list[Any]:
 def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, values in (("prior", prior), ("posterior", posterior), ("actor", actor)):
-        held = int((values >= 0.5).sum())
+        held = int((values >= SATISFIED).sum())
         found[name] = held / len(values)
         found["interval" if name == "actor" else f"{name}_interval"] = wilson_interval(held, len(values))
     return found

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from .constraint import Constraint, evaluate
 from .latent_model import LatentModel
+
+SATISFIED = 0.5
+"""The value from which on a sample counts as satisfying."""
 
 
 class Labelled(NamedTuple):
@@ -23,8 +26,8 @@ class Labelled(NamedTuple):
 
     @property
     def satisfied(self) -> Tensor:
-        """Whether all constraints hold, ``[n]``: each value is at least 0.5."""
-        return (self.values >= 0.5).all(1)
+        """Whether all constraints hold, ``[n]``."""
+        return (self.values >= SATISFIED).all(1)
 
 
 @dataclass
@@ -41,3 +44,22 @@ class Labeller:
         values = torch.tensor([evaluate(constraint, samples) for constraint in self.constraints]).T
         self.seconds += time.perf_counter() - started
         return Labelled(z, samples, values)
+
+
+@dataclass
+class Pool:
+    """Labelled latents that the attribute critics learn from."""
+
+    z: Tensor
+    values: Tensor
+
+    def add(self, z: Tensor, values: Tensor) -> None:
+        self.z = torch.cat([self.z, z])
+        self.values = torch.cat([self.values, values])
+
+    def draw(self, constraint: int, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """n latents and their values of one constraint, satisfying and violating ones alike often."""
+        values = self.values[:, constraint]
+        weights = values / values.sum() + (1 - values) / (1 - values).sum()
+        rows = torch.multinomial(weights, n, replacement=True, generator=generator)
+        return self.z[rows], values[rows]

@@ -9,19 +9,23 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from . import run_folder as files
+from .aggregate_posterior import AggregatePosterior
 from .constraint import Constraint
 from .errors import RunError
 from .evaluation import Evaluation, evaluate_actor
-from .gan import Actor, AggregatePosterior, GanConfig, Networks, Pool, State, generator_of, train
-from .labelling import Labeller
+from .gan import State, generator_of, train
+from .labelling import Labeller, Pool
 from .latent_model import LatentModel
+from .networks import Actor, GanConfig, Networks
 from .plugins import load_latent_model, make_constraint
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 OnProgress = Callable[[str, float], None]
 """Called with what is going on and the share of it that is done."""
@@ -99,18 +103,19 @@ def load_config(path: Path) -> RunConfig:
             raise RunError(f"{path} cannot be read: {error}.") from error
     else:
         content = files.read_json(path)
+    return validated(RunConfig, content, str(path))
+
+
+def validated(kind: type[ConfigT], content: Any, where: str) -> ConfigT:
+    """``content`` as a configuration; raises ``RunError`` that names every wrong field in one line."""
     try:
-        return RunConfig.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise RunError(f"{path}: {describe(error)}") from error
-
-
-def describe(error: ValidationError) -> str:
-    """Each wrong field of a configuration, in one line."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'config'}: {problem['msg'].removeprefix('Value error, ')}"
-        for problem in error.errors()
-    )
+        problems = (
+            f"{'.'.join(map(str, problem['loc'])) or 'all of it'}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        )
+        raise RunError(f"{where}: {'; '.join(problems)}.") from error
 
 
 def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress) -> dict[str, Any]:

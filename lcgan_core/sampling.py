@@ -1,7 +1,8 @@
-"""Samples from a finished run."""
+"""A finished run, read back: its model and its actor, to draw samples from."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,22 +11,33 @@ from torch import nn
 
 from . import run_folder as files
 from .errors import RunError
-from .gan import Actor, Critic, GanConfig
 from .latent_model import LatentModel
+from .networks import Actor, Critic, GanConfig
 from .pipeline import load_config
 from .plugins import load_latent_model
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
-@torch.no_grad()
-def sample(folder: Path, n: int, seed: int = 0) -> list[Any]:
-    """n samples of the run in ``folder``: fresh noise, moved by its actor, decoded."""
+@dataclass
+class FinishedRun:
+    """The frozen model of a run and the actor that was trained for it."""
+
+    model: LatentModel[Any]
+    actor: Actor
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int = 1) -> list[Any]:
+        """n samples: fresh noise, moved by the actor, decoded. The same seed gives the same samples."""
+        noise = torch.randn(n, self.model.latent_dim, generator=torch.Generator().manual_seed(seed))
+        return self.model.decode(self.actor(noise))
+
+
+def load_run(folder: Path) -> FinishedRun:
+    """The finished run in ``folder``; raises ``RunError`` where it is unfinished, damaged, or of another model."""
     files.read_result(folder)
     model = load_latent_model(load_config(folder / files.CONFIG).model)
-    actor = load_actor(folder / files.ACTOR, model)
-    noise = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(seed))
-    return model.decode(actor(noise))
+    return FinishedRun(model, load_actor(folder / files.ACTOR, model))
 
 
 def load_actor(path: Path, model: LatentModel[Any]) -> Actor:

@@ -4,9 +4,10 @@ import pytest
 import torch
 from conftest import HalfSpace, LinearModel
 
+from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.evaluation import evaluate_actor, wilson_interval
-from lcgan_core.gan import Actor, AggregatePosterior, GanConfig
 from lcgan_core.labelling import Labeller
+from lcgan_core.networks import Actor, GanConfig
 
 
 class Shift(Actor):

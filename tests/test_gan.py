@@ -10,22 +10,10 @@ import torch
 from conftest import HalfSpace, LinearModel
 
 from lcgan_core import Constraint, TrainingError
-from lcgan_core.gan import (
-    Actor,
-    AggregatePosterior,
-    Critic,
-    GanConfig,
-    Networks,
-    Pool,
-    State,
-    actor_loss,
-    attribute_loss,
-    distance,
-    gradient_penalty,
-    realism_loss,
-    train,
-)
-from lcgan_core.labelling import Labeller
+from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.gan import State, actor_loss, attribute_loss, distance, gradient_penalty, realism_loss, train
+from lcgan_core.labelling import Labeller, Pool
+from lcgan_core.networks import Actor, Critic, GanConfig, Networks
 
 QUICK = GanConfig(width=64, rounds=3, iterations=40, posterior_labels=2000, prior_labels=500, actor_labels=400)
 BOUND = 2.0

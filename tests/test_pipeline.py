@@ -11,8 +11,8 @@ import torch
 from conftest import QUICK_GAN, Lcgan, LinearModel
 
 import lcgan_core.pipeline
-from lcgan_core import RunConfig, RunError, run, sample
-from lcgan_core.gan import GanConfig
+from lcgan_core import RunConfig, RunError, Wish, load_run, run
+from lcgan_core.networks import GanConfig
 from lcgan_core.pipeline import resume
 from lcgan_core.run_folder import read_tensors, write_tensors
 from lcgan_core.sampling import load_actor, load_critic
@@ -125,10 +125,10 @@ def test_a_run_that_died_before_its_first_round_starts_over(run_lcgan: Lcgan, mo
 
     config = RunConfig(
         model="linear:4",
-        constraints=({"constraint": "half-space"},),
+        constraints=(Wish(constraint="half-space"),),
         samples=50,
         gan=GanConfig(width=16, rounds=1, iterations=2, posterior_labels=600, max_posterior_labels=600),
-    )  # type: ignore[arg-type]
+    )
     with monkeypatch.context() as patch:
         patch.setattr(lcgan_core.pipeline, "train", die)
         with pytest.raises(Killed):
@@ -164,7 +164,7 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
     assert len(samples) == 50
     assert run_lcgan("sample", folder, "-n", "50").stdout.splitlines() == samples
     assert run_lcgan("sample", folder, "-n", "50", "--seed", "9").stdout.splitlines() != samples
-    assert sum(found[0] > 2 for found in sample(Path(folder), 200)) / 200 > 0.9
+    assert sum(found[0] > 2 for found in load_run(Path(folder)).sample(200)) / 200 > 0.9
 
 
 @pytest.mark.parametrize(
@@ -271,9 +271,9 @@ def test_damaged_and_foreign_weights(run_lcgan: Lcgan) -> None:
 def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(
         model="linear:4",
-        constraints=({"constraint": "half-space"},),
+        constraints=(Wish(constraint="half-space"),),
         gan=GanConfig(width=16, rounds=2, iterations=2, posterior_labels=600, max_posterior_labels=600),
-    )  # type: ignore[arg-type]
+    )
     save = lcgan_core.pipeline._save_checkpoint
 
     def save_and_die(*arguments: Any) -> None:

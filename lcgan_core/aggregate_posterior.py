@@ -1,0 +1,32 @@
+"""q(z), the latents of real data."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from .latent_model import Posterior
+
+
+class AggregatePosterior:
+    """q(z) of real data: the mixture of all posteriors, to draw from and to measure drift against."""
+
+    def __init__(self, posteriors: Posterior) -> None:
+        self.posteriors = posteriors
+        self.average_std = posteriors.std.mean(0)
+        self.mean = posteriors.mean.mean(0)
+        covariance = torch.cov(posteriors.mean.T).reshape(len(self.mean), -1) + posteriors.std.square().mean(0).diag()
+        self.precision = torch.linalg.inv(covariance)
+
+    def draw(self, n: int, generator: Generator, weights: Tensor | None = None) -> Tensor:
+        """n latents ``[n, latent_dim]`` of real samples chosen evenly, or in proportion to ``weights``; fresh noise each."""
+        if weights is None:
+            rows = torch.randint(len(self.posteriors.mean), (n,), generator=generator)
+        else:
+            rows = torch.multinomial(weights, n, replacement=True, generator=generator)
+        return Posterior(self.posteriors.mean[rows], self.posteriors.std[rows]).draw(generator)
+
+    def drift(self, z: Tensor) -> float:
+        """Mean squared Mahalanobis distance a dimension: about 1 for draws of q(z), more outside of it."""
+        centred = z - self.mean
+        return float(((centred @ self.precision) * centred).sum(1).mean() / z.shape[1])

@@ -1,0 +1,52 @@
+"""The model that ships: what the issue asked of it, measured again where the held-out data is at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from lcgan_core.text_vae.corpus import load_corpus
+from lcgan_core.text_vae.latent_model import EMBEDDED, TextVaeModel
+from lcgan_core.text_vae.measure import measure
+
+FOLDER = EMBEDDED / "reviews"
+HELD_OUT = Path(__file__).parent.parent.parent / "shared" / "data" / "yelp" / "valid.csv.gz"
+
+
+def test_it_fits_into_the_wheel_and_is_half_precision() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 25e6
+    for weights in FOLDER.rglob("*.safetensors"):
+        with safe_open(weights, framework="pt") as file:
+            assert {file.get_tensor(name).dtype.itemsize for name in file.keys()} == {2}, weights  # noqa: SIM118
+
+
+def test_it_brings_latents_of_real_texts_but_not_the_texts() -> None:
+    posteriors = TextVaeModel.load("reviews").real_posteriors()
+    assert len(posteriors.mean) >= 20_000
+    assert posteriors.mean.isfinite().all()
+    assert (posteriors.std > 0).all()
+    assert not [path for path in FOLDER.rglob("*") if path.suffix in (".txt", ".csv", ".gz", ".jsonl", ".parquet")]
+
+
+def test_its_judge_is_of_another_architecture() -> None:
+    config = json.loads((FOLDER / "judge" / "config.json").read_text(encoding="utf-8"))
+    assert config["model_type"] == "gpt2"
+
+
+def test_its_measured_figures_reach_what_was_asked() -> None:
+    measured = json.loads((FOLDER / "measured.json").read_text(encoding="utf-8"))
+    assert measured["bleu"] >= 60
+    assert measured["relative_perplexity"]["prior"] <= 3
+    assert measured["distinct_2"]["reconstruction"] >= 0.9 * measured["distinct_2"]["real"]
+
+
+@pytest.mark.skipif(not HELD_OUT.is_file(), reason="the held-out reviews are not here")
+def test_its_measured_figures_are_what_it_measures() -> None:
+    claimed = json.loads((FOLDER / "measured.json").read_text(encoding="utf-8"))
+    found = measure(TextVaeModel.load("reviews"), load_corpus(HELD_OUT), seed=0)
+    assert found["bleu"] == pytest.approx(claimed["bleu"], abs=0.5)
+    assert found["perplexity"]["prior"] == pytest.approx(claimed["perplexity"]["prior"], rel=0.02)
+    assert found["distinct_2"]["reconstruction"] == pytest.approx(claimed["distinct_2"]["reconstruction"], abs=0.005)
