@@ -37,6 +37,8 @@ def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
     Raises ``ConstraintError`` where the constraint fails, returns another number of values than it got samples, or returns
     a value that is not a finite number in [0, 1]: a wish that cannot be measured is never counted as unsatisfied.
     """
+    if not samples:
+        return []
     try:
         distinct = list(dict.fromkeys(samples))
     except TypeError:  # samples without a hash, such as arrays

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from sacrebleu.metrics.bleu import BLEU
 
 from .judge import distinct_2
 from .latent_model import TextVaeModel
+from .recipe import PretrainConfig
 
 ACTIVE = 0.01
 """Variance of the posterior mean over data above which a latent dimension is active (Burda et al. 2016)."""
@@ -44,7 +44,7 @@ def corpus_bleu(found: list[str], wanted: list[str]) -> float:
     return float(BLEU(tokenize="none", force=True).corpus_score(found, [wanted]).score)
 
 
-def model_card(recipe: dict[str, Any], model: TextVaeModel, measured: dict[str, Any]) -> str:
+def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, Any]) -> str:
     """The README of a model folder."""
     vae = sum(parameter.numel() for parameter in model.vae.parameters())
     judge = sum(parameter.numel() for parameter in model.judge.model.parameters())
@@ -53,11 +53,16 @@ def model_card(recipe: dict[str, Any], model: TextVaeModel, measured: dict[str, 
         f"| {measured['distinct_2'][name]:.3f} |"
         for name in measured["perplexity"]
     )
+    parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
     return f"""# A text VAE for lcgan
 
 A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
 {measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
 ({judge:,} parameters), and the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts.
+
+## Data
+
+{recipe.about or "Not described (`--set about=...`)."}
 
 ## Measured on {measured["texts"]:,} held-out texts
 
@@ -68,9 +73,16 @@ KL {measured["kl"]:.1f} nats, {measured["active_units"]} of {measured["latent_di
 |---|---|---|---|
 {rows}
 
+*reconstruction* decodes posterior means, *posterior* draws of z ~ q(z|x), *prior* z ~ N(0, I). The judge learned from the same
+training texts, so that text that is plainer than real text has a lower perplexity than real text.
+
 ## Recipe
 
-```json
-{json.dumps(recipe, indent=2)}
+```console
+{recipe.command("OUT")}
 ```
+
+| part | value |
+|---|---|
+{parts}
 """

@@ -106,7 +106,7 @@ def pretrain(
     on_progress("measurement", 0.0)
     model = TextVaeModel(out)
     measured = measure(model, valid_texts, seed=config.seed)
-    (out / "README.md").write_text(model_card(config.model_dump(mode="json"), model, measured), encoding="utf-8")
+    (out / "README.md").write_text(model_card(config, model, measured), encoding="utf-8")
     write_json(out / MEASURED, measured)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     return measured

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +22,8 @@ class PretrainConfig(BaseModel):
     """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it."""
     valid: Path | None = None
     """Held-out texts to measure on; by default every twentieth text of the corpus is held out."""
+    about: str = ""
+    """What the corpus is and where it is from, for the model card."""
     column: str = "text"
     """The column that holds the text."""
     vocab_size: int = Field(5000, ge=300)
@@ -57,6 +60,15 @@ class PretrainConfig(BaseModel):
     """Most real texts whose posteriors go into the folder."""
     seed: int = Field(0, ge=0)
     """Seed of all randomness."""
+
+    def command(self, out: str) -> str:
+        """The ``lcgan pretrain`` line that follows this recipe."""
+        changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"corpus", "valid", "column"})
+        parts = ["lcgan pretrain", str(self.corpus), f"--out {out}"]
+        parts += [f"--valid {self.valid}"] if self.valid else []
+        parts += [f"--column {shlex.quote(self.column)}"] if self.column != "text" else []
+        parts += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in changed.items()]
+        return " ".join(parts)
 
 
 def recipe_of(folder: Path) -> PretrainConfig:
