@@ -42,11 +42,13 @@ class PretrainConfig(BaseModel):
     """Dropout on embeddings and decoder states."""
     kl_weight: float = Field(0.15, ge=0)
     """Weight of the KL term: less reconstructs better, more makes prior samples better."""
-    kl_warmup: float = Field(0.3, ge=0, le=1)
+    kl_warmup: float = Field(0.4, ge=0, le=1)
     """Share of the training over which that weight rises from 0."""
     deletion_noise: float = Field(0.12, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder; more makes prior samples better."""
-    epochs: float = Field(10, gt=0)
+    final_deletion_noise: float = Field(0.02, ge=0, lt=1)
+    """What that probability falls to, linearly, from the end of the KL warm-up to that of the training."""
+    epochs: float = Field(8, gt=0)
     """Passes over the corpus for the VAE."""
     learning_rate: float = Field(2e-3, gt=0)
     """Peak learning rate of the VAE; it falls to 0 linearly."""

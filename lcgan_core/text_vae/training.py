@@ -112,18 +112,27 @@ def fit(
 
 
 class VaeTrainer(Trainer):
-    """Raises the weight of the KL term linearly from 0 to ``kl_weight`` over the first ``kl_warmup`` of the steps."""
+    """In the first ``kl_warmup`` of the steps the weight of the KL term rises linearly from 0 to ``kl_weight``; after that the
+    deletion noise of the batches falls linearly to ``final_deletion_noise``."""
 
-    def __init__(self, *args: Any, kl_weight: float, kl_warmup: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, kl_weight: float, kl_warmup: float, final_deletion_noise: float, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.kl_weight = kl_weight
         self.kl_warmup = kl_warmup
+        self.final_deletion_noise = final_deletion_noise
+        self.first_deletion_noise = self.data_collator.deletion_noise
         self.parts = {"reconstruction": 0.0, "kl": 0.0, "batches": 0}
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        done = self.state.global_step / max(1, self.state.max_steps * self.kl_warmup)
+        done = self.state.global_step / self.state.max_steps
+        risen = min(1.0, done / self.kl_warmup) if self.kl_warmup else 1.0
+        fallen = max(0.0, (done - self.kl_warmup) / (1 - self.kl_warmup)) if self.kl_warmup < 1 else 0.0
+        noise = self.first_deletion_noise + fallen * (self.final_deletion_noise - self.first_deletion_noise)
+        self.data_collator.deletion_noise = noise
         inputs["lengths"] = inputs["lengths"].cpu()  # packing wants them there
-        output = model(**inputs, kl_weight=self.kl_weight * min(1.0, done))
+        output = model(**inputs, kl_weight=self.kl_weight * risen)
         self.parts["reconstruction"] += output.reconstruction.item()
         self.parts["kl"] += output.kl.item()
         self.parts["batches"] += 1
