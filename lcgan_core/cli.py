@@ -211,11 +211,11 @@ def sample(run_folder: Path, count: int, seed: int, as_json: bool) -> None:
 @AS_JSON
 def constraints(name: str | None, as_json: bool) -> None:
     """List the installed constraints, or the options of one."""
-    from .plugins import catalogue, constraint_class
+    from .plugins import constraint_class, constraint_classes
     from .tables import constraint_options, print_constraint, print_constraints
 
     if name is None:
-        kinds = catalogue().constraints
+        kinds = constraint_classes()
         if as_json:
             click.echo(json.dumps({name: constraint_options(kind) for name, kind in kinds.items()}))
         else:

@@ -9,9 +9,9 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pluggy
 from pydantic import ValidationError
@@ -25,61 +25,69 @@ if TYPE_CHECKING:
 
 GROUP = "lcgan"
 
-KindT = TypeVar("KindT")
-
 
 @dataclass
-class Catalogue:
-    """What is installed: classes by name, and the plugins that could not be loaded with their reasons."""
+class Plugins:
+    """The plugins of this process: a manager each, so that a broken one takes nothing else down, and why some are not in."""
 
-    constraints: dict[str, type[Constraint]] = field(default_factory=dict)
-    latent_models: dict[str, type[LatentModel[Any]]] = field(default_factory=dict)
+    managers: dict[str, pluggy.PluginManager] = field(default_factory=dict)
+    """By the name of the distribution."""
     broken: dict[str, PluginError] = field(default_factory=dict)
-    """Reason by entry point name."""
+    """Reasons, by the name of the distribution."""
 
 
 @cache
-def catalogue() -> Catalogue:
-    """Core's own classes and those of every installed plugin; one scan of the entry points a process."""
-    found = Catalogue()
-    _take_in(found, builtin, "lcgan-core")
+def plugins() -> Plugins:
+    """Core itself and every installed plugin; one scan of the entry points a process."""
+    found = Plugins({"lcgan-core": _manager_of(builtin)})
     for entry_point in entry_points(group=GROUP):
-        owner = entry_point.dist.name if entry_point.dist else entry_point.value
+        owner = entry_point.dist.name if entry_point.dist else entry_point.name
         try:
-            _take_in(found, _load(entry_point), owner)
-        except PluginError as error:
-            found.broken[entry_point.name] = error
+            found.managers[owner] = _manager_of(entry_point.load())
+        except Exception as error:
+            found.broken[owner] = PluginError(f"{entry_point.value}: {type(error).__name__}: {error}")
     return found
 
 
-def _load(entry_point: EntryPoint) -> Any:
-    try:
-        return entry_point.load()
-    except Exception as error:
-        raise PluginError(f"{entry_point.value} cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def _take_in(found: Catalogue, plugin: Any, owner: str) -> None:
-    """Runs the hooks of one plugin on a manager of its own, so that a broken one takes nothing else down."""
+def _manager_of(plugin: object) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("lcgan")
     manager.add_hookspecs(hookspecs)
-    constraints: dict[str, type[Constraint]] = {}
-    latent_models: dict[str, type[LatentModel[Any]]] = {}
-    try:
-        manager.register(plugin, owner)
-        manager.check_pending()
-        manager.hook.register_constraints(register=lambda kind: constraints.setdefault(kind.name, kind))
-        manager.hook.register_latent_models(register=lambda kind: latent_models.setdefault(kind.name, kind))
-    except Exception as error:
-        raise PluginError(f"{owner} cannot register: {type(error).__name__}: {error}") from error
-    _add(found.constraints, constraints, owner)
-    _add(found.latent_models, latent_models, owner)
+    manager.register(plugin)
+    manager.check_pending()
+    return manager
 
 
-def _add(kinds: dict[str, KindT], mine: dict[str, KindT], owner: str) -> None:
-    """A name that is taken already stays reachable as ``distribution:name``."""
-    for name, kind in mine.items():
-        kinds[name if name not in kinds else f"{owner}:{name}"] = kind
+@cache
+def constraint_classes() -> dict[str, type[Constraint]]:
+    """Every constraint class by its name, or by ``distribution:name`` where the name is taken already."""
+    return _registered("register_constraints")
+
+
+@cache
+def latent_model_classes() -> dict[str, type[LatentModel[Any]]]:
+    """Every latent model class, named likewise. Apart from the constraints, because these classes import torch."""
+    return _registered("register_latent_models")
+
+
+def _registered(hook: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for owner, manager in list(plugins().managers.items()):
+        kinds: list[Any] = []
+        try:
+            getattr(manager.hook, hook)(register=kinds.append)
+            names = [kind.name for kind in kinds]
+        except Exception as error:
+            plugins().broken[owner] = PluginError(f"{hook}: {type(error).__name__}: {error}")
+            continue
+        for name, kind in zip(names, kinds, strict=True):
+            found[f"{owner}:{name}" if name in found else name] = kind
+    return found
+
+
+def forget_plugins() -> None:
+    """Scans again at next use, for a process in which a plugin was installed meanwhile."""
+    for cached in (plugins, constraint_classes, latent_model_classes):
+        cached.cache_clear()
 
 
 def constraint_class(name: str) -> type[Constraint]:
@@ -90,7 +98,7 @@ def constraint_class(name: str) -> type[Constraint]:
     path, _, function = name.rpartition(":")
     if path.endswith(".py"):
         return function_constraint(Path(path), function, name)
-    kinds = catalogue().constraints
+    kinds = constraint_classes()
     if name not in kinds:
         raise ConstraintError(_unknown("constraint", name, kinds) + _broken_plugins())
     return kinds[name]
@@ -124,7 +132,7 @@ def load_latent_model(model: str) -> LatentModel[Any]:
     Raises ``ModelError`` where the kind is not installed or has nothing there.
     """
     kind, _, source = model.partition(":")
-    kinds = catalogue().latent_models
+    kinds = latent_model_classes()
     if source and kind in kinds:
         return kinds[kind].load(source)
     if source and not Path(model).exists():
@@ -168,7 +176,7 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def _broken_plugins() -> str:
-    broken = catalogue().broken
+    broken = plugins().broken
     return "".join(f" The plugin {name} could not be loaded: {reason}." for name, reason in broken.items())
 
 

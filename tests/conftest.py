@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lcgan_core import Constraint, LatentModel, Posterior, hookimpl
 from lcgan_core.cli import lcgan
-from lcgan_core.plugins import catalogue
+from lcgan_core.plugins import forget_plugins
 
 
 class LinearModel(LatentModel[tuple[float, ...]]):
@@ -84,10 +84,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
         (info / "entry_points.txt").write_text(f"[lcgan]\n{name} = {module}\n", encoding="utf-8")
-        catalogue.cache_clear()
+        forget_plugins()
 
     yield install_plugin
-    catalogue.cache_clear()
+    forget_plugins()
 
 
 @pytest.fixture

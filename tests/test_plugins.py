@@ -7,7 +7,14 @@ import pytest
 
 from lcgan_core import ConstraintError, ModelError
 from lcgan_core.builtin import Length
-from lcgan_core.plugins import catalogue, constraint_class, load_latent_model, make_constraint
+from lcgan_core.plugins import (
+    constraint_class,
+    constraint_classes,
+    latent_model_classes,
+    load_latent_model,
+    make_constraint,
+    plugins,
+)
 
 LOUD = '''
 from lcgan_core import Constraint, hookimpl
@@ -26,8 +33,8 @@ def register_constraints(register):
 
 def test_core_brings_its_own_through_the_hooks() -> None:
     assert constraint_class("length") is Length
-    assert {"length", "keyword"} <= set(catalogue().constraints)
-    assert "text-vae" in catalogue().latent_models
+    assert {"length", "keyword"} <= set(constraint_classes())
+    assert "text-vae" in latent_model_classes()
 
 
 def test_an_installed_plugin_is_found(install: Callable[..., None]) -> None:
@@ -38,7 +45,7 @@ def test_an_installed_plugin_is_found(install: Callable[..., None]) -> None:
 def test_two_plugins_of_one_name_are_told_apart(install: Callable[..., None]) -> None:
     install("loud-plugin", LOUD)
     install("other-plugin", LOUD.replace('"!"', '"?"'))
-    names = [name for name in catalogue().constraints if name.endswith("loud")]
+    names = [name for name in constraint_classes() if name.endswith("loud")]
     assert len(names) == 2
     assert "loud" in names
     second = next(name for name in names if ":" in name)
@@ -58,8 +65,8 @@ def test_two_plugins_of_one_name_are_told_apart(install: Callable[..., None]) ->
 def test_a_broken_plugin_is_reported_and_takes_nothing_down(install: Callable[..., None], source: str, reason: str) -> None:
     install("broken-plugin", source)
     install("loud-plugin", LOUD)
-    assert reason in str(catalogue().broken["broken-plugin"])
-    assert {"loud", "length"} <= set(catalogue().constraints)
+    assert {"loud", "length"} <= set(constraint_classes())
+    assert reason in str(plugins().broken["broken-plugin"])
     with pytest.raises(ConstraintError, match="broken-plugin could not be loaded"):
         constraint_class("something")
 

@@ -115,9 +115,7 @@ class VaeTrainer(Trainer):
     """In the first ``kl_warmup`` of the steps the weight of the KL term rises linearly from 0 to ``kl_weight``; after that the
     deletion noise of the batches falls linearly to ``final_deletion_noise``."""
 
-    def __init__(
-        self, *args: Any, kl_weight: float, kl_warmup: float, final_deletion_noise: float, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, kl_weight: float, kl_warmup: float, final_deletion_noise: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kl_weight = kl_weight
         self.kl_warmup = kl_warmup
