@@ -24,9 +24,12 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in READERS:
         raise CorpusError(f"{path}: a corpus ends in {', '.join(READERS)} (or one of these and .gz), not in {suffix!r}.")
+    nothing = CorpusError(f"{path} holds no text. A corpus has one text a row.")
+    if not path.stat().st_size:
+        raise nothing
     options: dict[str, Any] = {"keep_in_memory": True}
     if suffix == ".csv":
-        options["converters"] = {column: str}
+        options |= {"converters": {column: str}, "na_filter": False}
     disable_progress_bars()
     try:
         rows = load_dataset(READERS[suffix], data_files=str(path), split="train", **options)
@@ -35,11 +38,11 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
         what = "is not UTF-8 text" if isinstance(reason, UnicodeDecodeError) else "cannot be read"
         raise CorpusError(f"{path} {what}: {reason}. Convert it, or repair that row.") from error
     except ValueError as error:
-        raise CorpusError(f"{path} cannot be read: {error}. Is it empty?") from error
+        raise nothing from error  # a table with a header alone
     if column not in rows.column_names:
         raise CorpusError(f"{path} has no column {column!r}; it has {', '.join(rows.column_names)}. Choose with --column.")
     texts = [" ".join(str(text).split()) for text in rows[column] if text]
     texts = [text for text in texts if text]
     if not texts:
-        raise CorpusError(f"{path} holds no text. A corpus has one text a row.")
+        raise nothing
     return texts

@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
-from .batches import Batch
+from .batches import Batch, VaeBatches
 
 
 def bf16_is_fast() -> bool:
@@ -115,12 +115,21 @@ class VaeTrainer(Trainer):
     """In the first ``kl_warmup`` of the steps the weight of the KL term rises linearly from 0 to ``kl_weight``; after that the
     deletion noise of the batches falls linearly to ``final_deletion_noise``."""
 
-    def __init__(self, *args: Any, kl_weight: float, kl_warmup: float, final_deletion_noise: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        *args: Any,
+        data_collator: VaeBatches,
+        kl_weight: float,
+        kl_warmup: float,
+        final_deletion_noise: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, data_collator=data_collator, **kwargs)
+        self.batches = data_collator
         self.kl_weight = kl_weight
         self.kl_warmup = kl_warmup
         self.final_deletion_noise = final_deletion_noise
-        self.first_deletion_noise = self.data_collator.deletion_noise
+        self.first_deletion_noise = self.batches.deletion_noise
         self.parts = {"reconstruction": 0.0, "kl": 0.0, "batches": 0}
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
@@ -128,7 +137,7 @@ class VaeTrainer(Trainer):
         risen = min(1.0, done / self.kl_warmup) if self.kl_warmup else 1.0
         fallen = max(0.0, (done - self.kl_warmup) / (1 - self.kl_warmup)) if self.kl_warmup < 1 else 0.0
         noise = self.first_deletion_noise + fallen * (self.final_deletion_noise - self.first_deletion_noise)
-        self.data_collator.deletion_noise = noise
+        self.batches.deletion_noise = noise
         inputs["lengths"] = inputs["lengths"].cpu()  # packing wants them there
         output = model(**inputs, kl_weight=self.kl_weight * risen)
         self.parts["reconstruction"] += output.reconstruction.item()
