@@ -36,7 +36,8 @@ def attribute_loss(critic: Critic, z: Tensor, values: Tensor) -> Tensor:
 
 def realism_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """Real latents to 1, the actor's and the prior's to 0."""
-    return F.softplus(-critic(real)).mean() + F.softplus(critic(fake)).mean()
+    on_real, on_fake = critic(torch.cat([real, fake])).split([len(real), len(fake)])
+    return F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: Generator) -> Tensor:
@@ -93,13 +94,14 @@ def train(
     randomness of a round comes from the seed and the round's number. Raises ``TrainingError`` where a constraint gives no
     signal to learn from, or no round brings a usable actor.
     """
+    torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
     q = AggregatePosterior(model.real_posteriors())
     if state is None:
         pool, base_rates = label_real_and_prior(labeller, q, config, generator_of(seed, "labels"), on_progress)
         state = State(Networks.new(model.latent_dim, len(weights), config, seed), pool, base_rates)
         generator = generator_of(seed, "pretraining")
         for batch in range(config.pretraining_batches):
-            train_attributes(state, config, generator)
+            train_attributes(state, q, config, generator)
             on_progress("critics", batch / config.pretraining_batches)
     while state.round < config.rounds and not state.stopped:
         generator = generator_of(seed, f"round {state.round}")
@@ -153,11 +155,12 @@ def label_real_and_prior(
     return Pool(torch.cat([z, prior]), torch.cat([values, prior_values])), base_rates
 
 
-def train_attributes(state: State, config: GanConfig, generator: Generator) -> float:
+def train_attributes(state: State, q: AggregatePosterior, config: GanConfig, generator: Generator) -> float:
     """One batch for each attribute critic, from the labelled pool."""
     total = 0.0
     for i, critic in enumerate(state.networks.attributes):
         z, values = state.pool.draw(i, config.batch_size, generator)
+        z = z + config.augmentation * q.average_std * torch.randn(z.shape, generator=generator)
         total += state.networks.step(f"attribute{i}", attribute_loss(critic, z, values))
     return total
 
@@ -177,7 +180,7 @@ def train_round(
     losses = {"attribute_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
     for iteration in range(config.iterations):
         for batch in range(config.critic_batches):
-            losses["attribute_loss"] += train_attributes(state, config, generator)
+            losses["attribute_loss"] += train_attributes(state, q, config, generator)
             # Real is what the actor should look like: samples of q(z) that satisfy, not all of them.
             real = q.draw(n, generator, weights=likely)
             fake = torch.randn(n, dim, generator=generator)

@@ -21,15 +21,15 @@ class GanConfig(BaseModel):
     """Hidden layers of critics and actor."""
     batch_size: int = Field(128, ge=2)
     """Latents a batch."""
-    rounds: int = Field(6, ge=1)
+    rounds: int = Field(7, ge=1)
     """Rounds; after each, the actor's own samples are labelled and join the pool."""
-    iterations: int = Field(60, ge=1)
+    iterations: int = Field(40, ge=1)
     """Iterations a round: ``critic_batches`` of critic training, then ``actor_batches`` of actor training."""
-    critic_batches: int = Field(10, ge=1)
+    critic_batches: int = Field(5, ge=1)
     """Critic batches an iteration (M)."""
     actor_batches: int = Field(1, ge=1)
     """Actor batches an iteration (N)."""
-    pretraining_batches: int = Field(300, ge=0)
+    pretraining_batches: int = Field(500, ge=0)
     """Batches of the attribute critics before the first round."""
     critic_learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for the critics."""
@@ -38,13 +38,15 @@ class GanConfig(BaseModel):
     actor_averaging: float = Field(0.97, ge=0, lt=1)
     """Decay a step of the moving average of the actor's weights that is kept: the actor of an instant swings around it
     (Yazıcı et al. 2019, arXiv 1806.04498)."""
-    realism_weight: float = Field(1.0, ge=0)
+    augmentation: float = Field(0.5, ge=0)
+    """Noise on labelled latents while the attribute critics learn, in units of the encoder's average std."""
+    realism_weight: float = Field(0.3, ge=0)
     """Weight of the realism critic in the actor's loss; constraints bring their own weights."""
     gradient_penalty: float = Field(1.0, ge=0)
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
-    distance_weight: float = Field(0.003, ge=0)
+    distance_weight: float = Field(0.1, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     posterior_labels: int = Field(5000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
@@ -65,7 +67,7 @@ class GanConfig(BaseModel):
 def mlp(inputs: int, outputs: int, config: GanConfig) -> nn.Sequential:
     layers: list[nn.Module] = []
     for size in [inputs] + [config.width] * (config.depth - 1):
-        layers += [nn.Linear(size, config.width), nn.ReLU()]
+        layers += [nn.Linear(size, config.width), nn.SiLU()]
     return nn.Sequential(*layers, nn.Linear(config.width, outputs))
 
 
