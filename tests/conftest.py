@@ -163,7 +163,9 @@ QUICK_GAN = [
     for setting in (
         "width=32",
         "rounds=2",
-        "iterations=40",
+        "iterations=60",
+        "actor_averaging=0.8",
+        "distance_weight=0.003",
         "critic_batches=5",
         "pretraining_batches=100",
         "posterior_labels=600",

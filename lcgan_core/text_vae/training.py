@@ -117,14 +117,14 @@ class VaeTrainer(Trainer):
 
     def __init__(
         self,
-        *args: Any,
+        *,
         data_collator: VaeBatches,
         kl_weight: float,
         kl_warmup: float,
         final_deletion_noise: float,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, data_collator=data_collator, **kwargs)
+        super().__init__(data_collator=data_collator, **kwargs)
         self.batches = data_collator
         self.kl_weight = kl_weight
         self.kl_warmup = kl_warmup
