@@ -38,7 +38,9 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
         what = "is not UTF-8 text" if isinstance(reason, UnicodeDecodeError) else "cannot be read"
         raise CorpusError(f"{path} {what}: {reason}. Convert it, or repair that row.") from error
     except ValueError as error:
-        raise nothing from error  # a table with a header alone
+        if "no data" in str(error):  # a table with a header alone
+            raise nothing from error
+        raise CorpusError(f"{path} cannot be read: {error}.") from error
     if column not in rows.column_names:
         raise CorpusError(f"{path} has no column {column!r}; it has {', '.join(rows.column_names)}. Choose with --column.")
     texts = [" ".join(str(text).split()) for text in rows[column] if text]
