@@ -212,18 +212,18 @@ def sample(run_folder: Path, count: int, seed: int, as_json: bool) -> None:
 def constraints(name: str | None, as_json: bool) -> None:
     """List the installed constraints, or the options of one."""
     from .plugins import constraint_class, constraint_classes
-    from .tables import constraint_options, print_constraint, print_constraints
+    from .tables import field_rows, print_constraint, print_constraints
 
     if name is None:
         kinds = constraint_classes()
         if as_json:
-            click.echo(json.dumps({name: constraint_options(kind) for name, kind in kinds.items()}))
+            click.echo(json.dumps({name: field_rows(kind) for name, kind in kinds.items()}))
         else:
             print_constraints(kinds)
         return
     kind = constraint_class(name)
     if as_json:
-        click.echo(json.dumps({"name": name, "doc": kind.__doc__, "options": constraint_options(kind)}))
+        click.echo(json.dumps({"name": name, "doc": kind.__doc__, "options": field_rows(kind)}))
     else:
         print_constraint(name, kind)
 

@@ -101,21 +101,16 @@ def print_fields(kind: type[BaseModel]) -> None:
     console().print(table)
 
 
-def constraint_options(kind: type[Constraint]) -> list[dict[str, str]]:
-    """The options of a constraint: option, type, default ("needed" where there is none) and meaning."""
-    return field_rows(kind)
-
-
 def field_rows(kind: type[BaseModel]) -> list[dict[str, str]]:
+    """The fields of a configuration: option, type, default ("needed" where there is none) and meaning."""
     properties = kind.model_json_schema()["properties"] if kind.model_fields else {}
     rows = []
     for name, info in kind.model_fields.items():
         schema = properties[name]
         bounds = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
         limits = [f"{sign} {schema[key]}" for key, sign in bounds.items() if key in schema]
-        shown = getattr(info.annotation, "__name__", str(info.annotation)).replace("typing.", "")
-        if "Literal" in str(info.annotation) or "[" in str(info.annotation):
-            shown = str(info.annotation).replace("typing.", "")
+        kind_of_value = info.annotation
+        shown = kind_of_value.__name__ if isinstance(kind_of_value, type) else str(kind_of_value).replace("typing.", "")
         rows.append(
             {
                 "option": name,
