@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,26 @@ import torch
 from transformers.utils import logging
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps transformers' progress bars, warnings and reports of weights off stderr."""
+    had_progress_bar, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_progress_bar:
+            logging.enable_progress_bar()
+
+
 def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
     """The frozen model in ``folder``, in float32; raises ``ValueError`` where its weights are not all there."""
-    had_progress_bar = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with quiet():
         model, report = kind.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True, **options
         )
-    finally:
-        if had_progress_bar:
-            logging.enable_progress_bar()
     wrong = {what: sorted(map(str, names)) for what, names in report.items() if names}
     if wrong:
         raise ValueError(f"the weights do not fit the architecture: {wrong}")

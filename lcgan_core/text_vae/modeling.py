@@ -47,11 +47,12 @@ class TextVaeConfig(PreTrainedConfig):
 
 @dataclass
 class TextVaeOutput(ModelOutput):
-    """``loss`` is ``reconstruction + kl_weight * kl``, each summed over a text and averaged over the batch, in nats."""
+    """``loss`` is ``reconstruction + kl_weight * kl + bag_weight * bag``: sums over a text, means over the batch, in nats."""
 
     loss: Tensor | None = None
     reconstruction: Tensor | None = None
     kl: Tensor | None = None
+    bag: Tensor | None = None
 
 
 class TextVae(PreTrainedModel):
@@ -71,6 +72,8 @@ class TextVae(PreTrainedModel):
         self.decoder = nn.GRU(emb + latent, dec, batch_first=True)
         self.to_embedding = nn.Linear(dec + latent, emb)
         self.token_bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.to_bag = nn.Linear(latent, emb)
+        self.to_length = nn.Linear(latent, config.max_tokens + 1)
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -91,12 +94,16 @@ class TextVae(PreTrainedModel):
         mean, log_std = self.to_posterior(pooled).chunk(2, dim=-1)
         return mean, log_std.clamp(-6, 2)
 
-    def forward(self, input_ids: Tensor, lengths: Tensor, labels: Tensor, kl_weight: float = 1.0, **_: Any) -> TextVaeOutput:
+    def forward(
+        self, input_ids: Tensor, lengths: Tensor, labels: Tensor, kl_weight: float = 1.0, bag_weight: float = 0.0, **_: Any
+    ) -> TextVaeOutput:
         """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
 
-        Label -100 is padding. KL of q(z|x) against N(0, I), closed form (Kingma & Welling 2014, appendix B).
+        Label -100 is padding. KL of q(z|x) against N(0, I), closed form (Kingma & Welling 2014, appendix B). ``bag`` is the
+        cross-entropy of the tokens without their order (the bag-of-words loss of Zhao, Zhao & Eskenazi 2017) and of their
+        number, both told by a linear layer from z: it lays what a text is about, and how long it is, out along directions.
         """
-        mean, log_std = self.encode(input_ids, lengths)
+        mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
         z = mean + log_std.exp() * torch.randn_like(mean)
         previous = F.pad(labels[:, :-1], (1, 0), value=self.config.bos_token_id)
@@ -108,7 +115,11 @@ class TextVae(PreTrainedModel):
         hidden = self.to_embedding(torch.cat([self.dropout(states[real]), z_each_step[real]], -1))
         logits = F.linear(hidden, self.embedding.weight, self.token_bias)
         reconstruction = F.cross_entropy(logits.float(), labels[real], reduction="sum") / len(labels)
-        return TextVaeOutput(loss=reconstruction + kl_weight * kl, reconstruction=reconstruction, kl=kl)
+        bag_scores = F.log_softmax(F.linear(self.to_bag(z), self.embedding.weight, self.token_bias).float(), -1)
+        words = bag_scores.gather(1, labels.clamp(min=0))[real].sum() / len(labels)
+        bag = F.cross_entropy(self.to_length(z).float(), real.sum(1)) - words
+        loss = reconstruction + kl_weight * kl + bag_weight * bag
+        return TextVaeOutput(loss=loss, reconstruction=reconstruction, kl=kl, bag=bag)
 
     def _first_state(self, z: Tensor) -> Tensor:
         return torch.tanh(self.to_first_state(z))

@@ -78,6 +78,7 @@ def pretrain(
             trainer_class=VaeTrainer,
             kl_weight=config.kl_weight,
             kl_warmup=config.kl_warmup,
+            bag_weight=config.bag_weight,
             final_deletion_noise=config.final_deletion_noise,
         )
         _save(vae.half(), out)

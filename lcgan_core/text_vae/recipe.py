@@ -44,6 +44,8 @@ class PretrainConfig(BaseModel):
     """Weight of the KL term: less reconstructs better, more makes prior samples better."""
     kl_warmup: float = Field(0.4, ge=0, le=1)
     """Share of the training over which that weight rises from 0."""
+    bag_weight: float = Field(0.25, ge=0)
+    """Weight of telling linearly from z which tokens a text has, and how many; more makes constraints easier to learn."""
     deletion_noise: float = Field(0.12, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder; more makes prior samples better."""
     final_deletion_noise: float = Field(0.02, ge=0, lt=1)

@@ -91,6 +91,7 @@ def fit(
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         bf16=bf16_is_fast(),
+        use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
         seed=seed,
         logging_steps=100,
         save_steps=500,
@@ -121,6 +122,7 @@ class VaeTrainer(Trainer):
         data_collator: VaeBatches,
         kl_weight: float,
         kl_warmup: float,
+        bag_weight: float,
         final_deletion_noise: float,
         **kwargs: Any,
     ) -> None:
@@ -128,9 +130,10 @@ class VaeTrainer(Trainer):
         self.batches = data_collator
         self.kl_weight = kl_weight
         self.kl_warmup = kl_warmup
+        self.bag_weight = bag_weight
         self.final_deletion_noise = final_deletion_noise
         self.first_deletion_noise = self.batches.deletion_noise
-        self.parts = {"reconstruction": 0.0, "kl": 0.0, "batches": 0}
+        self.parts = {"reconstruction": 0.0, "kl": 0.0, "bag": 0.0, "batches": 0}
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         done = self.state.global_step / self.state.max_steps
@@ -139,14 +142,15 @@ class VaeTrainer(Trainer):
         noise = self.first_deletion_noise + fallen * (self.final_deletion_noise - self.first_deletion_noise)
         self.batches.deletion_noise = noise
         inputs["lengths"] = inputs["lengths"].cpu()  # packing wants them there
-        output = model(**inputs, kl_weight=self.kl_weight * risen)
+        output = model(**inputs, kl_weight=self.kl_weight * risen, bag_weight=self.bag_weight)
         self.parts["reconstruction"] += output.reconstruction.item()
         self.parts["kl"] += output.kl.item()
+        self.parts["bag"] += output.bag.item()
         self.parts["batches"] += 1
         return (output.loss, output) if return_outputs else output.loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if self.parts["batches"] and "loss" in logs:
-            logs |= {name: self.parts[name] / self.parts["batches"] for name in ("reconstruction", "kl")}
+            logs |= {name: self.parts[name] / self.parts["batches"] for name in ("reconstruction", "kl", "bag")}
             self.parts = dict.fromkeys(self.parts, 0)
         super().log(logs, *args, **kwargs)
