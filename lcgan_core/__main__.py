@@ -7,10 +7,18 @@ HELP = Path(__file__).with_name("help.txt")
 
 
 def main() -> None:
-    # Importing click takes three times as long as starting Python; the plain help does without (a test holds it to click's).
+    # Importing click takes three times as long as starting Python; what people and shells ask for often does without it.
+    # A test holds the plain help to click's own.
     if sys.argv[1:] in ([], ["--help"]):
         sys.stdout.write(HELP.read_text(encoding="utf-8"))
         return
+    if sys.argv[1:] in (["plugins"], ["plugins", "--json"]):
+        from .plugin_listing import as_text, kept_rows
+
+        rows = kept_rows()
+        if rows is not None:
+            sys.stdout.write(as_text(rows, as_json="--json" in sys.argv))
+            return
     from .cli import lcgan
 
     lcgan()

@@ -6,12 +6,15 @@ import difflib
 import hashlib
 import importlib.util
 import inspect
+import os
+import re
+import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pluggy
 from pydantic import ValidationError
@@ -19,34 +22,91 @@ from pydantic import ValidationError
 from . import builtin, hookspecs
 from .constraint import Constraint
 from .errors import ConstraintError, ModelError, PluginError
-
-if TYPE_CHECKING:
-    from .latent_model import LatentModel
+from .latent_model import LatentModel
 
 GROUP = "lcgan"
+CORE = "lcgan-core"
+SWITCH = "LCGAN_PLUGINS"
+"""Environment variable: ``none``, the distributions to load, or with a minus before each those not to load; by commas."""
+
+REGISTERED: dict[str, type[Any]] = {"register_constraints": Constraint, "register_latent_models": LatentModel}
+"""What each hook's ``register`` takes subclasses of."""
 
 
 @dataclass
-class Plugins:
-    """The plugins of this process: a manager each, so that a broken one takes nothing else down, and why some are not in."""
+class Plugin:
+    """One entry point, with a manager of its own so that it takes nothing else down when it is broken."""
 
-    managers: dict[str, pluggy.PluginManager] = field(default_factory=dict)
-    """By the name of the distribution."""
-    broken: dict[str, PluginError] = field(default_factory=dict)
-    """Reasons, by the name of the distribution."""
+    distribution: str
+    version: str
+    module: str
+    manager: pluggy.PluginManager | None = None
+    """None where the plugin is broken or off."""
+    problem: str | None = None
+    """Why it is broken, in one line."""
+    trace: str = ""
+    """The traceback of that."""
+
+    @property
+    def status(self) -> str:
+        return "broken" if self.problem else "ok" if self.manager else "off"
+
+    def broke(self, error: BaseException) -> None:
+        self.manager = None
+        self.problem = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        self.trace = "".join(traceback.format_exception(error))
 
 
 @cache
-def plugins() -> Plugins:
+def plugins() -> list[Plugin]:
     """Core itself and every installed plugin; one scan of the entry points a process."""
-    found = Plugins({"lcgan-core": _manager_of(builtin)})
-    for entry_point in entry_points(group=GROUP):
-        owner = entry_point.dist.name if entry_point.dist else entry_point.name
-        try:
-            found.managers[owner] = _manager_of(entry_point.load())
-        except Exception as error:
-            found.broken[owner] = PluginError(f"{entry_point.value}: {type(error).__name__}: {error}")
+    found = [Plugin(CORE, version(CORE), builtin.__name__, _manager_of(builtin))]
+    points = entry_points(group=GROUP)
+    wanted = switched_on({point.dist.name for point in points if point.dist})
+    for point in points:
+        plugin = Plugin(point.dist.name if point.dist else point.name, point.dist.version if point.dist else "", point.value)
+        found.append(plugin)
+        if plugin.distribution in wanted or not point.dist:
+            try:
+                plugin.manager = _load(point)
+            except (Exception, SystemExit) as error:
+                plugin.broke(error)
     return found
+
+
+def switched_on(distributions: set[str]) -> set[str]:
+    """Those that ``LCGAN_PLUGINS`` leaves on; raises ``PluginError`` where it names one that is not installed."""
+    setting = os.environ.get(SWITCH)
+    if setting is None:
+        return distributions
+    names = [name.strip() for name in setting.split(",") if name.strip() not in ("", "none")]
+    unknown = {name.removeprefix("-") for name in names} - distributions
+    if unknown:
+        raise PluginError(
+            f"{SWITCH}={setting} names {', '.join(sorted(unknown))}, which no installed plugin is called. "
+            f"There are: {', '.join(sorted(distributions)) or 'none'}."
+        )
+    off = {name.removeprefix("-") for name in names if name.startswith("-")}
+    on = {name for name in names if not name.startswith("-")}
+    return (on or (distributions if off else set())) - off
+
+
+def _load(point: EntryPoint) -> pluggy.PluginManager:
+    if point.dist:
+        _require_fitting_core(point.dist)
+    return _manager_of(point.load())
+
+
+def _require_fitting_core(distribution: Distribution) -> None:
+    """Raises ``PluginError`` where the distribution was made for another core than this one."""
+    ours = [line for line in distribution.requires or [] if re.match(r"lcgan[-_.]core\b", line, re.IGNORECASE)]
+    if ours:
+        from packaging.requirements import Requirement
+
+        for requirement in map(Requirement, ours):
+            fits = requirement.specifier.contains(version(CORE), prereleases=True)
+            if not fits and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                raise PluginError(f"needs {CORE}{requirement.specifier}, this is {version(CORE)}; pip install -U {CORE}")
 
 
 def _manager_of(plugin: object) -> pluggy.PluginManager:
@@ -54,34 +114,51 @@ def _manager_of(plugin: object) -> pluggy.PluginManager:
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
     manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise PluginError("has none of lcgan's hooks; mark register_constraints or register_latent_models with @hookimpl")
     return manager
 
 
 @cache
 def constraint_classes() -> dict[str, type[Constraint]]:
-    """Every constraint class by its name, or by ``distribution:name`` where the name is taken already."""
-    return _registered("register_constraints")
+    """Every constraint class by its name, or by ``distribution:name`` where plugins share a name; core's stay bare."""
+    return _by_name("register_constraints")
 
 
 @cache
 def latent_model_classes() -> dict[str, type[LatentModel[Any]]]:
     """Every latent model class, named likewise. Apart from the constraints, because these classes import torch."""
-    return _registered("register_latent_models")
+    return _by_name("register_latent_models")
 
 
-def _registered(hook: str) -> dict[str, Any]:
+def registered(plugin: Plugin, hook: str) -> dict[str, Any]:
+    """What a plugin registers through ``hook``, by its bare names; a plugin that fails in it is marked as broken."""
+    if plugin.manager is None:
+        return {}
+    kinds: list[Any] = []
     found: dict[str, Any] = {}
-    for owner, manager in list(plugins().managers.items()):
-        kinds: list[Any] = []
-        try:
-            getattr(manager.hook, hook)(register=kinds.append)
-            names = [kind.name for kind in kinds]
-        except Exception as error:
-            plugins().broken[owner] = PluginError(f"{hook}: {type(error).__name__}: {error}")
-            continue
-        for name, kind in zip(names, kinds, strict=True):
-            found[f"{owner}:{name}" if name in found else name] = kind
+    try:
+        getattr(plugin.manager.hook, hook)(register=kinds.append)
+        for kind in kinds:
+            if not (isinstance(kind, type) and issubclass(kind, REGISTERED[hook])):
+                raise PluginError(f"{hook} registers {kind!r}, which is not a subclass of {REGISTERED[hook].__name__}")
+            name = str(kind.name)  # type: ignore[attr-defined]
+            if name in found:
+                raise PluginError(f"{hook} registers {name!r} twice")
+            found[name] = kind
+    except (Exception, SystemExit) as error:
+        plugin.broke(error)
+        return {}
     return found
+
+
+def _by_name(hook: str) -> dict[str, Any]:
+    brought = [(plugin, name, kind) for plugin in plugins() for name, kind in registered(plugin, hook).items()]
+    names = [name for _, name, _ in brought]
+    return {
+        name if names.count(name) == 1 or plugin.distribution == CORE else f"{plugin.distribution}:{name}": kind
+        for plugin, name, kind in brought
+    }
 
 
 def forget_plugins() -> None:
@@ -93,15 +170,24 @@ def forget_plugins() -> None:
 def constraint_class(name: str) -> type[Constraint]:
     """The class behind ``--constraint NAME``; ``./file.py:function`` wraps that function.
 
-    Raises ``ConstraintError`` where nothing of that name is installed, with the nearest name that is.
+    ``distribution:name`` also works where the bare name would do. Raises ``ConstraintError`` where nothing of that name is
+    installed, with the nearest name that is, and where the plugin that was named is broken.
     """
-    path, _, function = name.rpartition(":")
+    path, _, last = name.rpartition(":")
     if path.endswith(".py"):
-        return function_constraint(Path(path), function, name)
+        return function_constraint(Path(path), last, name)
     kinds = constraint_classes()
-    if name not in kinds:
-        raise ConstraintError(_unknown("constraint", name, kinds) + _broken_plugins())
-    return kinds[name]
+    if name in kinds:
+        return kinds[name]
+    for plugin in plugins():
+        if path == plugin.distribution and last in (mine := registered(plugin, "register_constraints")):
+            return mine[last]  # type: ignore[no-any-return]
+        if path == plugin.distribution and plugin.problem:
+            raise ConstraintError(f"No constraint {name!r}: the plugin {path} is broken: {plugin.problem}.")
+    sharing = [full for full in kinds if full.endswith(f":{name}")]
+    if sharing:
+        raise ConstraintError(f"Several plugins bring a constraint {name!r}. Say which: {' or '.join(sharing)}.")
+    raise ConstraintError(_unknown("constraint", name, kinds) + _not_loaded())
 
 
 def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
@@ -136,7 +222,7 @@ def load_latent_model(model: str) -> LatentModel[Any]:
     if source and kind in kinds:
         return kinds[kind].load(source)
     if source and not Path(model).exists():
-        raise ModelError(_unknown("kind of latent model", kind, kinds) + _broken_plugins())
+        raise ModelError(_unknown("kind of latent model", kind, kinds) + _not_loaded())
     return kinds["text-vae"].load(model)
 
 
@@ -175,9 +261,12 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"No {what} {name!r}{_nearest(name, known)}. There are: {', '.join(sorted(known)) or 'none'}."
 
 
-def _broken_plugins() -> str:
-    broken = plugins().broken
-    return "".join(f" The plugin {name} could not be loaded: {reason}." for name, reason in broken.items())
+def _not_loaded() -> str:
+    broken = "".join(
+        f" The plugin {plugin.distribution} is broken: {plugin.problem}." for plugin in plugins() if plugin.problem
+    )
+    off = [plugin.distribution for plugin in plugins() if plugin.status == "off"]
+    return broken + (f" Off by {SWITCH}: {', '.join(off)}." if off else "")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -21,6 +21,15 @@ from lcgan_core.cli import lcgan
 from lcgan_core.plugins import forget_plugins
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keeps the tests out of the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LCGAN_CACHE", str(folder))
+        yield folder
+
+
 class LinearModel(LatentModel[tuple[float, ...]]):
     """decode(z) = 2 z, real data N(0, 0.9² I) with posteriors of std 0.4: images of nothing, and no text."""
 
@@ -75,14 +84,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
 
-    def install_plugin(name: str, source: str) -> None:
+    def install_plugin(name: str, source: str, metadata: str = "") -> None:
         module = name.replace("-", "_")
         sys.modules.pop(module, None)
         if source:
             (site / f"{module}.py").write_text(source, encoding="utf-8")
         info = site / f"{module}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}", encoding="utf-8")
         (info / "entry_points.txt").write_text(f"[lcgan]\n{name} = {module}\n", encoding="utf-8")
         forget_plugins()
 
