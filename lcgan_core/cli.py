@@ -43,7 +43,7 @@ def lcgan() -> None:
     "names",
     multiple=True,
     metavar="NAME",
-    help="An installed constraint, or ./file.py:function. Give several to ask for all of them.",
+    help="An installed constraint, or ./file.py:function; ALIAS=NAME calls it otherwise. Give several to ask for all.",
 )
 @click.option(
     "--set",
@@ -79,6 +79,13 @@ def lcgan() -> None:
     type=click.Path(path_type=Path),
     help="A config.json of another run, or a TOML file like it, instead of the options above.",
 )
+@click.option(
+    "--critics",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A finished run whose critics and labels are used for the constraints that it had.",
+)
 @click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this interrupted run.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; runs/CONSTRAINTS by default.")
 @AS_JSON
@@ -92,6 +99,7 @@ def run(
     seed: int,
     samples: int,
     config_file: Path | None,
+    critics: tuple[Path, ...],
     resumed: Path | None,
     out: Path | None,
     as_json: bool,
@@ -99,11 +107,13 @@ def run(
     """Train an LC-GAN until the samples of a frozen model satisfy constraints, and measure how well they do."""
     if sum(map(bool, (names, config_file, resumed))) != 1:
         raise click.UsageError("Give one of --constraint, --config and --resume. See: lcgan constraints")
-    refuse_with_file(ctx, ("settings", "weights", "model", "seed", "samples", *(("out",) if resumed else ())), not names)
+    refuse_with_file(
+        ctx, ("settings", "weights", "model", "seed", "samples", "critics", *(("out",) if resumed else ())), not names
+    )
     with progress() as on_progress:
-        from .pipeline import RunConfig, load_config, resume, slug, validated
+        from .pipeline import RunConfig, load_config, resume, validated
         from .pipeline import run as start
-        from .run_folder import CONFIG, SAMPLES, next_folder
+        from .run_folder import CONFIG, SAMPLES, next_folder, slug
 
         if resumed:
             folder = resumed
@@ -112,9 +122,16 @@ def run(
                 config = load_config(config_file)
             else:
                 wishes, gan = parse_settings(names, settings, weights)
-                asked = {"model": model, "constraints": wishes, "seed": seed, "samples": samples, "gan": gan}
+                asked = {
+                    "model": model,
+                    "constraints": wishes,
+                    "seed": seed,
+                    "samples": samples,
+                    "critics": critics,
+                    "gan": gan,
+                }
                 config = validated(RunConfig, asked, "Wrong settings")
-            folder = out or next_folder(Path("runs"), "+".join(slug(wish.constraint) for wish in config.constraints))
+            folder = out or next_folder(Path("runs"), "+".join(slug(wish.name) for wish in config.constraints))
         try:
             result = resume(folder, on_progress) if resumed else start(config, folder, on_progress)
         except KeyboardInterrupt:
@@ -140,9 +157,13 @@ def parse_settings(
     names: tuple[str, ...], settings: tuple[str, ...], weights: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Constraints with options and weights, and the training's options, from what the command line gave."""
-    wishes: dict[str, dict[str, Any]] = {name: {"constraint": name, "options": {}} for name in names}
-    if len(wishes) < len(names):
-        raise click.UsageError("A constraint is given twice.")
+    wishes: dict[str, dict[str, Any]] = {}
+    for given in names:
+        alias, _, constraint = given.rpartition("=")
+        name = alias or constraint
+        if name in wishes:
+            raise click.UsageError(f"{name} is given twice. Call one of them otherwise: --constraint ALIAS={constraint}")
+        wishes[name] = {"constraint": constraint, "options": {}, **({"alias": alias} if alias else {})}
     gan: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -226,6 +247,21 @@ def constraints(name: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"name": name, "doc": kind.__doc__, "options": field_rows(kind)}))
     else:
         print_constraint(name, kind)
+
+
+@lcgan.command()
+@click.option("--verbose", "-v", is_flag=True, help="With modules, and tracebacks of what is broken.")
+@AS_JSON
+def plugins(verbose: bool, as_json: bool) -> None:
+    """List the installed plugins, what they bring, and what is wrong with them.
+
+    LCGAN_PLUGINS=none switches all of them off; names separated by commas load only those, and names with a minus before
+    them all but those.
+    """
+    from .plugin_listing import as_text, found_rows, kept_rows
+
+    rows = kept_rows()
+    click.echo(as_text(found_rows() if rows is None else rows, as_json, verbose), nl=False)
 
 
 @lcgan.command()

@@ -8,33 +8,33 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from .actor_sampler import ActorSampler
 from .aggregate_posterior import AggregatePosterior
 from .labelling import SATISFIED, Labelled, Labeller
-from .networks import Actor
 
 MOST_REFERENCE_BATCHES = 16
 """Posterior samples are decoded in search of references up to so many times the number asked for."""
 
 
 class Evaluation(NamedTuple):
-    """``prior`` and ``actor`` belong together row by row: decode(z) and decode(z') of the same noise."""
+    """``before`` and ``after`` belong together row by row: decode(z) and decode(z') of the same noise."""
 
-    prior: Labelled
-    actor: Labelled
+    before: Labelled
+    after: Labelled
     summary: dict[str, Any]
 
 
 @torch.no_grad()
 def evaluate_actor(
-    actor: Actor, labeller: Labeller, q: AggregatePosterior, names: list[str], n: int, generator: Generator
+    sampler: ActorSampler, labeller: Labeller, q: AggregatePosterior, names: list[str], n: int, generator: Generator
 ) -> Evaluation:
     """Satisfaction of n prior, posterior and actor samples of fresh noise; quality beside as many satisfying posterior samples.
 
     The quality of a set depends on its size, so all sets are cut to that of the smallest, ``compared`` samples; it is none
     where no posterior sample satisfies.
     """
-    noise = torch.randn(n, len(q.mean), generator=generator)
-    prior, moved = labeller(noise), labeller(actor(noise))
+    prior = labeller(torch.randn(n, len(q.mean), generator=generator))
+    before, moved = (labeller(z) for z in sampler.draw(n, generator))
     posterior = labeller(q.draw(n, generator))
     samples, values, reference = posterior.samples, [posterior.values], _satisfying(posterior)
     for _ in range(MOST_REFERENCE_BATCHES - 1):
@@ -61,7 +61,7 @@ def evaluate_actor(
         "unique": len({labeller.model.show(sample) for sample in moved.samples}) / n,
         "drift": q.drift(moved.z),
     }
-    return Evaluation(prior, moved, summary)
+    return Evaluation(before, moved, summary)
 
 
 def _satisfying(labelled: Labelled) -> list[Any]:

@@ -14,9 +14,9 @@ Engel, Hoffman & Roberts 2017 (arXiv 1711.05772); Jaques et al. 2018 (arXiv 1802
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -25,8 +25,17 @@ from torch.nn import functional as F
 from .aggregate_posterior import AggregatePosterior
 from .errors import TrainingError
 from .labelling import SATISFIED, Labeller, Pool
-from .latent_model import LatentModel
 from .networks import Critic, GanConfig, Networks
+
+SAMPLES_WITHOUT_LABELS = 1000
+"""So many samples of the actor are looked at after a round that labels none."""
+
+
+class TaughtCritic(NamedTuple):
+    """A critic of an earlier run, with the labels that it learned from."""
+
+    critic: Critic
+    pool: Pool
 
 
 def attribute_loss(critic: Critic, z: Tensor, values: Tensor) -> Tensor:
@@ -66,9 +75,8 @@ class State:
     """Where training stands between two rounds."""
 
     networks: Networks
-    pool: Pool
-    base_rates: list[float]
-    """Share of posterior samples that satisfy each constraint."""
+    pools: list[Pool]
+    """For each constraint, in their order."""
     round: int = 0
     best_round: int = -1
     best_score: float = -1.0
@@ -76,33 +84,34 @@ class State:
     stopped: str | None = None
     """Why training ended before its last round."""
 
+    @property
+    def labels(self) -> int:
+        """How many latents were labelled in this run."""
+        return max(len(pool.z) - pool.reused for pool in self.pools)
+
 
 def train(
-    model: LatentModel[Any],
     labeller: Labeller,
     weights: Sequence[float],
     config: GanConfig,
     seed: int,
+    taught: Mapping[int, TaughtCritic] | None = None,
     state: State | None = None,
     on_round: Callable[[State, dict[str, Any]], None] = lambda state, metrics: None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> State:
     """Trains critics and actor; ``state.best_actor`` holds the weights to use.
 
-    ``labeller`` knows the constraints, ``weights`` weighs each in the actor's loss. ``state`` goes on from a finished round.
-    ``on_round`` gets the state and the metrics of each round. The same seed gives the same result, interrupted or not: all
-    randomness of a round comes from the seed and the round's number. Raises ``TrainingError`` where a constraint gives no
-    signal to learn from, or no round brings a usable actor.
+    ``labeller`` knows the frozen model and the constraints, ``weights`` weighs each in the actor's loss. ``taught`` has critics
+    of earlier runs by the position of their constraint: nothing is labelled to begin with for those. ``state`` goes on from
+    a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the same result,
+    interrupted or not: all randomness of a round comes from the seed and the round's number. Raises ``TrainingError`` where a
+    constraint gives no signal to learn from, or no round brings a usable actor.
     """
     torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
-    q = AggregatePosterior(model.real_posteriors())
+    q = AggregatePosterior(labeller.model.real_posteriors())
     if state is None:
-        pool, base_rates = label_real_and_prior(labeller, q, config, generator_of(seed, "labels"), on_progress)
-        state = State(Networks.new(model.latent_dim, len(weights), config, seed), pool, base_rates)
-        generator = generator_of(seed, "pretraining")
-        for batch in range(config.pretraining_batches):
-            train_attributes(state, q, config, generator)
-            on_progress("critics", batch / config.pretraining_batches)
+        state = begin(labeller, q, config, seed, taught or {}, on_progress)
     while state.round < config.rounds and not state.stopped:
         generator = generator_of(seed, f"round {state.round}")
         metrics = train_round(state, q, weights, config, generator, on_progress)
@@ -116,6 +125,30 @@ def train(
     return state
 
 
+def begin(
+    labeller: Labeller,
+    q: AggregatePosterior,
+    config: GanConfig,
+    seed: int,
+    taught: Mapping[int, TaughtCritic],
+    on_progress: Callable[[str, float], None],
+) -> State:
+    """Labels the first pools and teaches the critics, all but those that are ``taught`` already."""
+    networks = Networks.new(len(q.mean), len(labeller.constraints), config, seed)
+    new = [i for i in range(len(labeller.constraints)) if i not in taught]
+    pools = {i: pool for i, (_, pool) in taught.items()}
+    if new:
+        pools |= label_real_and_prior(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
+    for i, (critic, _) in taught.items():
+        networks.attributes[i].load_state_dict(critic.state_dict())
+    state = State(networks, [pools[i] for i in sorted(pools)])
+    generator = generator_of(seed, "pretraining")
+    for batch in range(config.pretraining_batches if new else 0):
+        train_attributes(state, new, q, config, generator)
+        on_progress("critics", batch / config.pretraining_batches)
+    return state
+
+
 def generator_of(seed: int, stage: str) -> Generator:
     """A random stream for one stage of a run, so that a resumed run draws what an uninterrupted one would have."""
     return torch.Generator().manual_seed(zlib.crc32(f"{seed} {stage}".encode()))
@@ -123,45 +156,50 @@ def generator_of(seed: int, stage: str) -> Generator:
 
 def label_real_and_prior(
     labeller: Labeller,
+    new: Sequence[int],
     q: AggregatePosterior,
     config: GanConfig,
     generator: Generator,
     on_progress: Callable[[str, float], None],
-) -> tuple[Pool, list[float]]:
-    """The first pool, and the share of posterior samples that satisfy each constraint."""
+) -> dict[int, Pool]:
+    """The first pool of each of the ``new`` constraints, by its position."""
     prior = torch.randn(config.prior_labels, len(q.mean), generator=generator)
-    _, _, prior_values = labeller(prior)
+    prior_values = labeller(prior, new).values
     z, values = prior[:0], prior_values[:0]
     while True:
         on_progress("labels", len(z) / config.posterior_labels)
         sought = 1000 if len(z) >= config.posterior_labels else min(1000, config.posterior_labels - len(z))
         drawn = q.draw(sought, generator)
-        z, values = torch.cat([z, drawn]), torch.cat([values, labeller(drawn).values])
+        z, values = torch.cat([z, drawn]), torch.cat([values, labeller(drawn, new).values])
         satisfying = (values >= SATISFIED).sum(0)
         enough = torch.minimum(satisfying, len(z) - satisfying) >= config.sought_examples
         if (len(z) >= config.posterior_labels and enough.all()) or len(z) >= config.max_posterior_labels:
             break
     base_rates = (satisfying / len(z)).tolist()
-    for constraint, base_rate in zip(labeller.constraints, base_rates, strict=True):
+    for i, base_rate in zip(new, base_rates, strict=True):
         if min(base_rate, 1 - base_rate) * len(z) < 5:
             raise TrainingError(
-                f"Constraint {constraint.name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: there is "
+                f"Constraint {labeller.constraints[i].name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
                 + (
-                    "nothing to learn from. Make it less strict, score degrees in [0, 1], or raise gan.max_posterior_labels."
+                    "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
+                    "gan.max_posterior_labels."
                     if base_rate < 0.5
-                    else "nothing to change. Make it stricter, or leave it out."
+                    else "there is nothing to change. Make it stricter, or leave it out."
                 )
             )
-    return Pool(torch.cat([z, prior]), torch.cat([values, prior_values])), base_rates
+    z, values = torch.cat([z, prior]), torch.cat([values, prior_values])
+    return {i: Pool(z, values[:, column], base_rates[column]) for column, i in enumerate(new)}
 
 
-def train_attributes(state: State, q: AggregatePosterior, config: GanConfig, generator: Generator) -> float:
-    """One batch for each attribute critic, from the labelled pool."""
+def train_attributes(
+    state: State, which: Sequence[int], q: AggregatePosterior, config: GanConfig, generator: Generator
+) -> float:
+    """One batch for each attribute critic in ``which``, from its labelled pool."""
     total = 0.0
-    for i, critic in enumerate(state.networks.attributes):
-        z, values = state.pool.draw(i, config.batch_size, generator)
+    for i in which:
+        z, values = state.pools[i].draw(config.batch_size, generator)
         z = z + config.augmentation * q.average_std * torch.randn(z.shape, generator=generator)
-        total += state.networks.step(f"attribute{i}", attribute_loss(critic, z, values))
+        total += state.networks.step(f"attribute{i}", attribute_loss(state.networks.attributes[i], z, values))
     return total
 
 
@@ -177,10 +215,12 @@ def train_round(
     networks, n, dim = state.networks, config.batch_size, len(q.mean)
     critics = [*zip(networks.attributes, weights, strict=True), (networks.realism, config.realism_weight)]
     likely = likely_to_satisfy(state, q.posteriors.mean)
+    # Without new labels, a critic of an earlier run has nothing more to learn.
+    learning = [i for i, pool in enumerate(state.pools) if config.actor_labels or not pool.reused]
     losses = {"attribute_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
     for iteration in range(config.iterations):
         for batch in range(config.critic_batches):
-            losses["attribute_loss"] += train_attributes(state, q, config, generator)
+            losses["attribute_loss"] += train_attributes(state, learning, q, config, generator)
             # Real is what the actor should look like: samples of q(z) that satisfy, not all of them.
             real = q.draw(n, generator, weights=likely)
             fake = torch.randn(n, dim, generator=generator)
@@ -216,8 +256,8 @@ def likely_to_satisfy(state: State, z: Tensor) -> Tensor:
     The critics learn from as many satisfying as violating latents; Bayes' rule puts the base rate of real samples back.
     """
     probability = torch.ones(len(z))
-    for critic, base_rate in zip(state.networks.attributes, state.base_rates, strict=True):
-        probability *= torch.sigmoid(critic(z) + torch.logit(torch.tensor(base_rate)))
+    for critic, pool in zip(state.networks.attributes, state.pools, strict=True):
+        probability *= torch.sigmoid(critic(z) + torch.logit(torch.tensor(pool.base_rate)))
     return probability.clamp(min=1e-6)
 
 
@@ -225,17 +265,26 @@ def likely_to_satisfy(state: State, z: Tensor) -> Tensor:
 def judge_round(
     state: State, q: AggregatePosterior, labeller: Labeller, config: GanConfig, generator: Generator
 ) -> dict[str, Any]:
-    """Labels the actor's own samples of fresh noise, adds them to the pool, and keeps the actor if it is the best so far."""
-    noise = torch.randn(config.actor_labels, len(q.mean), generator=generator)
+    """Labels the actor's own samples of fresh noise, adds them to the pools, and keeps the actor if it is the best so far.
+
+    With ``actor_labels`` 0 it labels nothing, and goes by what the critics hold of those samples.
+    """
+    noise = torch.randn(config.actor_labels or SAMPLES_WITHOUT_LABELS, len(q.mean), generator=generator)
     dz, gate = state.networks.averaged_actor.move(noise)
     moved = torch.lerp(noise, dz, gate)
     if not moved.isfinite().all():
         state.stopped = f"the actor's latents were not finite in round {state.round + 1}"
         return {"stopped": state.stopped}
-    labelled = labeller(moved)
-    state.pool.add(moved, labelled.values)
-    satisfied = float(labelled.satisfied.float().mean())
-    unique = len({labeller.model.show(sample) for sample in labelled.samples}) / len(moved)
+    if config.actor_labels:
+        labelled = labeller(moved)
+        samples, satisfying = labelled.samples, labelled.satisfied
+        for pool, values in zip(state.pools, labelled.values.T, strict=True):
+            pool.add(moved, values)
+    else:
+        samples = labeller.model.decode(moved)
+        satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes]).all(0)
+    satisfied = float(satisfying.float().mean())
+    unique = len({labeller.model.show(sample) for sample in samples}) / len(moved)
     drift = q.drift(moved)
     if drift > config.max_drift:
         state.stopped = f"the actor drifted to {drift:.1f} times the spread of real latents in round {state.round + 1}"
@@ -250,6 +299,6 @@ def judge_round(
         "drift": drift,
         "gate": float(gate.mean()),
         "gate_saturated": float(((gate < 0.01) | (gate > 0.99)).float().mean()),
-        "pool": len(state.pool.z),
+        "labels": state.labels,
         "stopped": state.stopped,
     }

@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from .constraint import SATISFIED as SATISFIED
 from .constraint import Constraint, evaluate
 from .latent_model import LatentModel
-
-SATISFIED = 0.5
-"""The value from which on a sample counts as satisfying."""
 
 
 class Labelled(NamedTuple):
@@ -38,28 +36,35 @@ class Labeller:
     constraints: Sequence[Constraint]
     seconds: float = 0.0
 
-    def __call__(self, z: Tensor) -> Labelled:
+    def __call__(self, z: Tensor, only: Sequence[int] | None = None) -> Labelled:
+        """Labels of ``z`` by all constraints, or by those of the positions ``only``, in that order."""
         started = time.perf_counter()
         samples = self.model.decode(z)
-        values = torch.tensor([evaluate(constraint, samples) for constraint in self.constraints]).T
+        asked = self.constraints if only is None else [self.constraints[i] for i in only]
+        values = torch.tensor([evaluate(constraint, samples) for constraint in asked]).T
         self.seconds += time.perf_counter() - started
         return Labelled(z, samples, values)
 
 
 @dataclass
 class Pool:
-    """Labelled latents that the attribute critics learn from."""
+    """The labelled latents that one constraint's critic learns from."""
 
     z: Tensor
+    """``[n, latent_dim]``"""
     values: Tensor
+    """``[n]``"""
+    base_rate: float
+    """Share of posterior samples that satisfy."""
+    reused: int = 0
+    """How many of the labels, the first ones, are of an earlier run."""
 
     def add(self, z: Tensor, values: Tensor) -> None:
         self.z = torch.cat([self.z, z])
         self.values = torch.cat([self.values, values])
 
-    def draw(self, constraint: int, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """n latents and their values of one constraint, satisfying and violating ones alike often."""
-        values = self.values[:, constraint]
-        weights = values / values.sum() + (1 - values) / (1 - values).sum()
+    def draw(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """n latents and their values, satisfying and violating ones alike often."""
+        weights = self.values / self.values.sum() + (1 - self.values) / (1 - self.values).sum()
         rows = torch.multinomial(weights, n, replacement=True, generator=generator)
-        return self.z[rows], values[rows]
+        return self.z[rows], self.values[rows]

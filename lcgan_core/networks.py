@@ -52,12 +52,14 @@ class GanConfig(BaseModel):
     """Posterior samples to label first; more are added for a rare constraint."""
     prior_labels: int = Field(2000, ge=0)
     """Prior samples to label first."""
-    actor_labels: int = Field(1000, ge=2)
-    """Samples of the actor to label after each round."""
+    actor_labels: int = Field(1000, ge=0)
+    """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1)
     """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
     max_posterior_labels: int = Field(15000, ge=2)
     """Most posterior samples to label."""
+    proposals: int = Field(4, ge=1)
+    """Actor's latents drawn for each sample; the one that the critics like best is decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""
     min_unique: float = Field(0.5, ge=0, le=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -15,15 +14,17 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from . import run_folder as files
+from .actor_sampler import ActorSampler
 from .aggregate_posterior import AggregatePosterior
 from .constraint import Constraint
 from .errors import RunError
 from .evaluation import Evaluation, evaluate_actor
-from .gan import State, generator_of, train
-from .labelling import Labeller, Pool
+from .gan import State, TaughtCritic, generator_of, train
+from .labelling import Labeller
 from .latent_model import LatentModel
-from .networks import Actor, GanConfig, Networks
+from .networks import Actor, GanConfig
 from .plugins import load_latent_model, make_constraint
+from .weights import REALISM, load_checkpoint, load_taught, save_checkpoint, save_weights
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -32,7 +33,7 @@ OnProgress = Callable[[str, float], None]
 
 
 class Wish(BaseModel):
-    """One constraint, its options and its weight."""
+    """One constraint, its options, its weight, and what it is called in this run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -42,6 +43,12 @@ class Wish(BaseModel):
     """The constraint's own options."""
     weight: float = Field(1.0, gt=0)
     """Weight in the actor's loss."""
+    alias: str | None = Field(None, pattern=r"^[\w-]+$")
+    """Another name for it in this run, so that a constraint can be there twice with other options."""
+
+    @property
+    def name(self) -> str:
+        return self.alias or self.constraint
 
 
 class RunConfig(BaseModel):
@@ -57,15 +64,19 @@ class RunConfig(BaseModel):
     """The same seed gives the same result."""
     samples: int = Field(1000, ge=10)
     """Samples of each kind in the evaluation."""
+    critics: tuple[Path, ...] = ()
+    """Finished runs on the same model: where one has a critic of a constraint, that critic and its labels are used."""
     gan: GanConfig = GanConfig()
     """Training."""
 
     @model_validator(mode="after")
     def _each_once(self) -> RunConfig:
-        names = [wish.constraint for wish in self.constraints]
+        names = [files.slug(wish.name) for wish in self.constraints]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"the constraint {twice[0]!r} is given twice")
+            raise ValueError(f"the constraint {twice[0]!r} is given twice; give one an alias: ALIAS={twice[0]}")
+        if REALISM in names:
+            raise ValueError(f"{REALISM!r} is the name of a critic of every run; give the constraint an alias")
         return self
 
 
@@ -124,8 +135,9 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     on_progress("model", 0.0)
     model = load_latent_model(config.model)
     labeller = Labeller(model, constraints)
+    taught = _taught(config, constraints, model)
     identity = {"model": model.fingerprint, "constraints": [constraint.fingerprint for constraint in constraints]}
-    state = _load_checkpoint(checkpoint, config, model, identity) if checkpoint else None
+    state = load_checkpoint(checkpoint, config.gan, model.latent_dim, config.seed, identity) if checkpoint else None
     files.write_json(folder / files.CONFIG, config.model_dump(mode="json"))
     files.write_json(folder / files.ENVIRONMENT, _environment(identity))
     metrics = _metrics_so_far(folder, state.round if state else 0)
@@ -133,19 +145,21 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     def on_round(state: State, figures: dict[str, Any]) -> None:
         metrics.append(figures)
         files.write_lines(folder / files.METRICS, metrics)
-        _save_checkpoint(folder / files.CHECKPOINT, state, identity)
+        save_checkpoint(folder / files.CHECKPOINT, state, identity)
 
     weights = [wish.weight for wish in config.constraints]
-    state = train(model, labeller, weights, config.gan, config.seed, state, on_round, on_progress)
+    state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
     trained, label_seconds = time.perf_counter(), labeller.seconds
 
     actor = Actor(model.latent_dim, config.gan)
     actor.load_state_dict(state.best_actor)
+    critics = [*zip(state.networks.attributes, weights, strict=True), (state.networks.realism, config.gan.realism_weight)]
+    sampler = ActorSampler(actor, critics, model.latent_dim, config.gan.proposals)
     on_progress("evaluation", 0.0)
     q = AggregatePosterior(model.real_posteriors())
-    names = [wish.constraint for wish in config.constraints]
-    evaluation = evaluate_actor(actor, labeller, q, names, config.samples, generator_of(config.seed, "evaluation"))
-    _write_weights(folder, config, constraints, state, identity)
+    names = [wish.name for wish in config.constraints]
+    evaluation = evaluate_actor(sampler, labeller, q, names, config.samples, generator_of(config.seed, "evaluation"))
+    save_weights(folder, config.gan, names, constraints, state, model)
     files.write_lines(folder / files.SAMPLES, _sample_rows(model, names, evaluation))
     finished = time.perf_counter()
     result = {
@@ -154,7 +168,8 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         **evaluation.summary,
         "best_round": state.best_round,
         "stopped": state.stopped,
-        "labels": len(state.pool.z),
+        "labels": state.labels,
+        "reused": [config.constraints[i].name for i in taught],
         "seconds": {
             "label": round(label_seconds, 2),
             "train": round(trained - started - label_seconds, 2),
@@ -165,6 +180,19 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     (folder / files.CHECKPOINT).unlink(missing_ok=True)
     files.write_json(folder / files.RESULT, result)
     return result
+
+
+def _taught(config: RunConfig, constraints: list[Constraint], model: LatentModel[Any]) -> dict[int, TaughtCritic]:
+    """The critics of earlier runs that ``config`` brings along, by the position of their constraint."""
+    runs = list(config.critics)
+    found = ((i, load_taught(runs, constraint, config.gan, model)) for i, constraint in enumerate(constraints))
+    taught = {i: critic for i, critic in found if critic is not None}
+    if runs and not taught:
+        raise RunError(
+            f"None of {', '.join(map(str, runs))} has a critic of {', '.join(wish.name for wish in config.constraints)} with "
+            f"these options on the model {config.model}. Give runs of the same constraints and options, or leave --critics out."
+        )
+    return taught
 
 
 def _environment(identity: dict[str, Any]) -> dict[str, Any]:
@@ -185,52 +213,8 @@ def _metrics_so_far(folder: Path, rounds: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:rounds]]
 
 
-def _save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
-    tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
-    tensors |= {"pool/z": state.pool.z, "pool/values": state.pool.values}
-    progress = {
-        "round": state.round,
-        "base_rates": state.base_rates,
-        "best_round": state.best_round,
-        "best_score": state.best_score,
-        "stopped": state.stopped,
-    }
-    files.write_tensors(path, tensors, {"identity": identity, "progress": progress})
-
-
-def _load_checkpoint(path: Path, config: RunConfig, model: LatentModel[Any], identity: dict[str, Any]) -> State:
-    tensors, metadata = files.read_tensors(path)
-    if metadata.get("identity") != identity:
-        raise RunError(f"{path} belongs to another model or to other constraints than {path.parent / files.CONFIG} asks for.")
-
-    def part(name: str) -> dict[str, torch.Tensor]:
-        return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
-
-    networks = Networks.new(model.latent_dim, len(config.constraints), config.gan, config.seed)
-    networks.load_tensors(part("networks"))
-    return State(networks, Pool(**part("pool")), best_actor=part("best"), **metadata["progress"])
-
-
-def _write_weights(
-    folder: Path, config: RunConfig, constraints: list[Constraint], state: State, identity: dict[str, Any]
-) -> None:
-    gan = config.gan.model_dump(mode="json")
-    files.write_tensors(folder / files.ACTOR, state.best_actor, {**identity, "gan": gan})
-    critics = zip(config.constraints, constraints, state.base_rates, state.networks.attributes, strict=True)
-    for wish, constraint, base_rate, critic in critics:
-        files.write_tensors(
-            folder / files.CRITICS / f"{slug(wish.constraint)}.safetensors",
-            critic.state_dict(),
-            {"model": identity["model"], "constraint": constraint.fingerprint, "base_rate": base_rate, "gan": gan},
-        )
-    files.write_tensors(
-        folder / files.CRITICS / "realism.safetensors", state.networks.realism.state_dict(), {**identity, "gan": gan}
-    )
-
-
 def _sample_rows(model: LatentModel[Any], names: list[str], evaluation: Evaluation) -> list[dict[str, Any]]:
-    before, after = evaluation.prior, evaluation.actor
+    before, after, _ = evaluation
     return [
         {
             "before": model.show(before.samples[row]),
@@ -240,8 +224,3 @@ def _sample_rows(model: LatentModel[Any], names: list[str], evaluation: Evaluati
         }
         for row in range(len(after.samples))
     ]
-
-
-def slug(name: str) -> str:
-    """A constraint's name as part of a file name."""
-    return re.sub(r"[^\w-]+", "-", Path(name).name).strip("-")

@@ -5,7 +5,7 @@ environment.json      versions, machine, fingerprints of model and constraints
 metrics.jsonl         a line for each round
 checkpoint.safetensors  where an interrupted run goes on; gone when the run is finished
 actor.safetensors     the best actor
-critics/*.safetensors one critic for each constraint, and realism
+critics/*.safetensors one critic for each constraint with its labels, and realism
 samples.jsonl         latents' samples before and after the actor, with the constraints' values
 result.json           written last: a folder without it is not a finished run
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,15 @@ ACTOR = "actor.safetensors"
 CRITICS = "critics"
 SAMPLES = "samples.jsonl"
 RESULT = "result.json"
+
+
+def critic_file(folder: Path, name: str) -> Path:
+    return folder / CRITICS / f"{slug(name)}.safetensors"
+
+
+def slug(name: str) -> str:
+    """A constraint's name as part of a file name."""
+    return re.sub(r"[^\w-]+", "-", Path(name).name).strip("-")
 
 
 def next_folder(parent: Path, name: str) -> Path:

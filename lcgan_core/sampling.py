@@ -1,72 +1,40 @@
-"""A finished run, read back: its model and its actor, to draw samples from."""
+"""A finished run, read back: its model and its sampler."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from torch import nn
 
 from . import run_folder as files
-from .errors import RunError
+from .actor_sampler import ActorSampler
 from .latent_model import LatentModel
-from .networks import Actor, Critic, GanConfig
 from .pipeline import load_config
 from .plugins import load_latent_model
-
-NetworkT = TypeVar("NetworkT", bound=nn.Module)
+from .weights import REALISM, load_actor, load_critic
 
 
 @dataclass
 class FinishedRun:
-    """The frozen model of a run and the actor that was trained for it."""
+    """The frozen model of a run and the sampler that was trained for it."""
 
     model: LatentModel[Any]
-    actor: Actor
+    sampler: ActorSampler
 
-    @torch.no_grad()
     def sample(self, n: int, seed: int = 1) -> list[Any]:
         """n samples: fresh noise, moved by the actor, decoded. The same seed gives the same samples."""
-        noise = torch.randn(n, self.model.latent_dim, generator=torch.Generator().manual_seed(seed))
-        return self.model.decode(self.actor(noise))
+        _, moved = self.sampler.draw(n, torch.Generator().manual_seed(seed))
+        return self.model.decode(moved)
 
 
 def load_run(folder: Path) -> FinishedRun:
-    """The finished run in ``folder``; raises ``RunError`` where it is unfinished, damaged, or of another model."""
+    """The finished run in ``folder``; raises ``RunError`` where it is unfinished, damaged or of another model."""
     files.read_result(folder)
-    model = load_latent_model(load_config(folder / files.CONFIG).model)
-    return FinishedRun(model, load_actor(folder / files.ACTOR, model))
-
-
-def load_actor(path: Path, model: LatentModel[Any]) -> Actor:
-    """The actor that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
-    tensors, metadata = _weights_for(path, model)
-    return _filled(path, Actor(model.latent_dim, GanConfig(**metadata["gan"])), tensors)
-
-
-def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
-    """A critic that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
-    tensors, metadata = _weights_for(path, model)
-    return _filled(path, Critic(model.latent_dim, GanConfig(**metadata["gan"])), tensors)
-
-
-def _weights_for(path: Path, model: LatentModel[Any]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    tensors, metadata = files.read_tensors(path)
-    if "model" not in metadata or "gan" not in metadata:
-        raise RunError(f"{path} was not written by lcgan run.")
-    if metadata["model"] != model.fingerprint:
-        raise RunError(
-            f"{path} was trained on the model {metadata['model']}, not on this one ({model.fingerprint}): "
-            "an actor or critic works only with its own model. Train it again on this one with lcgan run."
-        )
-    return tensors, metadata
-
-
-def _filled(path: Path, network: NetworkT, tensors: dict[str, torch.Tensor]) -> NetworkT:
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise RunError(f"{path} does not hold the weights that its metadata describes: {error}") from error
-    return network.eval()
+    config = load_config(folder / files.CONFIG)
+    model = load_latent_model(config.model)
+    weights = {wish.name: wish.weight for wish in config.constraints} | {REALISM: config.gan.realism_weight}
+    critics = [(load_critic(files.critic_file(folder, name), model), weight) for name, weight in weights.items()]
+    actor = load_actor(folder / files.ACTOR, model)
+    return FinishedRun(model, ActorSampler(actor, critics, model.latent_dim, config.gan.proposals))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from conftest import HalfSpace, LinearModel
 
+from lcgan_core.actor_sampler import ActorSampler
 from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.evaluation import evaluate_actor, wilson_interval
 from lcgan_core.labelling import Labeller
@@ -15,6 +16,10 @@ class Shift(Actor):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         return z + 3 * torch.eye(z.shape[1])[0]
+
+
+def shift() -> ActorSampler:
+    return ActorSampler(Shift(4, GanConfig()), [], 4, proposals=1)
 
 
 class Measured(LinearModel):
@@ -29,8 +34,7 @@ def test_every_figure_is_counted_on_decoded_samples() -> None:
     labeller = Labeller(model, [HalfSpace(), HalfSpace(bound=-1e9)])
     q = AggregatePosterior(model.real_posteriors())
     generator = torch.Generator().manual_seed(0)
-    actor = Shift(4, GanConfig())
-    prior, moved, summary = evaluate_actor(actor, labeller, q, ["above", "always"], 500, generator)
+    prior, moved, summary = evaluate_actor(shift(), labeller, q, ["above", "always"], 500, generator)
     assert torch.allclose(moved.z, prior.z + torch.tensor([3.0, 0, 0, 0]))
     assert summary["constraints"]["above"]["prior"] == pytest.approx(0.159, abs=0.05)
     assert summary["constraints"]["above"]["posterior"] == pytest.approx(0.155, abs=0.04)
@@ -46,7 +50,7 @@ def test_without_satisfying_real_samples_there_is_no_quality_beside_them() -> No
     model = Measured(4)
     labeller = Labeller(model, [HalfSpace(bound=1e9)])
     q = AggregatePosterior(model.real_posteriors())
-    summary = evaluate_actor(Shift(4, GanConfig()), labeller, q, ["never"], 20, torch.Generator()).summary
+    summary = evaluate_actor(shift(), labeller, q, ["never"], 20, torch.Generator()).summary
     assert summary["compared"] == 0
     assert "count" not in summary
 

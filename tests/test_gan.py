@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ import torch
 from conftest import HalfSpace, LinearModel
 
 from lcgan_core import Constraint, TrainingError
+from lcgan_core.actor_sampler import ActorSampler
 from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.gan import State, actor_loss, attribute_loss, distance, gradient_penalty, realism_loss, train
-from lcgan_core.labelling import Labeller, Pool
+from lcgan_core.gan import State, TaughtCritic, actor_loss, attribute_loss, distance, gradient_penalty, realism_loss, train
+from lcgan_core.labelling import Labelled, Labeller, Pool
 from lcgan_core.networks import Actor, Critic, GanConfig, Networks
 
 QUICK = GanConfig(
@@ -39,7 +42,7 @@ def labeller(dim: int = 6, **options: Any) -> Labeller:
 def trained() -> tuple[State, list[dict[str, Any]]]:
     found = labeller()
     metrics: list[dict[str, Any]] = []
-    state = train(found.model, found, [1.0], QUICK, seed=3, on_round=lambda _, figures: metrics.append(figures))
+    state = train(found, [1.0], QUICK, seed=3, on_round=lambda _, figures: metrics.append(figures))
     return state, metrics
 
 
@@ -52,7 +55,7 @@ def moved_by(state: State, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_base_rate_is_that_of_real_data(trained: tuple[State, Any]) -> None:
     spread = math.sqrt(0.9**2 + 0.4**2)
-    assert trained[0].base_rates[0] == pytest.approx(0.5 * math.erfc(1 / spread / math.sqrt(2)), abs=0.025)
+    assert trained[0].pools[0].base_rate == pytest.approx(0.5 * math.erfc(1 / spread / math.sqrt(2)), abs=0.025)
 
 
 def test_the_actor_satisfies_and_leaves_the_other_dimensions_alone(trained: tuple[State, Any]) -> None:
@@ -87,14 +90,13 @@ def test_metrics_of_each_round_tell_satisfaction_drift_gates_and_duplicates(trai
     assert metrics[-1]["unique"] == 1.0
     assert 0.5 < metrics[-1]["drift"] < 2
     assert 0 < metrics[-1]["gate"] < 1
-    assert metrics[-1]["pool"] == 2500 + 3 * 400
+    assert metrics[-1]["labels"] == 2500 + 3 * 400
 
 
 def test_the_same_seed_gives_the_same_actor_and_another_seed_another() -> None:
     config = QUICK.model_copy(update={"rounds": 1, "iterations": 5})
     first, again, other = (
-        train(found.model, found, [1.0], config, seed).best_actor
-        for found, seed in ((labeller(), 1), (labeller(), 1), (labeller(), 2))
+        train(found, [1.0], config, seed).best_actor for found, seed in ((labeller(), 1), (labeller(), 1), (labeller(), 2))
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
@@ -106,33 +108,82 @@ def test_going_on_from_a_round_ends_like_an_uninterrupted_run() -> None:
 
     def keep_first(state: State, _: dict[str, Any]) -> None:
         if state.round == 1:
-            pool = Pool(state.pool.z.clone(), state.pool.values.clone())
-            copy = State(state.networks, pool, state.base_rates, 1, state.best_round, state.best_score, dict(state.best_actor))
+            pool = dataclasses.replace(state.pools[0])
+            copy = State(state.networks, [pool], 1, state.best_round, state.best_score, dict(state.best_actor))
             kept.append((state.networks.tensors(), copy))
 
     found = labeller()
-    whole = train(found.model, found, [1.0], config, 5, on_round=keep_first)
+    whole = train(found, [1.0], config, 5, on_round=keep_first)
     tensors, state = kept[0]
     state.networks = Networks.new(6, 1, config, seed=99)
     state.networks.load_tensors(tensors)
-    again = train(found.model, found, [1.0], config, 5, state)
+    again = train(found, [1.0], config, 5, state=state)
     assert again.best_round == whole.best_round
     assert all(torch.equal(again.networks.tensors()[name], value) for name, value in whole.networks.tensors().items())
 
 
-def test_several_constraints_hold_at_once() -> None:
-    class Below(Constraint):
-        """The second coordinate is negative."""
+class Below(Constraint):
+    """The second coordinate is negative."""
 
-        name = "below"
+    name = "below"
 
-        def __call__(self, samples: Any) -> list[bool]:
-            return [sample[1] < 0 for sample in samples]
+    def __call__(self, samples: Any) -> list[bool]:
+        return [sample[1] < 0 for sample in samples]
 
-    found = Labeller(LinearModel(6), [HalfSpace(), Below()])
-    state = train(found.model, found, [1.0, 1.0], QUICK, seed=0)
+
+def hold_both(state: State) -> float:
     _, moved = moved_by(state)
-    assert ((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean() > 0.93
+    return float(((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean())
+
+
+def test_several_constraints_hold_at_once() -> None:
+    state = train(Labeller(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], QUICK, seed=0)
+    assert hold_both(state) > 0.93
+
+
+class Counted(Labeller):
+    """Keeps how many latents each constraint was asked about."""
+
+    def __call__(self, z: torch.Tensor, only: Sequence[int] | None = None) -> Labelled:
+        for i in range(len(self.constraints)) if only is None else only:
+            counts[i] = counts.get(i, 0) + len(z)
+        return super().__call__(z, only)
+
+
+counts: dict[int, int] = {}
+
+
+def test_critics_of_earlier_runs_are_composed_without_a_label(trained: tuple[State, Any]) -> None:
+    below = train(Labeller(LinearModel(6), [Below()]), [1.0], QUICK, seed=1)
+    taught = {
+        i: TaughtCritic(state.networks.attributes[0], dataclasses.replace(state.pools[0], reused=len(state.pools[0].z)))
+        for i, state in enumerate((trained[0], below))
+    }
+    before = [{name: value.clone() for name, value in critic.state_dict().items()} for critic, _ in taught.values()]
+    counts.clear()
+    config = QUICK.model_copy(update={"actor_labels": 0})
+    state = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], config, 0, taught)
+    assert not counts
+    assert state.labels == 0
+    assert hold_both(state) > 0.9
+    for critic, weights in zip(state.networks.attributes, before, strict=True):
+        assert all(torch.equal(critic.state_dict()[name], value) for name, value in weights.items())
+
+    again = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], QUICK, 0, taught)
+    assert counts == {0: 3 * 400, 1: 3 * 400}
+    assert again.labels == 3 * 400
+    assert not torch.equal(next(iter(again.networks.attributes[0].state_dict().values())), next(iter(before[0].values())))
+
+
+def test_a_new_constraint_beside_a_taught_one_is_labelled_alone(trained: tuple[State, Any]) -> None:
+    pool = dataclasses.replace(trained[0].pools[0], reused=len(trained[0].pools[0].z))
+    taught = {1: TaughtCritic(trained[0].networks.attributes[0], pool)}
+    counts.clear()
+    state = train(Counted(LinearModel(6), [Below(), HalfSpace()]), [1.0, 1.0], QUICK, 0, taught)
+    assert counts == {0: 2500 + 3 * 400, 1: 3 * 400}
+    assert state.labels == 2500 + 3 * 400
+    _, moved = moved_by(state)
+    assert ((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean() > 0.9
 
 
 @pytest.mark.parametrize(("bound", "what"), [(1e9, "nothing to learn from"), (-1e9, "nothing to change")])
@@ -140,7 +191,7 @@ def test_a_constraint_that_none_or_all_satisfy_is_an_error_with_its_base_rate(bo
     config = QUICK.model_copy(update={"max_posterior_labels": 3000})
     found = labeller(bound=bound)
     with pytest.raises(TrainingError, match=what) as error:
-        train(found.model, found, [1.0], config, seed=0)
+        train(found, [1.0], config, seed=0)
     assert "'half-space'" in str(error.value)
     assert ("0.00%" if bound > 0 else "100.00%") in str(error.value)
 
@@ -148,15 +199,15 @@ def test_a_constraint_that_none_or_all_satisfy_is_an_error_with_its_base_rate(bo
 def test_more_posterior_samples_are_labelled_for_a_rare_constraint() -> None:
     found = labeller(bound=3.6)  # 3.4 %
     config = QUICK.model_copy(update={"rounds": 1, "iterations": 1, "max_posterior_labels": 20_000, "sought_examples": 200})
-    state = train(found.model, found, [1.0], config, seed=0)
-    assert int((state.pool.values[:-400] >= 0.5).sum()) >= 200
-    assert len(state.pool.z) > 2000 + 500 + 400
+    state = train(found, [1.0], config, seed=0)
+    assert int((state.pools[0].values[:-400] >= 0.5).sum()) >= 200
+    assert state.labels > 2000 + 500 + 400
 
 
 def test_a_diverging_actor_stops_with_a_reason_and_the_best_is_kept() -> None:
     config = QUICK.model_copy(update={"rounds": 8, "realism_weight": 0.0, "distance_weight": 0.0, "max_drift": 1.5})
     found = labeller()
-    state = train(found.model, found, [1.0], config, seed=0)
+    state = train(found, [1.0], config, seed=0)
     assert state.stopped is not None
     assert "drifted" in state.stopped
     assert state.best_actor
@@ -167,7 +218,7 @@ def test_an_actor_that_never_was_usable_is_an_error() -> None:
     config = QUICK.model_copy(update={"rounds": 2, "actor_learning_rate": 1e30})
     found = labeller()
     with pytest.raises(TrainingError, match="No usable actor: the actor's latents were not finite in round 1"):
-        train(found.model, found, [1.0], config, seed=0)
+        train(found, [1.0], config, seed=0)
 
 
 def test_a_collapsed_actor_stops() -> None:
@@ -177,7 +228,7 @@ def test_a_collapsed_actor_stops() -> None:
 
     found = Labeller(Sign(6), [HalfSpace()])
     with pytest.raises(TrainingError, match="distinct"):
-        train(found.model, found, [1.0], QUICK, seed=0)
+        train(found, [1.0], QUICK, seed=0)
 
 
 # Mistakes of earlier implementations, numbered as in the method's notes.
@@ -241,6 +292,17 @@ def test_8_the_gradient_penalty_lies_between_real_and_fake() -> None:
     assert seen[0].max() <= 1
 
 
+def test_of_each_proposals_the_one_that_critics_like_best_is_drawn() -> None:
+    actor = Actor(3, QUICK)
+    one = ActorSampler(actor, [(First(3, QUICK), 1.0)], 3, proposals=1)
+    best = ActorSampler(actor, [(First(3, QUICK), 1.0)], 3, proposals=4)
+    noise, moved = best.draw(50, torch.Generator().manual_seed(0))
+    all_noise, all_moved = one.draw(200, torch.Generator().manual_seed(0))
+    assert torch.equal(moved[:, 0], all_moved[:, 0].reshape(50, 4).amax(1))
+    assert torch.allclose(actor(noise), moved)
+    assert torch.isin(noise, all_noise).all()
+
+
 def test_the_gate_keeps_or_replaces_a_dimension() -> None:
     actor = Actor(3, QUICK)
     last = actor.net[-1]
@@ -265,8 +327,8 @@ def test_realism_is_one_for_real() -> None:
 
 
 def test_batches_hold_as_many_satisfying_as_violating_latents() -> None:
-    values = torch.zeros(1000, 1)
+    values = torch.zeros(1000)
     values[:20] = 1
-    pool = Pool(torch.arange(1000.0)[:, None], values)
-    _, drawn = pool.draw(0, 4000, torch.Generator().manual_seed(0))
+    pool = Pool(torch.arange(1000.0)[:, None], values, base_rate=0.02)
+    _, drawn = pool.draw(4000, torch.Generator().manual_seed(0))
     assert float(drawn.mean()) == pytest.approx(0.5, abs=0.03)

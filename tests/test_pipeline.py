@@ -15,7 +15,7 @@ from lcgan_core import RunConfig, RunError, Wish, load_run, run
 from lcgan_core.networks import GanConfig
 from lcgan_core.pipeline import resume
 from lcgan_core.run_folder import read_tensors, write_tensors
-from lcgan_core.sampling import load_actor, load_critic
+from lcgan_core.weights import load_actor, load_critic
 
 pytestmark = pytest.mark.usefixtures("linear_plugin")
 
@@ -95,7 +95,7 @@ def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(
     run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = json.loads(run_lcgan(*RUN, "--json").stdout)
-    save = lcgan_core.pipeline._save_checkpoint
+    save = lcgan_core.pipeline.save_checkpoint
 
     def save_and_die(*arguments: Any) -> None:
         save(*arguments)
@@ -103,7 +103,7 @@ def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(
 
     config = RunConfig.model_validate_json(Path("runs/half-space/config.json").read_text(encoding="utf-8"))
     with monkeypatch.context() as patch:
-        patch.setattr(lcgan_core.pipeline, "_save_checkpoint", save_and_die)
+        patch.setattr(lcgan_core.pipeline, "save_checkpoint", save_and_die)
         with pytest.raises(Killed):
             run(config, Path("cut"))
     assert not Path("cut/result.json").exists()
@@ -160,6 +160,48 @@ def test_several_constraints_with_options_and_weights(run_lcgan: Lcgan) -> None:
     }
 
 
+def test_a_constraint_twice_by_an_alias(run_lcgan: Lcgan) -> None:
+    options = ("--constraint", "high=half-space", "--set", "high.bound=2.5", "--weight", "high=2")
+    ran = run_lcgan(*RUN, *options, "--json")
+    assert ran.exit_code == 0, ran.output
+    result = json.loads(ran.stdout)
+    assert result["run"] == "runs/half-space+high"
+    assert result["constraints"]["high"]["posterior"] < result["constraints"]["half-space"]["posterior"]
+    assert result["all"] == result["constraints"]["high"]
+    assert Path(result["run"], "critics/high.safetensors").is_file()
+    assert len(load_run(Path(result["run"])).sample(5)) == 5
+
+
+def test_critics_are_saved_with_their_labels_and_used_again(run_lcgan: Lcgan) -> None:
+    Path("mine.py").write_text("def low(samples):\n    return [s[1] < 0 for s in samples]\n", encoding="utf-8")
+    low = tuple("mine.py:low" if part == "half-space" else part for part in RUN)
+    for command in (RUN, low):
+        assert json.loads(run_lcgan(*command, "--json").stdout)["labels"] >= 800
+    reused = ("--critics", "runs/half-space", "--critics", "runs/mine-py-low")
+    ran = run_lcgan(*RUN, "--constraint", "mine.py:low", *reused, "--set", "gan.actor_labels=0", "--out", "both", "--json")
+    assert ran.exit_code == 0, ran.output
+    result = json.loads(ran.stdout)
+    assert result["labels"] == 0
+    assert result["reused"] == ["half-space", "mine.py:low"]
+    assert result["all"]["actor"] > 0.8
+    for name in ("half-space", "mine-py-low"):
+        (critic, about), (before, same) = (
+            read_tensors(Path(run, "critics", f"{name}.safetensors")) for run in ("both", f"runs/{name}")
+        )
+        assert (about["constraint"], about["base_rate"]) == (same["constraint"], same["base_rate"])
+        assert all(torch.equal(critic[key], before[key]) for key in before)
+        assert len(before["pool/z"]) == len(before["pool/values"]) >= 800
+
+    for arguments, message in (
+        ((*RUN, "--set", "half-space.bound=1.5", *reused), "has a critic of half-space with these options"),
+        ((*RUN, "--set", "gan.width=16", *reused), "Use it with --set gan.width=32 --set gan.depth=3"),
+        ((*RUN, "--critics", "nowhere"), "No run folder at nowhere"),
+    ):
+        ran = run_lcgan(*arguments)
+        assert ran.exit_code == 1
+        assert message in ran.stderr
+
+
 def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
     folder = json.loads(run_lcgan(*RUN, "--json").stdout)["run"]
     ran = run_lcgan("sample", folder, "-n", "50", "--json")
@@ -187,7 +229,9 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "-c", "half-space", "--model", "linear:4", "--set", "gan.round=2"), "gan.round: Extra inputs"),
         (("run", "-c", "half-space", "--model", "linear:4", "--weight", "other=2"), "expected NAME=WEIGHT"),
         (("run", "-c", "half-space", "--model", "linear:4", "--weight", "half-space=0"), "weight: Input should be greater"),
-        (("run", "-c", "half-space", "-c", "half-space", "--model", "linear:4"), "given twice"),
+        (("run", "-c", "half-space", "-c", "half-space", "--model", "linear:4"), "--constraint ALIAS=half-space"),
+        (("run", "-c", "a b=half-space", "--model", "linear:4"), "alias: String should match"),
+        (("run", "-c", "realism=half-space", "--model", "linear:4"), "give the constraint an alias"),
         (("run", "-c", "half-space", "--model", "linear:4", "--set", "half-space.bound=1e9"), "satisfied by 0.00% of"),
         (("run", "-c", "length", "--model", "no/such/folder"), "No text VAE called 'no/such/folder'"),
         (("run", "--config", "none.json"), "none.json cannot be read"),
@@ -278,13 +322,13 @@ def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan, monkeypa
         constraints=(Wish(constraint="half-space"),),
         gan=GanConfig(width=16, rounds=2, iterations=2, posterior_labels=600, max_posterior_labels=600),
     )
-    save = lcgan_core.pipeline._save_checkpoint
+    save = lcgan_core.pipeline.save_checkpoint
 
     def save_and_die(*arguments: Any) -> None:
         save(*arguments)
         raise Killed
 
-    monkeypatch.setattr(lcgan_core.pipeline, "_save_checkpoint", save_and_die)
+    monkeypatch.setattr(lcgan_core.pipeline, "save_checkpoint", save_and_die)
     with pytest.raises(Killed):
         run(config, Path("cut"))
     changed = json.loads(Path("cut/config.json").read_text(encoding="utf-8"))

@@ -1,0 +1,120 @@
+"""Weights of a run on disk: the actor, each critic with the labels it learned from, and the checkpoint between rounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from . import run_folder as files
+from .constraint import Constraint
+from .errors import RunError
+from .gan import State, TaughtCritic
+from .labelling import Pool
+from .latent_model import LatentModel
+from .networks import Actor, Critic, GanConfig, Networks
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+REALISM = "realism"
+
+
+def save_weights(
+    folder: Path, gan: GanConfig, names: list[str], constraints: list[Constraint], state: State, model: LatentModel[Any]
+) -> None:
+    """Writes actor and critics of a trained ``state``; each file carries the fingerprints of what it belongs to."""
+    common = {"model": model.fingerprint, "gan": gan.model_dump(mode="json")}
+    asked = [constraint.fingerprint for constraint in constraints]
+    files.write_tensors(folder / files.ACTOR, state.best_actor, {**common, "constraints": asked})
+    for name, constraint, pool, critic in zip(names, constraints, state.pools, state.networks.attributes, strict=True):
+        tensors = {f"critic/{key}": value for key, value in critic.state_dict().items()}
+        tensors |= {"pool/z": pool.z, "pool/values": pool.values}
+        about = {"constraint": constraint.fingerprint, "base_rate": pool.base_rate}
+        files.write_tensors(files.critic_file(folder, name), tensors, {**common, **about})
+    realism = {f"critic/{key}": value for key, value in state.networks.realism.state_dict().items()}
+    files.write_tensors(files.critic_file(folder, REALISM), realism, {**common, "constraints": asked})
+
+
+def load_actor(path: Path, model: LatentModel[Any]) -> Actor:
+    """The actor that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
+    tensors, metadata = _weights_for(path, model)
+    return _filled(path, Actor(model.latent_dim, GanConfig(**metadata["gan"])), tensors)
+
+
+def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
+    """A critic that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
+    tensors, metadata = _weights_for(path, model)
+    return _filled(path, Critic(model.latent_dim, GanConfig(**metadata["gan"])), part(tensors, "critic"))
+
+
+def load_taught(runs: list[Path], constraint: Constraint, gan: GanConfig, model: LatentModel[Any]) -> TaughtCritic | None:
+    """The critic of ``constraint`` on ``model`` among those that ``runs`` saved, with its labels; none where there is none.
+
+    Raises ``RunError`` where a run is not finished or damaged, or its critic is of another size than ``gan`` asks for.
+    """
+    for run in runs:
+        files.read_result(run)
+        for path in sorted((run / files.CRITICS).glob("*.safetensors")):
+            tensors, metadata = files.read_tensors(path)
+            if metadata.get("model") != model.fingerprint or metadata.get("constraint") != constraint.fingerprint:
+                continue
+            made = GanConfig(**metadata["gan"])
+            if (made.width, made.depth) != (gan.width, gan.depth):
+                raise RunError(
+                    f"{path} has {made.depth} layers of {made.width}, this run asks for {gan.depth} of {gan.width}. "
+                    f"Use it with --set gan.width={made.width} --set gan.depth={made.depth}."
+                )
+            pool = Pool(tensors["pool/z"], tensors["pool/values"], metadata["base_rate"], reused=len(tensors["pool/z"]))
+            return TaughtCritic(load_critic(path, model), pool)
+    return None
+
+
+def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
+    tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
+    for i, pool in enumerate(state.pools):
+        tensors |= {f"pool{i}/z": pool.z, f"pool{i}/values": pool.values}
+    progress = {
+        "round": state.round,
+        "best_round": state.best_round,
+        "best_score": state.best_score,
+        "stopped": state.stopped,
+    }
+    pools = [{"base_rate": pool.base_rate, "reused": pool.reused} for pool in state.pools]
+    files.write_tensors(path, tensors, {"identity": identity, "progress": progress, "pools": pools})
+
+
+def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, identity: dict[str, Any]) -> State:
+    """The state that ``save_checkpoint`` wrote; raises ``RunError`` where it belongs to another model or other constraints."""
+    tensors, metadata = files.read_tensors(path)
+    if metadata.get("identity") != identity:
+        raise RunError(f"{path} belongs to another model or to other constraints than {path.parent / files.CONFIG} asks for.")
+    pools = [Pool(tensors[f"pool{i}/z"], tensors[f"pool{i}/values"], **about) for i, about in enumerate(metadata["pools"])]
+    networks = Networks.new(latent_dim, len(pools), gan, seed)
+    networks.load_tensors(part(tensors, "networks"))
+    return State(networks, pools, best_actor=part(tensors, "best"), **metadata["progress"])
+
+
+def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors below ``name/``, without it."""
+    return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+
+def _weights_for(path: Path, model: LatentModel[Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, metadata = files.read_tensors(path)
+    if "model" not in metadata or "gan" not in metadata:
+        raise RunError(f"{path} was not written by lcgan run.")
+    if metadata["model"] != model.fingerprint:
+        raise RunError(
+            f"{path} was trained on the model {metadata['model']}, not on this one ({model.fingerprint}): "
+            "an actor or critic works only with its own model. Train it again on this one with lcgan run."
+        )
+    return tensors, metadata
+
+
+def _filled(path: Path, network: NetworkT, tensors: dict[str, Tensor]) -> NetworkT:
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(f"{path} does not hold the weights that its metadata describes: {error}") from error
+    return network.eval()
