@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from .constraint import SATISFIED as SATISFIED
 from .constraint import Constraint, evaluate
 from .latent_model import LatentModel
+from .score_cache import cached_scores
 
 
 class Labelled(NamedTuple):
@@ -41,9 +42,18 @@ class Labeller:
         started = time.perf_counter()
         samples = self.model.decode(z)
         asked = self.constraints if only is None else [self.constraints[i] for i in only]
-        values = torch.tensor([evaluate(constraint, samples) for constraint in asked]).T
+        values = torch.tensor([scores(constraint, samples) for constraint in asked]).T
         self.seconds += time.perf_counter() - started
         return Labelled(z, samples, values)
+
+
+def scores(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
+    """``evaluate``, with what an expensive constraint said of a text kept on disk for later runs."""
+    if not constraint.expensive or not all(isinstance(sample, str) for sample in samples):
+        return evaluate(constraint, samples)
+    distinct = list(dict.fromkeys(samples))
+    values = cached_scores(constraint.fingerprint, distinct, lambda texts: evaluate(constraint, texts))
+    return list(map(dict(zip(distinct, values, strict=True)).__getitem__, samples))
 
 
 @dataclass
