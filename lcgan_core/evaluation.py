@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from .actor_sampler import ActorSampler
-from .aggregate_posterior import AggregatePosterior
-from .labelling import SATISFIED, Labelled, Labeller
+from .labelling import SATISFIED, Labelled
+from .samplers import Sampler
 
 MOST_REFERENCE_BATCHES = 16
 """Posterior samples are decoded in search of references up to so many times the number asked for."""
@@ -25,15 +24,14 @@ class Evaluation(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate_actor(
-    sampler: ActorSampler, labeller: Labeller, q: AggregatePosterior, names: list[str], n: int, generator: Generator
-) -> Evaluation:
+def evaluate_sampler(sampler: Sampler, names: list[str], n: int, generator: Generator) -> Evaluation:
     """Satisfaction of n prior, posterior and actor samples of fresh noise; quality beside as many satisfying posterior samples.
 
     The quality of a set depends on its size, so all sets are cut to that of the smallest, ``compared`` samples; it is none
     where no posterior sample satisfies.
     """
-    prior = labeller(torch.randn(n, len(q.mean), generator=generator))
+    labeller, q = sampler.steering.labeller, sampler.steering.q
+    prior = labeller(sampler.steering.noise(n, generator))
     before, moved = (labeller(z) for z in sampler.draw(n, generator))
     posterior = labeller(q.draw(n, generator))
     samples, values, reference = posterior.samples, [posterior.values], _satisfying(posterior)

@@ -14,16 +14,16 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from . import run_folder as files
-from .actor_sampler import ActorSampler
 from .aggregate_posterior import AggregatePosterior
 from .constraint import Constraint
 from .errors import RunError
-from .evaluation import Evaluation, evaluate_actor
+from .evaluation import Evaluation, evaluate_sampler
 from .gan import State, TaughtCritic, generator_of, train
 from .labelling import Labeller
 from .latent_model import LatentModel
 from .networks import Actor, GanConfig
 from .plugins import load_latent_model, make_constraint
+from .samplers import ActorSampler, Steering
 from .weights import REALISM, load_checkpoint, load_taught, save_checkpoint, save_weights
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -154,11 +154,10 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     actor = Actor(model.latent_dim, config.gan)
     actor.load_state_dict(state.best_actor)
     critics = [*zip(state.networks.attributes, weights, strict=True), (state.networks.realism, config.gan.realism_weight)]
-    sampler = ActorSampler(actor, critics, model.latent_dim, config.gan.proposals)
+    steering = Steering(labeller, AggregatePosterior(model.real_posteriors()), actor, critics, config.gan)
     on_progress("evaluation", 0.0)
-    q = AggregatePosterior(model.real_posteriors())
     names = [wish.name for wish in config.constraints]
-    evaluation = evaluate_actor(sampler, labeller, q, names, config.samples, generator_of(config.seed, "evaluation"))
+    evaluation = evaluate_sampler(ActorSampler(steering), names, config.samples, generator_of(config.seed, "evaluation"))
     save_weights(folder, config.gan, names, constraints, state, model)
     files.write_lines(folder / files.SAMPLES, _sample_rows(model, names, evaluation))
     finished = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A finished run, read back: its model and its sampler."""
+"""A finished run, read back, to draw samples from."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from typing import Any
 import torch
 
 from . import run_folder as files
-from .actor_sampler import ActorSampler
+from .aggregate_posterior import AggregatePosterior
+from .labelling import Labeller
 from .latent_model import LatentModel
-from .pipeline import load_config
-from .plugins import load_latent_model
+from .pipeline import RunConfig, load_config
+from .plugins import load_latent_model, make_constraint
+from .samplers import SAMPLERS, Steering
 from .weights import REALISM, load_actor, load_critic
 
 
 @dataclass
 class FinishedRun:
-    """The frozen model of a run and the sampler that was trained for it."""
+    """The frozen model of a run, and what was trained to steer it."""
 
+    config: RunConfig
     model: LatentModel[Any]
-    sampler: ActorSampler
+    steering: Steering
 
-    def sample(self, n: int, seed: int = 1) -> list[Any]:
-        """n samples: fresh noise, moved by the actor, decoded. The same seed gives the same samples."""
-        _, moved = self.sampler.draw(n, torch.Generator().manual_seed(seed))
-        return self.model.decode(moved)
+    def sample(self, n: int, seed: int = 1, sampler: str = "actor") -> list[Any]:
+        """n samples, decoded from latents that the sampler of that name draws. The same seed gives the same samples."""
+        drawn = SAMPLERS[sampler](self.steering).draw(n, torch.Generator().manual_seed(seed))
+        return self.model.decode(drawn.z)
 
 
 def load_run(folder: Path) -> FinishedRun:
     """The finished run in ``folder``; raises ``RunError`` where it is unfinished, damaged or of another model."""
     files.read_result(folder)
     config = load_config(folder / files.CONFIG)
+    constraints = [make_constraint(wish.constraint, wish.options) for wish in config.constraints]
     model = load_latent_model(config.model)
     weights = {wish.name: wish.weight for wish in config.constraints} | {REALISM: config.gan.realism_weight}
     critics = [(load_critic(files.critic_file(folder, name), model), weight) for name, weight in weights.items()]
     actor = load_actor(folder / files.ACTOR, model)
-    return FinishedRun(model, ActorSampler(actor, critics, model.latent_dim, config.gan.proposals))
+    q = AggregatePosterior(model.real_posteriors())
+    return FinishedRun(config, model, Steering(Labeller(model, constraints), q, actor, critics, config.gan))

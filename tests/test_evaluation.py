@@ -4,11 +4,11 @@ import pytest
 import torch
 from conftest import HalfSpace, LinearModel
 
-from lcgan_core.actor_sampler import ActorSampler
 from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.evaluation import evaluate_actor, wilson_interval
+from lcgan_core.evaluation import evaluate_sampler, wilson_interval
 from lcgan_core.labelling import Labeller
-from lcgan_core.networks import Actor, GanConfig
+from lcgan_core.networks import Actor, Critic, GanConfig
+from lcgan_core.samplers import ActorSampler, Steering
 
 
 class Shift(Actor):
@@ -18,10 +18,6 @@ class Shift(Actor):
         return z + 3 * torch.eye(z.shape[1])[0]
 
 
-def shift() -> ActorSampler:
-    return ActorSampler(Shift(4, GanConfig()), [], 4, proposals=1)
-
-
 class Measured(LinearModel):
     """A linear model whose quality is how many samples were asked about."""
 
@@ -29,13 +25,16 @@ class Measured(LinearModel):
         return {"count": len(samples)}  # type: ignore[arg-type]
 
 
-def test_every_figure_is_counted_on_decoded_samples() -> None:
-    model = Measured(4)
-    labeller = Labeller(model, [HalfSpace(), HalfSpace(bound=-1e9)])
+def shift(*constraints: HalfSpace) -> ActorSampler:
+    model, config = Measured(4), GanConfig(proposals=1)
     q = AggregatePosterior(model.real_posteriors())
-    generator = torch.Generator().manual_seed(0)
-    prior, moved, summary = evaluate_actor(shift(), labeller, q, ["above", "always"], 500, generator)
-    assert torch.allclose(moved.z, prior.z + torch.tensor([3.0, 0, 0, 0]))
+    return ActorSampler(Steering(Labeller(model, constraints), q, Shift(4, config), [(Critic(4, config), 1.0)], config))
+
+
+def test_every_figure_is_counted_on_decoded_samples() -> None:
+    sampler, generator = shift(HalfSpace(), HalfSpace(bound=-1e9)), torch.Generator().manual_seed(0)
+    before, moved, summary = evaluate_sampler(sampler, ["above", "always"], 500, generator)
+    assert torch.allclose(moved.z, before.z + torch.tensor([3.0, 0, 0, 0]))
     assert summary["constraints"]["above"]["prior"] == pytest.approx(0.159, abs=0.05)
     assert summary["constraints"]["above"]["posterior"] == pytest.approx(0.155, abs=0.04)
     assert summary["constraints"]["above"]["actor"] == sum(sample[0] > 2 for sample in moved.samples) / 500
@@ -47,10 +46,7 @@ def test_every_figure_is_counted_on_decoded_samples() -> None:
 
 
 def test_without_satisfying_real_samples_there_is_no_quality_beside_them() -> None:
-    model = Measured(4)
-    labeller = Labeller(model, [HalfSpace(bound=1e9)])
-    q = AggregatePosterior(model.real_posteriors())
-    summary = evaluate_actor(shift(), labeller, q, ["never"], 20, torch.Generator()).summary
+    summary = evaluate_sampler(shift(HalfSpace(bound=1e9)), ["never"], 20, torch.Generator()).summary
     assert summary["compared"] == 0
     assert "count" not in summary
 

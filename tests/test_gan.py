@@ -12,7 +12,6 @@ import torch
 from conftest import HalfSpace, LinearModel
 
 from lcgan_core import Constraint, TrainingError
-from lcgan_core.actor_sampler import ActorSampler
 from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.gan import State, TaughtCritic, actor_loss, attribute_loss, distance, gradient_penalty, realism_loss, train
 from lcgan_core.labelling import Labelled, Labeller, Pool
@@ -290,17 +289,6 @@ def test_8_the_gradient_penalty_lies_between_real_and_fake() -> None:
     assert 0.4 < float(seen[0].mean()) < 0.6
     assert seen[0].min() >= 0
     assert seen[0].max() <= 1
-
-
-def test_of_each_proposals_the_one_that_critics_like_best_is_drawn() -> None:
-    actor = Actor(3, QUICK)
-    one = ActorSampler(actor, [(First(3, QUICK), 1.0)], 3, proposals=1)
-    best = ActorSampler(actor, [(First(3, QUICK), 1.0)], 3, proposals=4)
-    noise, moved = best.draw(50, torch.Generator().manual_seed(0))
-    all_noise, all_moved = one.draw(200, torch.Generator().manual_seed(0))
-    assert torch.equal(moved[:, 0], all_moved[:, 0].reshape(50, 4).amax(1))
-    assert torch.allclose(actor(noise), moved)
-    assert torch.isin(noise, all_noise).all()
 
 
 def test_the_gate_keeps_or_replaces_a_dimension() -> None:

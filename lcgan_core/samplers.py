@@ -1,0 +1,244 @@
+"""Ways to draw latents that satisfy, all on the same frozen model and the same critics.
+
+actor        noise through the trained actor; the best of a few proposals by the critics is decoded
+rejection    posterior samples, decoded and labelled until enough satisfy: right by construction, and dear
+class-prior  a Gaussian with full covariance, fitted to posterior samples that satisfy
+mixture      a mixture of a few such Gaussians
+offset       noise shifted by the difference of the satisfying and the violating means
+gradient     noise, optimised by Adam against the critics
+ode          noise, led by an ordinary differential equation down the critics' energy (Liu et al. 2022, LatentOps)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import MultivariateNormal
+from torch.nn import functional as F
+
+from .aggregate_posterior import AggregatePosterior
+from .errors import RunError
+from .gan import distance
+from .labelling import Labelled, Labeller
+from .networks import Actor, Critic, GanConfig
+
+
+class Drawn(NamedTuple):
+    """Latents to decode, ``[n, latent_dim]``, and where they started: the noise, or the latents themselves."""
+
+    start: Tensor
+    z: Tensor
+
+
+@dataclass
+class Steering:
+    """What every sampler of a run shares."""
+
+    labeller: Labeller
+    q: AggregatePosterior
+    actor: Actor
+    critics: Sequence[tuple[Critic, float]]
+    """Attribute critics and the realism critic, with their weights in the actor's loss."""
+    config: GanConfig
+
+    def energy(self, z: Tensor) -> Tensor:
+        """The critics' loss of each row, ``[n]``; low where all of them hold."""
+        return torch.stack([weight * F.softplus(-critic(z)) for critic, weight in self.critics]).sum(0)
+
+    def noise(self, n: int, generator: Generator) -> Tensor:
+        return torch.randn(n, len(self.q.mean), generator=generator)
+
+    def gradient(self, z: Tensor) -> Tensor:
+        """The slope of ``energy`` at each row of ``z``, of its shape."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self.energy(z).sum(), z)
+        return slope
+
+
+class Sampler(ABC):
+    """Draws latents whose samples satisfy. Whatever it must fit is fitted when it is made, by random numbers of its own."""
+
+    name: ClassVar[str]
+
+    def __init__(self, steering: Steering) -> None:
+        self.steering = steering
+
+    @abstractmethod
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        """n latents; the same state of the generator gives the same ones."""
+
+
+class ActorSampler(Sampler):
+    """Choosing among proposals costs a pass through the critics, and no decoding."""
+
+    name = "actor"
+
+    @torch.no_grad()
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        proposals = self.steering.config.proposals
+        noise = self.steering.noise(n * proposals, generator)
+        moved = self.steering.actor(noise)
+        best = self.steering.energy(moved).reshape(n, proposals).argmin(1) + proposals * torch.arange(n)
+        return Drawn(noise[best], moved[best])
+
+
+class RejectionSampler(Sampler):
+    """Raises ``RunError`` where ``most_draws`` posterior samples for each one asked for are not enough."""
+
+    name = "rejection"
+    most_draws = 200
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        kept, drawn = self.steering.noise(0, generator), 0
+        while len(kept) < n:
+            if drawn >= self.most_draws * n:
+                raise RunError(
+                    f"Only {len(kept)} of {drawn} posterior samples satisfy; {n} were asked for. Use another --sampler."
+                )
+            labelled = self.steering.labeller(self.steering.q.draw(min(1000, 10 * n), generator))
+            kept = torch.cat([kept, labelled.z[labelled.satisfied]])
+            drawn += len(labelled.z)
+        return Drawn(kept[:n], kept[:n])
+
+
+class ClassPriorSampler(Sampler):
+    """Labels as many posterior samples as a run does to begin with, and fits one Gaussian to those that satisfy."""
+
+    name = "class-prior"
+
+    def __init__(self, steering: Steering) -> None:
+        super().__init__(steering)
+        self.fit(label_posterior(steering))
+
+    def fit(self, labelled: Labelled) -> None:
+        satisfying = labelled.z[labelled.satisfied]
+        covariance = torch.cov(satisfying.T) + 1e-4 * torch.eye(satisfying.shape[1])
+        self.gaussian = MultivariateNormal(satisfying.mean(0), covariance)
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        noise = self.steering.noise(n, generator)
+        z = self.gaussian.loc + noise @ self.gaussian.scale_tril.T
+        return Drawn(z, z)
+
+
+class MixtureSampler(ClassPriorSampler):
+    """scikit-learn's Gaussian mixture with full covariances; needs ``lcgan-core[bench]``."""
+
+    name = "mixture"
+    components = 5
+
+    def fit(self, labelled: Labelled) -> None:
+        gaussian_mixture = needed("sklearn.mixture", self.name).GaussianMixture
+        satisfying = labelled.z[labelled.satisfied]
+        components = min(self.components, len(satisfying) // 10 or 1)
+        mixture = gaussian_mixture(components, reg_covar=1e-3, random_state=0).fit(satisfying.numpy())
+        self.shares, self.means, covariances = (
+            torch.tensor(value, dtype=torch.float32) for value in (mixture.weights_, mixture.means_, mixture.covariances_)
+        )
+        self.scales = torch.linalg.cholesky(covariances)
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        noise = self.steering.noise(n, generator)
+        which = torch.multinomial(self.shares, n, replacement=True, generator=generator)
+        z = self.means[which] + (self.scales[which] @ noise[:, :, None])[:, :, 0]
+        return Drawn(z, z)
+
+
+class OffsetSampler(ClassPriorSampler):
+    """The oldest of all: add the direction from those that violate to those that satisfy."""
+
+    name = "offset"
+
+    def fit(self, labelled: Labelled) -> None:
+        self.offset = labelled.z[labelled.satisfied].mean(0) - labelled.z[~labelled.satisfied].mean(0)
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        noise = self.steering.noise(n, generator)
+        return Drawn(noise, noise + self.offset)
+
+
+class GradientSampler(Sampler):
+    """Adam on z' for every sample anew, against the actor's own loss (Engel et al. 2017, where it is the alternative)."""
+
+    name = "gradient"
+    steps = 100
+    learning_rate = 0.05
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        start = self.steering.noise(n, generator)
+        z = start.clone().requires_grad_()
+        adam = torch.optim.Adam([z], self.learning_rate)
+        for _ in range(self.steps):
+            far = distance(start, z, self.steering.q.average_std)
+            loss = (self.steering.energy(z) + self.steering.config.distance_weight * far).sum()
+            (z.grad,) = torch.autograd.grad(loss, z)
+            adam.step()
+        return Drawn(start, z.detach())
+
+
+class OdeSampler(Sampler):
+    """dz/dt = β(t)/2 ∇E(z) from t = 1 to 0 with β from 20 to 0.1, solved by dopri5; needs ``lcgan-core[bench]``.
+
+    The equation of Liu et al. 2022 (arXiv 2208.00638): with the standard normal as prior, its score and the drift cancel,
+    and the gradient of the energy of the wishes remains.
+    """
+
+    name = "ode"
+    least, most = 0.1, 20.0
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        odeint = needed("torchdiffeq", self.name).odeint
+
+        def slope(time: Tensor, z: Tensor) -> Tensor:
+            return 0.5 * (self.least + (self.most - self.least) * time) * self.steering.gradient(z)
+
+        start = self.steering.noise(n, generator)
+        times = torch.tensor([1.0, 0.0])
+        z: Tensor = odeint(slope, start, times, rtol=1e-3, atol=1e-3, method="dopri5")[-1]
+        return Drawn(start, z)
+
+
+def needed(module: str, sampler: str) -> Any:
+    """An optional module; raises ``RunError`` that says how to install it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise RunError(f"The sampler {sampler} needs {error.name}: pip install 'lcgan-core[bench]'.") from error
+
+
+def label_posterior(steering: Steering, batch: int = 1000) -> Labelled:
+    """As many labelled posterior samples as a run begins with, more of them where few satisfy."""
+    generator = torch.Generator().manual_seed(0)
+    found: list[Labelled] = []
+    drawn = satisfying = 0
+    config = steering.config
+    while drawn < config.posterior_labels or (satisfying < config.sought_examples and drawn < config.max_posterior_labels):
+        found.append(steering.labeller(steering.q.draw(batch, generator)))
+        drawn += batch
+        satisfying += int(found[-1].satisfied.sum())
+    z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
+    labelled = Labelled(z, [sample for part in found for sample in part.samples], values)
+    if min(satisfying, drawn - satisfying) < 2:
+        raise RunError(f"{satisfying} of {drawn} posterior samples satisfy: nothing to fit to. Use another --sampler.")
+    return labelled
+
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    kind.name: kind
+    for kind in (
+        ActorSampler,
+        RejectionSampler,
+        ClassPriorSampler,
+        MixtureSampler,
+        OffsetSampler,
+        GradientSampler,
+        OdeSampler,
+    )
+}

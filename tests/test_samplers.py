@@ -1,0 +1,115 @@
+"""Every way to draw, on the linear model, where what satisfies is a half-space and q(z) = N(0, 0.9² + 0.4²)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel
+
+from lcgan_core import RunError
+from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.gan import train
+from lcgan_core.labelling import Labeller
+from lcgan_core.networks import Actor, GanConfig
+from lcgan_core.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
+
+CONFIG = GanConfig(
+    width=64,
+    rounds=3,
+    iterations=40,
+    critic_batches=10,
+    actor_averaging=0.8,
+    realism_weight=1.0,
+    distance_weight=0.003,
+    posterior_labels=2000,
+    prior_labels=500,
+    actor_labels=400,
+)
+
+
+@pytest.fixture(scope="module")
+def steering() -> Steering:
+    labeller = Labeller(LinearModel(6), [HalfSpace()])
+    state = train(labeller, [1.0], CONFIG, seed=0)
+    actor = Actor(6, CONFIG)
+    actor.load_state_dict(state.best_actor)
+    critics = [(state.networks.attributes[0], 1.0), (state.networks.realism, CONFIG.realism_weight)]
+    return Steering(labeller, AggregatePosterior(labeller.model.real_posteriors()), actor, critics, CONFIG)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_draws_what_satisfies_and_the_same_again(steering: Steering, name: str) -> None:
+    least = {"rejection": 1.0, "actor": 0.98, "gradient": 0.9, "ode": 0.9, "class-prior": 0.8, "mixture": 0.9, "offset": 0.6}
+    sampler = SAMPLERS[name](steering)
+    start, z = sampler.draw(1000, seeded())
+    assert start.shape == z.shape == (1000, 6)
+    assert float((z[:, 0] > 1).float().mean()) >= least[name]
+    assert torch.equal(sampler.draw(1000, seeded()).z, z)
+    assert not torch.equal(sampler.draw(1000, seeded(1)).z, z)
+    if name not in ("gradient", "ode"):  # those also go wherever else the critics happen to slope
+        assert z[:, 1:].mean(0).abs().max() < 0.25
+    if name in ("actor", "offset"):
+        assert float(torch.corrcoef(torch.stack([start[:, 1], z[:, 1]]))[0, 1]) > 0.7
+
+
+def test_rejection_is_the_posterior_where_it_satisfies(steering: Steering) -> None:
+    z = RejectionSampler(steering).draw(3000, seeded()).z
+    spread = math.sqrt(0.9**2 + 0.4**2)
+    density, tail = math.exp(-0.5 / spread**2) / math.sqrt(2 * math.pi), 0.5 * math.erfc(1 / spread / math.sqrt(2))
+    assert float(z[:, 0].mean()) == pytest.approx(spread * density / tail, abs=0.05)
+    assert float(z[:, 1].std()) == pytest.approx(spread, abs=0.05)
+
+
+def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -> None:
+    fitted, real = (SAMPLERS[name](steering).draw(4000, seeded()).z for name in ("class-prior", "rejection"))
+    assert fitted.mean(0) == pytest.approx(real.mean(0), abs=0.15)
+    assert fitted.std(0) == pytest.approx(real.std(0), abs=0.15)
+
+
+def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Steering) -> None:
+    start, z = ActorSampler(steering).draw(50, seeded())
+    noise = steering.noise(200, seeded())
+    energy = steering.energy(steering.actor(noise).detach()).reshape(50, 4)
+    assert torch.allclose(steering.energy(z), energy.amin(1))
+    assert torch.allclose(steering.actor(start), z, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gradient", "ode"])
+def test_following_the_critics_lowers_their_energy(steering: Steering, name: str) -> None:
+    start, z = SAMPLERS[name](steering).draw(200, seeded())
+    assert float((steering.energy(z) < steering.energy(start)).float().mean()) > 0.9
+
+
+def test_what_hardly_ever_satisfies_is_said_to(steering: Steering) -> None:
+    labeller = Labeller(steering.labeller.model, [HalfSpace(bound=1e9)])
+    never = Steering(labeller, steering.q, steering.actor, steering.critics, CONFIG)
+    with pytest.raises(RunError, match=r"Only 0 of .* posterior samples satisfy; 5 were asked for"):
+        RejectionSampler(never).draw(5, seeded())
+    with pytest.raises(RunError, match="nothing to fit to"):
+        SAMPLERS["class-prior"](never)
+
+
+def test_an_optional_library_that_is_not_there(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "torchdiffeq", None)
+    with pytest.raises(RunError, match=r"ode needs torchdiffeq: pip install .lcgan-core.bench."):
+        SAMPLERS["ode"](steering).draw(5, seeded())
+
+
+@pytest.mark.usefixtures("linear_plugin")
+def test_a_run_is_sampled_by_each(run_lcgan: Lcgan) -> None:
+    ran = run_lcgan("run", "--model", "linear:4", "--constraint", "half-space", *QUICK_GAN, "--samples", "50")
+    assert ran.exit_code == 0, ran.output
+    for name in SAMPLERS:
+        ran = run_lcgan("sample", "runs/half-space", "-n", "7", "--sampler", name)
+        assert ran.exit_code == 0, ran.output
+        assert len(ran.stdout.splitlines()) == 7
+    assert Path("runs/half-space/result.json").is_file()
+    refused = run_lcgan("sample", "runs/half-space", "--sampler", "magic")
+    assert "No sampler 'magic'. There are: actor, rejection" in refused.stderr
