@@ -57,6 +57,14 @@ class LatentModel(ABC, Generic[SampleT]):
         """Figures of merit of a set of samples apart from any constraint, by name; none unless a model knows some."""
         return {}
 
+    def diversity(self, samples: Sequence[SampleT]) -> dict[str, float]:
+        """More figures like ``quality``, that take longer; only comparisons ask for them."""
+        return {}
+
+    def similarity(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> float | None:
+        """How much of ``before`` is still in ``after``, pair by pair, in percent; None where a model has no measure of it."""
+        return None
+
     def show(self, sample: SampleT) -> str:
         """A line that stands for the sample in tables and in ``samples.jsonl``."""
         return str(sample)

@@ -102,9 +102,11 @@ class RejectionSampler(Sampler):
                 raise RunError(
                     f"Only {len(kept)} of {drawn} posterior samples satisfy; {n} were asked for. Use another --sampler."
                 )
-            labelled = self.steering.labeller(self.steering.q.draw(min(1000, 10 * n), generator))
+            rate = max(len(kept), 1) / max(drawn, 1)
+            batch = min(max(int((n - len(kept)) / rate), 50), 1000)
+            labelled = self.steering.labeller(self.steering.q.draw(batch, generator))
             kept = torch.cat([kept, labelled.z[labelled.satisfied]])
-            drawn += len(labelled.z)
+            drawn += batch
         return Drawn(kept[:n], kept[:n])
 
 

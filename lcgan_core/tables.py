@@ -71,6 +71,36 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
     out.print(f"{result['run']}   more samples: lcgan sample {result['run']} -n 20")
 
 
+BENCH_COLUMNS = (
+    ("fluency", "perplexity", ".1f"),
+    ("distinct_2", "distinct-2", ".3f"),
+    ("self_bleu", "self-BLEU", ".1f"),
+    ("unique", "unique", ".1%"),
+    ("two_sample_auc", "latent AUC", ".2f"),
+    ("frechet", "Fréchet", ".2f"),
+)
+
+
+def print_bench(rows: list[dict[str, Any]]) -> None:
+    """A table for each run; cost is for each satisfying sample."""
+    shown = [column for column in BENCH_COLUMNS if column[0] in rows[0]]
+    for run in dict.fromkeys(row["run"] for row in rows):
+        table = Table(title=run, title_justify="left")
+        for column in ("sampler", "satisfied (95 %)", *(label for _, label, _ in shown), "ms to draw", "ms in all", "decodes"):
+            table.add_column(column, justify="left" if column == "sampler" else "right")
+        for row in (row for row in rows if row["run"] == run):
+            cost = row["per_satisfying"]
+            table.add_row(
+                row["sampler"],
+                share(row["satisfied"], row["interval"]),
+                *(format(row[figure], how) for figure, _, how in shown),
+                f"{1000 * cost['draw_seconds']:.3g}",
+                f"{1000 * cost['seconds']:.3g}",
+                f"{cost['decodes']:.3g}",
+            )
+        console().print(table)
+
+
 def share(value: float, interval: tuple[float, float]) -> str:
     return f"{value:.1%} ({interval[0]:.1%} – {interval[1]:.1%})"
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from lcgan_core import ModelError
 from lcgan_core.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
-from lcgan_core.text_vae.judge import Judge, distinct_2
+from lcgan_core.text_vae.judge import Judge, distinct, self_bleu
 from lcgan_core.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.text_vae.modeling import TextVae, TextVaeConfig
 from lcgan_core.text_vae.tokenizer import train_tokenizer
@@ -181,9 +181,15 @@ def test_judge_batches_start_with_bos_and_score_no_padding(model: TextVaeModel) 
     assert batch["labels"].tolist() == [[bos, 7, 8, 2], [bos, 9, 2, IGNORED]]
 
 
-def test_distinct_2_counts_word_pairs() -> None:
-    assert distinct_2(["a b c", "a b d"]) == 3 / 4
-    assert distinct_2(["a", ""]) == 0.0
+def test_distinct_counts_word_pairs() -> None:
+    assert distinct(["a b c", "a b d"], 2) == 3 / 4
+    assert distinct(["a", ""], 2) == 0.0
+    assert distinct(["a b a"], 1) == 2 / 3
+
+
+def test_texts_that_are_alike_have_a_high_self_bleu() -> None:
+    assert self_bleu(["the food was good here ."] * 3) == pytest.approx(100)
+    assert self_bleu(["the food was good .", "my car broke down again today", "why would anyone go ?"]) < 20
 
 
 def test_fingerprints_follow_the_weights(tiny_model: Path, tmp_path: Path) -> None:

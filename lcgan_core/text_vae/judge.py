@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from sacrebleu.metrics.bleu import BLEU
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
@@ -37,7 +38,20 @@ class Judge:
         return math.exp(loss / tokens)
 
 
-def distinct_2(texts: Sequence[str]) -> float:
-    """Distinct word pairs as a share of all word pairs (Li et al. 2016). Higher is more diverse; falls as the set grows."""
-    pairs = [pair for text in texts for pair in zip(text.split(), text.split()[1:], strict=False)]
-    return len(set(pairs)) / max(1, len(pairs))
+def distinct(texts: Sequence[str], n: int) -> float:
+    """Distinct n-grams as a share of all n-grams (Li et al. 2016). Higher is more diverse; falls as the set grows."""
+    grams = [gram for text in texts for gram in zip(*(text.split()[i:] for i in range(n)), strict=False)]
+    return len(set(grams)) / max(1, len(grams))
+
+
+def corpus_bleu(found: Sequence[str], wanted: Sequence[str]) -> float:
+    """BLEU in percent (Papineni et al. 2002, by sacrebleu); texts are taken as tokenised already."""
+    return float(BLEU(tokenize="none", force=True).corpus_score(list(found), [list(wanted)]).score)
+
+
+def self_bleu(texts: Sequence[str], most: int = 200) -> float:
+    """Mean BLEU in percent of each of the first ``most`` texts against the others (Zhu et al. 2018). Lower is more diverse."""
+    texts = list(texts[:most])
+    bleu = BLEU(tokenize="none", force=True, effective_order=True)
+    scores = [bleu.sentence_score(text, texts[:i] + texts[i + 1 :]).score for i, text in enumerate(texts)]
+    return sum(scores) / max(1, len(scores))

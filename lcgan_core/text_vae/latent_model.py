@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from ..errors import ModelError
 from ..latent_model import LatentModel, Posterior
 from .batches import pad
-from .judge import Judge, distinct_2
+from .judge import Judge, corpus_bleu, distinct, self_bleu
 from .loading import load_whole
 from .modeling import TextVae, TextVaeConfig
 
@@ -94,4 +94,12 @@ class TextVaeModel(LatentModel[str]):
 
     def quality(self, samples: Sequence[str]) -> dict[str, float]:
         """``fluency``: the judge's perplexity (less is better); ``distinct_2`` (more is better)."""
-        return {"fluency": self.judge.perplexity(samples), "distinct_2": distinct_2(samples)}
+        return {"fluency": self.judge.perplexity(samples), "distinct_2": distinct(samples, 2)}
+
+    def diversity(self, samples: Sequence[str]) -> dict[str, float]:
+        """``distinct_1`` (more is better), ``self_bleu`` in percent (less is better)."""
+        return {"distinct_1": distinct(samples, 1), "self_bleu": self_bleu(samples)}
+
+    def similarity(self, before: Sequence[str], after: Sequence[str]) -> float:
+        """BLEU of the texts after against those before, in percent."""
+        return corpus_bleu(after, before)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from sacrebleu.metrics.bleu import BLEU
 
-from .judge import distinct_2
+from .judge import corpus_bleu, distinct
 from .latent_model import TextVaeModel
 from .recipe import PretrainConfig
 
@@ -35,13 +34,8 @@ def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 200
         "latent_dim": model.latent_dim,
         "perplexity": perplexity,
         "relative_perplexity": {name: value / perplexity["real"] for name, value in perplexity.items()},
-        "distinct_2": {name: distinct_2(members) for name, members in sets.items()},
+        "distinct_2": {name: distinct(members, 2) for name, members in sets.items()},
     }
-
-
-def corpus_bleu(found: list[str], wanted: list[str]) -> float:
-    """BLEU in percent (Papineni et al. 2002, by sacrebleu); texts are taken as tokenised already."""
-    return float(BLEU(tokenize="none", force=True).corpus_score(found, [wanted]).score)
 
 
 def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, Any]) -> str:

@@ -1,0 +1,139 @@
+"""``lcgan bench``: every sampler on finished runs, on the same model and critics, side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .evaluation import wilson_interval
+from .labelling import Labeller
+from .samplers import SAMPLERS, RejectionSampler, Sampler, needed
+from .sampling import FinishedRun, load_run
+
+BENCH = "bench.json"
+FIGURE = "bench.svg"
+
+
+def bench(
+    runs: Sequence[Path],
+    samplers: Sequence[str] | None,
+    n: int,
+    seeds: Sequence[int],
+    on_progress: Callable[[str, float], None] = lambda what, share: None,
+) -> list[dict[str, Any]]:
+    """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
+
+    Every figure is of ``n`` samples for each of ``seeds``, together. Raises ``RunError`` where a run is not finished or an
+    optional library is missing.
+    """
+    needed("sklearn", "bench")
+    samplers = samplers or list(SAMPLERS)
+    rows = []
+    for run in runs:
+        finished = load_run(run)
+        for place, name in enumerate(samplers):
+            on_progress(str(run), place / len(samplers))
+            rows.append({"run": str(run), "sampler": name, **measure(finished, name, n, seeds)})
+    return rows
+
+
+def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> dict[str, Any]:
+    """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies."""
+    steering, model = finished.steering, finished.model
+    counted = CountingLabeller(model, steering.labeller.constraints)
+    steering.labeller, plain = counted, steering.labeller
+    started = time.perf_counter()
+    sampler: Sampler = SAMPLERS[name](steering)
+    fit = {"seconds": time.perf_counter() - started, "labels": counted.labelled}
+    counted.labelled = 0
+    started = time.perf_counter()
+    drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in seeds]
+    draw_seconds, draw_labels = time.perf_counter() - started, counted.labelled
+    steering.labeller = plain
+
+    start, z = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    started = time.perf_counter()
+    samples = model.decode(z)
+    decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has decoded them already
+    labelled = plain(z)
+    held = int(labelled.satisfied.sum())
+    reference = RejectionSampler(steering).draw(min(n, 1000), torch.Generator().manual_seed(97)).z
+    parts = [samples[i : i + n] for i in range(0, len(samples), n)]
+    quality = [model.quality(part) | model.diversity(part) for part in parts]
+    return {
+        "satisfied": held / len(samples),
+        "interval": wilson_interval(held, len(samples)),
+        **{figure: sum(found[figure] for found in quality) / len(quality) for figure in quality[0]},
+        "unique": sum(len({model.show(sample) for sample in part}) / len(part) for part in parts) / len(parts),
+        "two_sample_auc": two_sample_auc(z[: len(reference)], reference),
+        "frechet": frechet_distance(z, reference),
+        "moved": float((z - start).norm(dim=1).mean()),
+        "kept": model.similarity(model.decode(start[:n]), samples[:n]) if not torch.equal(start, z) else None,
+        "fit": fit,
+        "per_satisfying": {
+            "draw_seconds": draw_seconds / max(held, 1),
+            "seconds": (draw_seconds + decode_seconds) / max(held, 1),
+            "decodes": (draw_labels or len(samples)) / max(held, 1),
+            "labels": draw_labels / max(held, 1),
+        },
+    }
+
+
+class CountingLabeller(Labeller):
+    """Counts the latents that were labelled."""
+
+    labelled = 0
+
+    def __call__(self, z: Tensor, only: Sequence[int] | None = None) -> Any:
+        self.labelled += len(z)
+        return super().__call__(z, only)
+
+
+def two_sample_auc(found: Tensor, real: Tensor) -> float:
+    """How well a classifier tells ``found`` from ``real`` on rows that it did not learn from; 0.5 is not at all.
+
+    Lopez-Paz & Oquab 2017 (arXiv 1610.06545), with a small multilayer perceptron in five folds.
+    """
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.neural_network import MLPClassifier
+
+    rows, kinds = torch.cat([found, real]).numpy(), [0] * len(found) + [1] * len(real)
+    classifier = MLPClassifier((64,), alpha=1.0, max_iter=60, early_stopping=True, random_state=0)
+    return float(roc_auc_score(kinds, cross_val_predict(classifier, rows, kinds, cv=5, method="predict_proba")[:, 1]))
+
+
+def frechet_distance(found: Tensor, real: Tensor) -> float:
+    """|μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½) of two sets of latents (Dowson & Landau 1982); 0 where the moments agree."""
+    first, second = torch.cov(found.double().T), torch.cov(real.double().T)
+    overlap = torch.linalg.eigvals(first @ second).real.clamp(min=0).sqrt().sum()
+    apart = (found.double().mean(0) - real.double().mean(0)).square().sum()
+    return float(apart + first.trace() + second.trace() - 2 * overlap)
+
+
+def draw_figure(rows: list[dict[str, Any]], path: Path) -> None:
+    """Satisfaction against fluency, a panel for each run; the larger a point, the longer a satisfying sample takes."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    figure, panels = pyplot.subplots(1, len(runs), figsize=(5 * len(runs), 4), squeeze=False, layout="constrained")
+    for run, panel in zip(runs, panels[0], strict=True):
+        for row in (row for row in rows if row["run"] == run):
+            size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
+            x = row.get("fluency", row["frechet"])
+            panel.scatter(x, row["satisfied"], size, alpha=0.6)
+            panel.annotate(row["sampler"], (x, row["satisfied"]), fontsize=8)
+        panel.set_title(run)
+        panel.set_xlabel("perplexity (less is better)" if "fluency" in rows[0] else "Fréchet distance of latents")
+        panel.set_ylabel("satisfied; area: seconds a satisfying sample")
+        panel.set_ylim(0, 1.05)
+    figure.savefig(path)
+    pyplot.close(figure)
