@@ -6,6 +6,7 @@ TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
     from typing import Any
 
+    from .classifier import Classifier
     from .constraint import Constraint
     from .errors import (
         ConstraintError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .sampling import load_run
 
 _HOME = {
+    "Classifier": "classifier",
     "Constraint": "constraint",
     "ConstraintError": "errors",
     "CorpusError": "errors",
@@ -40,6 +42,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Classifier",
     "Constraint",
     "ConstraintError",
     "CorpusError",

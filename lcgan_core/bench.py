@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .evaluation import wilson_interval
 from .labelling import Labeller
 from .samplers import SAMPLERS, RejectionSampler, Sampler, needed
 from .sampling import FinishedRun, load_run
+from .statistics import wilson_interval
 
 BENCH = "bench.json"
 FIGURE = "bench.svg"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from .classifier import Classifier
 from .constraint import Constraint
 from .hookspecs import hookimpl
+from .labels import Labels
 
 if TYPE_CHECKING:
     from .latent_model import LatentModel
@@ -67,6 +69,8 @@ class Keyword(Constraint):
 def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
     register(Length)
     register(Keyword)
+    register(Classifier)
+    register(Labels)
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -217,14 +218,57 @@ def progress() -> Iterator[Callable[[str, float], None]]:
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same samples.")
+@click.option(
+    "--sampler",
+    default="actor",
+    show_default=True,
+    metavar="NAME",
+    help="How to draw: actor, rejection, class-prior, mixture, offset, gradient or ode.",
+)
 @AS_JSON
-def sample(run_folder: Path, count: int, seed: int, as_json: bool) -> None:
+def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool) -> None:
     """Print samples of a finished run, one a line."""
     from .sampling import load_run
 
+    known_sampler(sampler)
     finished = load_run(run_folder)
-    samples = [finished.model.show(found) for found in finished.sample(count, seed)]
+    samples = [finished.model.show(found) for found in finished.sample(count, seed, sampler)]
     click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples}) if as_json else "\n".join(samples))
+
+
+@lcgan.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--sampler", "samplers", multiple=True, metavar="NAME", help="One to compare; all of them by default.")
+@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
+@AS_JSON
+def bench(runs: tuple[Path, ...], samplers: tuple[str, ...], count: int, seeds: int, out: Path | None, as_json: bool) -> None:
+    """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
+    with progress() as on_progress:
+        from .bench import BENCH, FIGURE, draw_figure
+        from .bench import bench as compare
+        from .run_folder import next_folder, write_json
+
+        rows = compare(runs, [known_sampler(name) for name in samplers] or None, count, range(1, seeds + 1), on_progress)
+        folder = out or next_folder(Path("runs"), "bench")
+        write_json(folder / BENCH, {"samples": count, "seeds": seeds, "rows": rows})
+        draw_figure(rows, folder / FIGURE)
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    from .tables import print_bench
+
+    print_bench(rows)
+    click.echo(f"{folder / BENCH}   {folder / FIGURE}")
+
+
+def known_sampler(name: str) -> str:
+    from .samplers import SAMPLERS
+
+    if name not in SAMPLERS:
+        raise click.UsageError(f"No sampler {name!r}. There are: {', '.join(SAMPLERS)}.")
+    return name
 
 
 @lcgan.command()
@@ -262,6 +306,59 @@ def plugins(verbose: bool, as_json: bool) -> None:
 
     rows = kept_rows()
     click.echo(as_text(found_rows() if rows is None else rows, as_json, verbose), nl=False)
+
+
+@lcgan.command("try")
+@click.argument("name")
+@click.argument("texts", nargs=-1)
+@click.option("--set", "settings", multiple=True, metavar="[NAME.]OPTION=VALUE", help="An option of the constraint.")
+@AS_JSON
+def try_constraint(name: str, texts: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
+    """Score texts by a constraint, with no model.
+
+    TEXTS are scored, or the lines of stdin where there are none. NAME is an installed constraint, or ./file.py:function.
+    """
+    from .constraint import evaluate
+    from .plugins import make_constraint
+
+    options: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan constraints {name}")
+        options[key.removeprefix(f"{name}.")] = parse_value(value)
+    constraint = make_constraint(name, options)
+    samples = list(texts) or sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
+    if not samples:
+        raise click.UsageError("No texts. Give them as arguments, or on stdin one a line.")
+    scores = [{"value": score, "text": text} for score, text in zip(evaluate(constraint, samples), samples, strict=True)]
+    if as_json:
+        click.echo(json.dumps({"constraint": name, "scores": scores}))
+    else:
+        click.echo("\n".join(f"{row['value']:.3f}  {' '.join(str(row['text']).splitlines())}" for row in scores))
+
+
+@lcgan.command("new-plugin")
+@click.argument("name")
+@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to put lcgan-NAME-plugin.")
+def new_plugin(name: str, out: Path) -> None:
+    """Write a plugin to start from.
+
+    It brings a constraint NAME that works and is tested: a whole distribution, to be changed into your own.
+    """
+    from shlex import quote
+
+    from .new_plugin import short_name, write_plugin
+
+    name = short_name(name)
+    folder = write_plugin(name, out)
+    click.echo(
+        f"{folder} holds a plugin that works; make it your own. Next:\n\n"
+        f"pip install -e {quote(f'{folder}[test]')}\n"
+        f'lcgan try {name} "the soup was hot" "i liked the soup"\n'
+        f"pytest {quote(str(folder))}\n"
+        f"lcgan run --constraint {name}"
+    )
 
 
 @lcgan.command()

@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from .errors import ConstraintError
+
+if TYPE_CHECKING:
+    from .latent_model import LatentModel
+
+SATISFIED = 0.5
+"""The value from which on a sample counts as satisfying."""
 
 
 class Constraint(BaseModel):
@@ -19,10 +25,21 @@ class Constraint(BaseModel):
 
     name: ClassVar[str]
     """What ``--constraint`` calls it."""
+    expensive: ClassVar[bool] = False
+    """Whether scores are worth caching on disk."""
 
     def __call__(self, samples: Sequence[Any]) -> Sequence[float]:
         """One value in [0, 1] for each sample, in order: 1.0 is satisfied, 0.0 is not. No order or batch size may matter."""
         raise NotImplementedError
+
+    def bind(self, model: LatentModel[Any]) -> Constraint:
+        """The constraint as it judges samples of ``model``. Most need nothing of the model and are that already."""
+        return self
+
+    def trust(self) -> dict[str, Any]:
+        """How far to trust the values of a constraint that was learned: ``labels`` it learned from, the ``accuracy`` on
+        labels that were held out, and the 95 % ``interval`` of that. Nothing for a rule."""
+        return {}
 
     @property
     def fingerprint(self) -> str:
@@ -51,6 +68,8 @@ def _checked_values(constraint: Constraint, samples: Sequence[Any]) -> list[floa
     label = f"Constraint {constraint.name!r}"
     try:
         values = list(constraint(samples))
+    except ConstraintError:  # says already what to do
+        raise
     except Exception as error:
         raise ConstraintError(
             f"{label} failed on a batch of {len(samples)} samples, the first of them {_shown(samples[0])}: "

@@ -2,7 +2,7 @@
 
     LcganError
     ├── ConstraintError      a constraint is unknown, misconfigured, or returned unusable values
-    ├── PluginError          a plugin could not be loaded
+    ├── PluginError          a plugin could not be loaded or made
     ├── CorpusError          a corpus is missing, empty or unreadable
     ├── ModelError           a model folder or weights file is missing, damaged or foreign
     ├── RunError             a run folder is incomplete or does not fit what is asked of it
@@ -22,7 +22,7 @@ class ConstraintError(LcganError):
 
 
 class PluginError(LcganError):
-    """A plugin could not be loaded."""
+    """A plugin could not be loaded or made."""
 
 
 class CorpusError(LcganError):

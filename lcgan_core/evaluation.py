@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +9,7 @@ from torch import Generator, Tensor
 
 from .labelling import SATISFIED, Labelled
 from .samplers import Sampler
+from .statistics import wilson_interval
 
 MOST_REFERENCE_BATCHES = 16
 """Posterior samples are decoded in search of references up to so many times the number asked for."""
@@ -73,12 +73,3 @@ def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor) -> dict[str, 
         found[name] = held / len(values)
         found["interval" if name == "actor" else f"{name}_interval"] = wilson_interval(held, len(values))
     return found
-
-
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    z = 1.959964
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return 0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half

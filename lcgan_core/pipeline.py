@@ -134,6 +134,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     constraints = [make_constraint(wish.constraint, wish.options) for wish in config.constraints]
     on_progress("model", 0.0)
     model = load_latent_model(config.model)
+    constraints = [constraint.bind(model) for constraint in constraints]
     labeller = Labeller(model, constraints)
     taught = _taught(config, constraints, model)
     identity = {"model": model.fingerprint, "constraints": [constraint.fingerprint for constraint in constraints]}
@@ -158,6 +159,9 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     on_progress("evaluation", 0.0)
     names = [wish.name for wish in config.constraints]
     evaluation = evaluate_sampler(ActorSampler(steering), names, config.samples, generator_of(config.seed, "evaluation"))
+    for name, constraint in zip(names, constraints, strict=True):
+        if trust := constraint.trust():
+            evaluation.summary["constraints"][name]["trust"] = trust
     save_weights(folder, config.gan, names, constraints, state, model)
     files.write_lines(folder / files.SAMPLES, _sample_rows(model, names, evaluation))
     finished = time.perf_counter()

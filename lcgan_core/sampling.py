@@ -36,8 +36,8 @@ def load_run(folder: Path) -> FinishedRun:
     """The finished run in ``folder``; raises ``RunError`` where it is unfinished, damaged or of another model."""
     files.read_result(folder)
     config = load_config(folder / files.CONFIG)
-    constraints = [make_constraint(wish.constraint, wish.options) for wish in config.constraints]
     model = load_latent_model(config.model)
+    constraints = [make_constraint(wish.constraint, wish.options).bind(model) for wish in config.constraints]
     weights = {wish.name: wish.weight for wish in config.constraints} | {REALISM: config.gan.realism_weight}
     critics = [(load_critic(files.critic_file(folder, name), model), weight) for name, weight in weights.items()]
     actor = load_actor(folder / files.ACTOR, model)

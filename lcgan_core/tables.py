@@ -36,6 +36,11 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
             share(row["actor"], row["interval"]),
         )
     out.print(table)
+    for name, row in result["constraints"].items():
+        if "trust" in row:
+            trust = row["trust"]
+            told = share(trust["accuracy"], trust["interval"])
+            out.print(f"{name} was learned from {trust['labels']} labels; of those held out in turn, it told {told} right")
 
     if result["compared"]:
         sets = ("prior", "posterior", "reference", "actor")

@@ -5,10 +5,11 @@ import torch
 from conftest import HalfSpace, LinearModel
 
 from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.evaluation import evaluate_sampler, wilson_interval
+from lcgan_core.evaluation import evaluate_sampler
 from lcgan_core.labelling import Labeller
 from lcgan_core.networks import Actor, Critic, GanConfig
 from lcgan_core.samplers import ActorSampler, Steering
+from lcgan_core.statistics import wilson_interval
 
 
 class Shift(Actor):

@@ -1,0 +1,104 @@
+"""A wish given as labelled texts, on a little language where the right answer is known."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import pytest
+from conftest import QUICK_GAN, Lcgan, sentences
+
+from lcgan_core import ConstraintError
+from lcgan_core.labels import Labels
+from lcgan_core.plugins import load_latent_model
+
+
+def write(path: Path, rows: list[tuple[str, object]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "value"), *rows])
+    return path
+
+
+def shuffled() -> tuple[list[str], list[str]]:
+    """The 42 short sentences and the long ones, those of two halves."""
+    mixed = random.Random(0).sample(list(dict.fromkeys(sentences())), len(set(sentences())))
+    return [text for text in mixed if " and " not in text], [text for text in mixed if " and " in text]
+
+
+def labelled(n: int = 70) -> list[tuple[str, object]]:
+    """Wanted are the short ones; half of the rows are."""
+    short, long = shuffled()
+    return [row for pair in zip(short, long, strict=False) for row in ((pair[0], 1), (pair[1], 0))][:n]
+
+
+def test_what_labels_teach_holds_for_other_texts_and_says_how_far_to_trust_it(tiny_model: Path, tmp_path: Path) -> None:
+    learned = Labels(file=write(tmp_path / "mine.csv", labelled())).bind(load_latent_model(str(tiny_model)))
+    short, long = shuffled()
+    assert sum(value >= 0.5 for value in learned(short[35:])) >= 6
+    wrong = sum(value >= 0.5 for value in learned(long[35:335])) / 300
+    assert wrong < 0.1
+    trust = learned.trust()
+    assert trust["labels"] == 70
+    assert trust["interval"][0] < trust["accuracy"] <= trust["interval"][1]
+    assert trust["accuracy"] == pytest.approx(1 - wrong, abs=0.1)
+
+
+def test_labels_by_chance_are_not_trusted(tiny_model: Path, tmp_path: Path) -> None:
+    rows = [(text, random.Random(text).choice((0, 1))) for text in shuffled()[1][:200]]
+    trust = Labels(file=write(tmp_path / "mine.csv", rows)).bind(load_latent_model(str(tiny_model))).trust()
+    assert trust["interval"][0] < 0.56
+
+
+def test_the_order_of_the_file_does_not_matter_but_its_content_does(tiny_model: Path, tmp_path: Path) -> None:
+    model, rows = load_latent_model(str(tiny_model)), labelled()
+    by_value = Labels(file=write(tmp_path / "sorted.csv", sorted(rows, key=lambda row: str(row[1])))).bind(model)
+    assert by_value.trust()["accuracy"] > 0.85
+    plain = Labels(file=write(tmp_path / "mine.csv", rows))
+    assert plain.fingerprint == plain.bind(model).fingerprint
+    assert plain.fingerprint != Labels(file=write(tmp_path / "fewer.csv", rows[:-1])).fingerprint
+
+
+def test_two_classes_by_name(tiny_model: Path, tmp_path: Path) -> None:
+    rows = [(text, "short" if value else "long") for text, value in labelled()]
+    file = write(tmp_path / "mine.csv", rows)
+    model = load_latent_model(str(tiny_model))
+    long, short = (Labels(file=file, target=target).bind(model) for target in ("long", "short"))
+    text = ["the food was good and the room was cold ."]
+    assert long(text)[0] > 0.5 > short(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "target", "message"),
+    [
+        (None, None, "cannot be read"),
+        ("", None, "needs a first line 'text,value'"),
+        ("texts,value\na,1\n", None, "needs a first line 'text,value'"),
+        ("text,value\na,1\nb,2\n", None, "line 3: '2' is no number in .0, 1."),
+        ("text,value\na,good\nb,bad\n", None, "line 2: 'good' is no number.*labels.target=NAME"),
+        ("text,value\na,good\nb,bad\n", "god", "has the values bad, good, not two with 'god'"),
+        ("text,value\n" + "a,1\n" * 30 + "b,0\n" * 4, None, "30 texts that satisfy and 4 that do not. Label at least 10"),
+    ],
+)
+def test_a_file_that_does_not_serve(tmp_path: Path, content: str | None, target: str | None, message: str) -> None:
+    file = tmp_path / "mine.csv"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(ConstraintError, match=message):
+        assert Labels(file=file, target=target).rows
+
+
+def test_a_run_on_seventy_labels(tiny_model: Path, run_lcgan: Lcgan) -> None:
+    write(Path("mine.csv"), labelled())
+    options = ("--constraint", "labels", "--set", "labels.file=mine.csv", "--set", "gan.min_unique=0", "--samples", "200")
+    ran = run_lcgan("run", "--model", tiny_model, *options, *QUICK_GAN, "--set", "gan.max_drift=50", "--set", "gan.rounds=3")
+    assert ran.exit_code == 0, ran.output
+    assert "labels was learned from 70 labels; of those held out in turn, it told" in " ".join(ran.stdout.split())
+    samples = [json.loads(line) for line in Path("runs/labels/samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    after, before = (sum(" and " not in row[key] for row in samples) / len(samples) for key in ("after", "before"))
+    assert after > 0.9
+    assert before < 0.6
+    assert run_lcgan("sample", "runs/labels").exit_code == 0
+    missing = run_lcgan("run", "--model", tiny_model, "--constraint", "labels", "--set", "labels.file=none.csv")
+    assert "none.csv cannot be read" in missing.stderr

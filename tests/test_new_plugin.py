@@ -1,0 +1,111 @@
+"""``lcgan new-plugin``: a distribution that works as written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from conftest import Lcgan
+
+FILES = {"README.md", "lcgan_my_wish_plugin.py", "pyproject.toml", "tests/test_my_wish.py"}
+
+
+@pytest.mark.parametrize("name", ["my-wish", "lcgan-my-wish-plugin"])
+def test_a_whole_distribution_is_written(run_lcgan: Lcgan, name: str) -> None:
+    ran = run_lcgan("new-plugin", name, "--out", "my plugins/here")
+    assert ran.exit_code == 0, ran.output
+    folder = Path("my plugins/here/lcgan-my-wish-plugin")
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} == FILES
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "lcgan-my-wish-plugin"
+    assert project["dependencies"] == [f"lcgan-core>={version('lcgan-core')}"]
+    assert project["entry-points"]["lcgan"] == {"my-wish": "lcgan_my_wish_plugin"}
+    assert ran.stdout.splitlines()[2:] == [
+        "pip install -e 'my plugins/here/lcgan-my-wish-plugin[test]'",
+        'lcgan try my-wish "the soup was hot" "i liked the soup"',
+        "pytest 'my plugins/here/lcgan-my-wish-plugin'",
+        "lcgan run --constraint my-wish",
+    ]
+    for command in ("lcgan try my-wish", "pytest\n", "lcgan run --constraint my-wish", "pip install -e '.[test]'"):
+        assert command in (folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["rhyme", "my-wish"])
+def test_its_own_tests_pass_and_ruff_has_no_complaint(run_lcgan: Lcgan, name: str) -> None:
+    run_lcgan("new-plugin", name)
+    folder = Path(f"lcgan-{name}-plugin").resolve()
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    for command in (("pytest", "-q", "-p", "no:cacheprovider", "-W", "error"), ("ruff", "check", "--isolated", "--no-cache")):
+        ran = subprocess.run(
+            [sys.executable, "-m", *command, folder], capture_output=True, text=True, check=False, env=environment
+        )
+        assert ran.returncode == 0, ran.stdout
+
+
+def test_its_tests_notice_a_broken_constraint(run_lcgan: Lcgan) -> None:
+    run_lcgan("new-plugin", "my-wish")
+    folder = Path("lcgan-my-wish-plugin").resolve()
+    module = folder / "lcgan_my_wish_plugin.py"
+    module.write_text(module.read_text(encoding="utf-8").replace("[:1]", "[-1:]"), encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )
+    assert ran.returncode == 1
+    assert "MyWish returns 0 for 'the soup was hot', which should satisfy" in ran.stdout
+
+
+def test_what_it_prints_next_holds_once_installed(run_lcgan: Lcgan, install: Callable[..., None]) -> None:
+    run_lcgan("new-plugin", "my-wish")
+    install("lcgan-my-wish-plugin", Path("lcgan-my-wish-plugin/lcgan_my_wish_plugin.py").read_text(encoding="utf-8"))
+    tried = run_lcgan("try", "my-wish", "the soup was hot", "i liked the soup")
+    assert tried.stdout == "1.000  the soup was hot\n0.000  i liked the soup\n"
+    assert run_lcgan("try", "my-wish", "i", "--set", "my-wish.word=i").stdout == "1.000  i\n"
+    assert "What the text begins with." in run_lcgan("constraints", "my-wish").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "No plugin can be called ''"),
+        ("My-Wish", "'My-Wish'. Use lower-case words joined by dashes, such as rhyme or my-wish."),
+        ("my_wish", "'my_wish'. Use lower-case words"),
+        ("4-words", "'4-words'. Use lower-case words"),
+        ("-a", "No such option"),
+        ("a--b", "'a--b'. Use lower-case words"),
+        ("../a", "'../a'. Use lower-case words"),
+        ("none", "'none': none means something else already. Choose another name."),
+        ("gan", "'gan': gan means something else already"),
+        ("length", "A constraint 'length' is installed already"),
+    ],
+)
+def test_a_name_that_does_not_serve(run_lcgan: Lcgan, name: str, message: str) -> None:
+    ran = run_lcgan("new-plugin", name)
+    assert ran.exit_code != 0
+    assert message in ran.stderr
+    assert list(Path().iterdir()) == []
+
+
+def test_nothing_is_overwritten(run_lcgan: Lcgan) -> None:
+    folder = Path("lcgan-my-wish-plugin")
+    folder.mkdir()
+    ran = run_lcgan("new-plugin", "my-wish")
+    assert ran.exit_code == 1
+    assert ran.stderr == ("Error: lcgan-my-wish-plugin exists already. Remove it, or choose another name or --out.\n")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written(run_lcgan: Lcgan) -> None:
+    Path("file").touch()
+    ran = run_lcgan("new-plugin", "my-wish", "--out", "file")
+    assert ran.exit_code == 1
+    assert ran.stderr == "Error: file/lcgan-my-wish-plugin cannot be written: Not a directory. Choose another --out.\n"

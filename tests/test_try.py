@@ -1,0 +1,77 @@
+"""``lcgan try``: values of given texts, with no model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import Lcgan
+
+from lcgan_core.cli import lcgan
+
+
+def test_texts_are_scored_in_order(run_lcgan: Lcgan) -> None:
+    ran = run_lcgan("try", "length", "one two three four", "one", "--set", "length.max_words=2")
+    assert ran.stdout == "0.000  one two three four\n1.000  one\n"
+    assert ran.stderr == ""
+
+
+def test_json_carries_every_digit(run_lcgan: Lcgan) -> None:
+    Path("mine.py").write_text("def third(texts):\n    return [1 / 3 for _ in texts]\n", encoding="utf-8")
+    ran = run_lcgan("try", "./mine.py:third", "a\nb", "--json")
+    assert json.loads(ran.stdout) == {"constraint": "./mine.py:third", "scores": [{"value": 1 / 3, "text": "a\nb"}]}
+    assert run_lcgan("try", "./mine.py:third", "a\nb").stdout == "0.333  a b\n"
+
+
+@pytest.mark.parametrize("setting", ["words=good", "keyword.words=good", "words=good,kind"])
+def test_options_with_and_without_the_name(run_lcgan: Lcgan, setting: str) -> None:
+    assert (
+        run_lcgan("try", "keyword", "good food", "bad food", "--set", setting).stdout == "1.000  good food\n0.000  bad food\n"
+    )
+
+
+def test_options_of_one_word_are_texts_where_they_are_no_json(run_lcgan: Lcgan) -> None:
+    assert run_lcgan("try", "keyword", "a=b", "--set", "words=a=b").stdout == "1.000  a=b\n"
+
+
+def test_lines_of_stdin_are_texts() -> None:
+    ran = CliRunner().invoke(lcgan, ["try", "length"], input="très bon\n\ntoo many words for this wish here\n".encode())
+    assert ran.stdout == "1.000  très bon\n0.000  \n0.000  too many words for this wish here\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("length",), 2, "No texts. Give them as arguments, or on stdin one a line."),
+        (("lenght", "a"), 1, "No constraint 'lenght' (did you mean 'length'?)"),
+        (("length", "a", "--set", "max_words"), 2, "--set max_words: expected OPTION=VALUE. See: lcgan constraints length"),
+        (("length", "a", "--set", "max_word=3"), 1, "length.max_word: no such option"),
+        (("length", "a", "--set", "keyword.words=3"), 1, "length.keyword.words: no such option"),
+        (("keyword", "a"), 1, "keyword.words: needs a value; give it with --set keyword.words=VALUE"),
+        (("./mine.py:f", "a"), 1, "No file mine.py"),
+    ],
+)
+def test_what_is_wrong_is_told(run_lcgan: Lcgan, arguments: tuple[str, ...], status: int, message: str) -> None:
+    ran = run_lcgan("try", *arguments)
+    assert ran.exit_code == status
+    assert message in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_unusable_values_are_told(run_lcgan: Lcgan) -> None:
+    Path("mine.py").write_text("def f(texts):\n    return [2 for _ in texts]\n", encoding="utf-8")
+    assert "returned 2 for 'a'. Values are finite numbers in [0, 1]" in run_lcgan("try", "./mine.py:f", "a").stderr
+
+
+def test_a_rule_is_tried_without_torch() -> None:
+    code = (
+        "import sys; from lcgan_core.__main__ import main\n"
+        "sys.argv = ['lcgan', 'try', 'length', 'a']\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -1,0 +1,69 @@
+"""What a stranger gets: wheels of core and plugins, installed by name in a new environment, used from another folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheels")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT, *PLUGINS],
+        check=True,
+    )
+    return folder
+
+
+def test_every_plugin_has_a_wheel_with_its_entry_point_and_without_its_tests(wheels: Path) -> None:
+    built = {path.name.partition("-")[0]: path for path in wheels.glob("*.whl")}
+    assert {"lcgan_core", "lcgan_sentiment_plugin"} < set(built)
+    assert set(built) == {"lcgan_core", *(folder.name.replace("-", "_") for folder in PLUGINS)}
+    for name, path in built.items():
+        assert path.stat().st_size < 30e6
+        with zipfile.ZipFile(path) as wheel:
+            files = wheel.namelist()
+            assert not [file for file in files if "test_" in file or file.startswith("tests/")], name
+            assert any(file.endswith("METADATA") for file in files)
+            if name != "lcgan_core":
+                (entry_points,) = (file for file in files if file.endswith("entry_points.txt"))
+                assert "[lcgan]" in wheel.read(entry_points).decode()
+
+
+def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", "--find-links", wheels]
+    subprocess.run([*install, "lcgan-sentiment-plugin"], check=True)
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LCGAN", "PYTEST"))}
+    environment = plain | {"LCGAN_CACHE": str(tmp_path / "cache"), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+
+    def call(*command: str) -> str:
+        path = python.with_name(command[0])
+        ran = subprocess.run([path, *command[1:]], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    tools = "import importlib.util as u; print([m for m in ('pytest', 'ruff', 'mypy', 'sklearn') if u.find_spec(m)])"
+    assert call("python", "-c", tools).strip() == "[]"
+    (core, sentiment) = json.loads(call("lcgan", "plugins", "--json"))
+    assert core["distribution"] == "lcgan-core"
+    assert (sentiment["distribution"], sentiment["status"]) == ("lcgan-sentiment-plugin", "ok")
+    assert sentiment["constraints"] == ["sentiment"]
+    result = json.loads(call("lcgan", "run", "--constraint", "sentiment", "--constraint", "length", "--json"))
+    assert result["all"]["actor"] > 0.9
+    assert result["all"]["prior"] < 0.5
+    assert (elsewhere / "runs" / "sentiment+length" / "result.json").is_file()
