@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean as mean
 from typing import Any
 
 import torch
@@ -68,12 +69,12 @@ def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> d
     return {
         "satisfied": held / len(samples),
         "interval": wilson_interval(held, len(samples)),
-        **{figure: sum(found[figure] for found in quality) / len(quality) for figure in quality[0]},
-        "unique": sum(len({model.show(sample) for sample in part}) / len(part) for part in parts) / len(parts),
+        **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
+        "unique": mean([len({model.show(sample) for sample in part}) / len(part) for part in parts]),
         "two_sample_auc": two_sample_auc(z[: len(reference)], reference),
         "frechet": frechet_distance(z, reference),
         "moved": float((z - start).norm(dim=1).mean()),
-        "kept": model.similarity(model.decode(start[:n]), samples[:n]) if not torch.equal(start, z) else None,
+        "kept": None if torch.equal(start, z) else mean(model.closeness(model.decode(start[:n]), samples[:n])),
         "fit": fit,
         "per_satisfying": {
             "draw_seconds": draw_seconds / max(held, 1),

@@ -237,6 +237,61 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool)
 
 
 @lcgan.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@click.option(
+    "--strength",
+    default=0.7,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="What counts: 0 is to keep the text, 1 is to satisfy.",
+)
+@click.option("--candidates", "shown", default=0, show_default=True, type=click.IntRange(min=0), help="Other edits to show.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same edits.")
+@AS_JSON
+def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, seed: int, as_json: bool) -> None:
+    """Move your own texts just far enough to satisfy: those given, or the lines of the standard input.
+
+    With --json, one object a line: before, after, status (edited, kept, missed or unknown), value, closeness, candidates.
+    """
+    from dataclasses import asdict
+    from itertools import islice
+
+    from .editing import edit as edited
+    from .sampling import load_run
+
+    finished = load_run(run_folder)
+    lines = (line.strip() for line in texts or sys.stdin if line.strip())
+    while some := list(islice(lines, 64)):
+        for found in edited(finished, some, strength, seed):
+            found.candidates = found.candidates[:shown]
+            if as_json:
+                click.echo(json.dumps(asdict(found)))
+                continue
+            click.echo(found.after)
+            for candidate in found.candidates:
+                click.echo(f"    {candidate}")
+            if found.status == "unknown":
+                click.echo(f"not edited, the model knows it only as shown: {found.before}", err=True)
+            elif found.status == "missed":
+                click.echo(f"no candidate satisfied: {found.before}", err=True)
+
+
+@lcgan.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("first")
+@click.argument("last")
+@click.option("--steps", default=7, show_default=True, type=click.IntRange(min=2), help="Texts on the way, both ends included.")
+def interpolate(run_folder: Path, first: str, last: str, steps: int) -> None:
+    """Print the way from one text to another through the latent space, each text with its value."""
+    from .editing import interpolate as way
+    from .sampling import load_run
+
+    for found, value in way(load_run(run_folder), first, last, steps):
+        click.echo(f"{value:.2f}  {found}")
+
+
+@lcgan.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--sampler", "samplers", multiple=True, metavar="NAME", help="One to compare; all of them by default.")
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")

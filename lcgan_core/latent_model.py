@@ -61,9 +61,9 @@ class LatentModel(ABC, Generic[SampleT]):
         """More figures like ``quality``, that take longer; only comparisons ask for them."""
         return {}
 
-    def similarity(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> float | None:
-        """How much of ``before`` is still in ``after``, pair by pair, in percent; None where a model has no measure of it."""
-        return None
+    def closeness(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[float]:
+        """How much of each sample is still in the one after it, in [0, 1]: all or nothing, unless a model can tell more."""
+        return [float(self.show(first) == self.show(second)) for first, second in zip(before, after, strict=True)]
 
     def show(self, sample: SampleT) -> str:
         """A line that stands for the sample in tables and in ``samples.jsonl``."""

@@ -49,9 +49,12 @@ def corpus_bleu(found: Sequence[str], wanted: Sequence[str]) -> float:
     return float(BLEU(tokenize="none", force=True).corpus_score(list(found), [list(wanted)]).score)
 
 
+def sentence_bleu(found: str, wanted: list[str]) -> float:
+    """BLEU in percent of one text, up to as many words in a row as it has."""
+    return float(BLEU(tokenize="none", force=True, effective_order=True).sentence_score(found, wanted).score)
+
+
 def self_bleu(texts: Sequence[str], most: int = 200) -> float:
     """Mean BLEU in percent of each of the first ``most`` texts against the others (Zhu et al. 2018). Lower is more diverse."""
     texts = list(texts[:most])
-    bleu = BLEU(tokenize="none", force=True, effective_order=True)
-    scores = [bleu.sentence_score(text, texts[:i] + texts[i + 1 :]).score for i, text in enumerate(texts)]
-    return sum(scores) / max(1, len(scores))
+    return sum(sentence_bleu(text, texts[:i] + texts[i + 1 :]) for i, text in enumerate(texts)) / max(1, len(texts))

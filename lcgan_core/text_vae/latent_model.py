@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from ..errors import ModelError
 from ..latent_model import LatentModel, Posterior
 from .batches import pad
-from .judge import Judge, corpus_bleu, distinct, self_bleu
+from .judge import Judge, distinct, self_bleu, sentence_bleu
 from .loading import load_whole
 from .modeling import TextVae, TextVaeConfig
 
@@ -100,6 +100,6 @@ class TextVaeModel(LatentModel[str]):
         """``distinct_1`` (more is better), ``self_bleu`` in percent (less is better)."""
         return {"distinct_1": distinct(samples, 1), "self_bleu": self_bleu(samples)}
 
-    def similarity(self, before: Sequence[str], after: Sequence[str]) -> float:
-        """BLEU of the texts after against those before, in percent."""
-        return corpus_bleu(after, before)
+    def closeness(self, before: Sequence[str], after: Sequence[str]) -> list[float]:
+        """BLEU of each text after against the one before, as a share."""
+        return [sentence_bleu(second, [first]) / 100 for first, second in zip(before, after, strict=True)]

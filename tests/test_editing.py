@@ -1,0 +1,144 @@
+"""Edits of a user's own samples: on the linear model, where closeness is all or nothing, and on a little text VAE."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
+
+from lcgan_core import RunConfig, RunError, Wish, load_run
+from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.cli import lcgan
+from lcgan_core.editing import edit, interpolate
+from lcgan_core.labelling import Labeller
+from lcgan_core.networks import Actor, Critic, GanConfig
+from lcgan_core.samplers import Steering
+from lcgan_core.sampling import FinishedRun
+
+
+class Near(LinearModel):
+    """Closeness falls with the distance, and the encoder forgets what is far out."""
+
+    def closeness(self, before: Sequence[tuple[float, ...]], after: Sequence[tuple[float, ...]]) -> list[float]:
+        return [1 / (1 + float((torch.tensor(a) - torch.tensor(b)).norm())) for a, b in zip(before, after, strict=True)]
+
+    def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
+        return [tuple(row) for row in (2 * z).clamp(-20, 20).tolist()]
+
+
+class Shift(Actor):
+    """Adds 4 to the first coordinate."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z + 4 * torch.eye(z.shape[1])[0]
+
+
+@pytest.fixture
+def finished() -> FinishedRun:
+    model, config = Near(3), GanConfig()
+    q = AggregatePosterior(model.real_posteriors())
+    steering = Steering(Labeller(model, [HalfSpace()]), q, Shift(3, config), [(Critic(3, config), 1.0)], config)
+    return FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
+
+
+def test_a_sample_moves_just_far_enough(finished: FinishedRun) -> None:
+    (found,) = edit(finished, [(-0.5, 0.0, 0.0)])
+    assert found.status == "edited"
+    assert found.value == 1.0
+    assert found.after[0] > 2
+    assert found.after[0] < 5, "the smallest of the moves is enough"
+    assert found.closeness == pytest.approx(Near(3).closeness([found.before], [found.after])[0])
+    assert found.candidates
+    assert found.after not in found.candidates
+
+
+def test_strength_trades_closeness_for_the_wish(finished: FinishedRun) -> None:
+    far = (-5.0, 0.0, 0.0)
+    close, wished = (edit(finished, [far], strength)[0] for strength in (0.0, 1.0))
+    assert close.status == "missed"
+    assert wished.status == "edited"
+    assert close.closeness > wished.closeness
+    assert close.value < wished.value
+    with pytest.raises(RunError, match=r"strength 1.5 is not in .0, 1."):
+        edit(finished, [far], 1.5)
+
+
+def test_what_satisfies_stays_and_what_is_not_known_is_said_to(finished: FinishedRun) -> None:
+    kept, unknown, missed = edit(finished, [(7.0, 1.0, 1.0), (0.0, 900.0, 0.0), (-19.0, 0.0, 0.0)])
+    assert (kept.status, kept.after) == ("kept", (7.0, 1.0, 1.0))
+    assert (unknown.status, unknown.after) == ("unknown", (0.0, 20.0, 0.0))
+    assert missed.status == "missed"
+    assert edit(finished, []) == []
+
+
+def test_the_same_seed_gives_the_same_edits_whatever_stands_beside_them(finished: FinishedRun) -> None:
+    samples = [(-0.5, 0.0, 0.0), (0.5, 1.0, 0.0)]
+    assert edit(finished, samples) == edit(finished, samples)
+    assert edit(finished, samples)[0].status == edit(finished, samples[:1])[0].status
+
+
+def test_the_way_between_two_samples(finished: FinishedRun) -> None:
+    way = interpolate(finished, (0.0, 0.0, 0.0), (6.0, 2.0, 0.0), 4)
+    assert [sample for sample, _ in way] == [
+        pytest.approx(sample) for sample in [(0, 0, 0), (2, 2 / 3, 0), (4, 4 / 3, 0), (6, 2, 0)]
+    ]
+    assert [value for _, value in way] == [0, 0, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the little language that wants the word cold."""
+    folder = tmp_path_factory.mktemp("edit") / "run"
+    options = ("--constraint", "keyword", "--set", "keyword.words=cold", "--out", str(folder), "--samples", "50")
+    arguments = [
+        "run",
+        "--model",
+        str(tiny_model),
+        *options,
+        *QUICK_GAN,
+        "--set",
+        "gan.max_drift=50",
+        "--set",
+        "gan.min_unique=0",
+    ]
+    ran = CliRunner().invoke(lcgan, arguments, catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    return folder
+
+
+def test_texts_are_edited_from_the_command_line(run_folder: Path, run_lcgan: Lcgan) -> None:
+    texts = [text for text in sentences() if " and " in text and "cold" not in text][:40]
+    ran = run_lcgan("edit", run_folder, *texts, "the soup was cold .", "--json", "--candidates", "2", "--strength", "0.9")
+    assert ran.exit_code == 0, ran.output
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [row["before"] for row in found] == [*texts, "the soup was cold ."]
+    assert found[-1]["status"] == "kept"
+    assert found[-1]["after"] == "the soup was cold ."
+    edited = [row for row in found if row["status"] == "edited"]
+    assert len(edited) >= 25
+    assert all("cold" in row["after"].split() for row in edited)
+    assert sum(row["closeness"] for row in edited) / len(edited) > 0.3
+    assert all(len(row["candidates"]) <= 2 for row in found)
+
+
+def test_texts_come_from_the_standard_input_too(run_folder: Path) -> None:
+    ran = CliRunner().invoke(lcgan, ["edit", str(run_folder)], input="the soup was cold .\n\nqqq zzz xxx vvv www\n")
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.splitlines()[0] == "the soup was cold ."
+    assert len(ran.stdout.splitlines()) == 2
+    assert "the model knows it only as shown: qqq zzz" in ran.stderr
+
+
+def test_the_way_on_the_command_line(run_folder: Path, run_lcgan: Lcgan) -> None:
+    ran = run_lcgan("interpolate", run_folder, "the soup was cold .", "the bread was great .", "--steps", "5")
+    assert ran.exit_code == 0, ran.output
+    assert len(ran.stdout.splitlines()) == 5
+    first, *_, last = ran.stdout.splitlines()
+    assert first.partition("  ")[2].startswith("the soup was")
+    assert last == "0.00  the bread was great ."
+    assert len(load_run(run_folder).sample(3)) == 3
