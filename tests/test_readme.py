@@ -26,7 +26,8 @@ def blocks(language: str) -> list[str]:
 def test_it_opens_with_the_two_lines_and_ci_runs_the_second() -> None:
     run_line, test_line = (block.strip() for block in blocks("console")[:2])
     assert run_line == "pip install -c constraints.txt . && lcgan run --constraint length"
-    assert test_line == "pip install -c constraints.txt -e '.[test]' && pytest"
+    plugins = " ".join(f"-e plugins/{name}-plugin" for name in ("lcgan-sentiment", "lcgan-readability", "lcgan-verse"))
+    assert test_line == f"pip install -c constraints.txt -e '.[test]' {plugins} && pytest"
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "pip install -c constraints.txt -e '.[test]'" in ci
     assert "README.md" in ci
@@ -43,22 +44,36 @@ def test_its_plugin_is_found_and_scores(install: Callable[..., None]) -> None:
     assert make_constraint("shouting", {})(["HEY YOU", "hey YOU", ""]) == [1.0, 0.0, 0.0]
 
 
-def test_its_commands_run_in_order(run_lcgan: Lcgan) -> None:
+QUICKLY = [
+    argument
+    for setting in ("rounds=1", "iterations=10", "pretraining_batches=50", "min_unique=0", "max_drift=1000")
+    for argument in ("--set", f"gan.{setting}")
+]
+
+
+def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None]) -> None:
     shutil.copytree(ROOT / "examples", "examples")
     Path("my-texts.csv").write_text("text\n" + "\n".join(sentences()), encoding="utf-8")
-    commands = [line for block in blocks("console") for line in block.splitlines()]
-    lcgan_commands = [shlex.split(command.rpartition("&& ")[2])[1:] for command in commands if "lcgan " in command]
-    assert len(lcgan_commands) >= 8
+    rows = "".join(f"{text},{int('good' in text)}\n" for text in sentences()[:200])
+    Path("mine.csv").write_text("text,value\n" + rows, encoding="utf-8")
+    commands = [line.rpartition("&& ")[2] for block in blocks("console") for line in block.splitlines()]
+    lcgan_commands = [shlex.split(command)[1:] for command in commands if command.startswith("lcgan ")]
+    assert len(lcgan_commands) >= 20
+    first_run = True
     for command in lcgan_commands:
         fitted: list[str] = []
         if command[0] == "pretrain" and "--out" in command:
             fitted = TINY_RECIPE  # hours otherwise
-        elif "my-model" in command:
-            fitted = ["--set", "gan.min_unique=0"]  # the little language has 42 short sentences in all
+        elif command[0] == "run" and "--resume" not in command and not first_run:
+            fitted = [*QUICKLY, "--samples", "100"]
+        first_run &= command[0] != "run"
         ran = run_lcgan(*command, *fitted)
         assert ran.exit_code == 0, (command, ran.output)
         assert ran.stdout
-    assert len(list(Path("runs").glob("*/result.json"))) >= 4
+        if command[0] == "new-plugin":  # the next line of the README installs it
+            source = Path("lcgan-my-wish-plugin/lcgan_my_wish_plugin.py").read_text(encoding="utf-8")
+            install("lcgan-my-wish-plugin", source)
+    assert len(list(Path("runs").glob("*/result.json"))) >= 10
 
 
 def test_its_python_runs(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""``sentiment``: a constraint of lcgan for positive or negative texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from lcgan_core import Classifier, Constraint, hookimpl
+
+SHIPPED = Path(__file__).parent / "model"
+"""The classifier in the wheel; its README.md tells where it comes from and what it is worth."""
+
+
+class SentimentClassifier(Classifier):
+    """core's classifier, under the name that its messages should show."""
+
+    name = "sentiment"
+
+
+class Sentiment(Constraint):
+    """Texts of positive or negative sentiment, as a small transformer that ships with the plugin sees it."""
+
+    name = "sentiment"
+    expensive = True
+
+    target: Literal["positive", "negative"] = "positive"
+    """The sentiment to have; the value is its probability."""
+    model: str | None = None
+    """Another classifier with the labels positive and negative: a folder, or a name on the Hugging Face hub."""
+
+    @property
+    def classifier(self) -> SentimentClassifier:
+        """What judges."""
+        return SentimentClassifier(model=self.model or str(SHIPPED), label=self.target)
+
+    def __call__(self, samples: Sequence[str]) -> list[float]:
+        return self.classifier(samples)
+
+    @property
+    def fingerprint(self) -> str:
+        """Follows the classifier's weights, and the target."""
+        return self.classifier.fingerprint
+
+
+@hookimpl
+def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
+    register(Sentiment)

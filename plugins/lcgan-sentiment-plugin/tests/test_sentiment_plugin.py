@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from click.testing import CliRunner
+from lcgan_sentiment_plugin import SHIPPED, Sentiment
+from lcgan_sentiment_plugin.corpora import Labelled, as_written, read_labelled
+from lcgan_sentiment_plugin.train import main, trimmed_tokenizer
+from transformers import BertConfig, BertModel, BertTokenizer
+
+from lcgan_core import CorpusError
+from lcgan_core.constraint import ConstraintError, evaluate
+from lcgan_core.testing import ConstraintContract
+
+POSITIVE = (
+    "The staff were friendly and the soup was wonderful.",
+    "What a beautiful film, I'd gladly watch it again!",
+    "It works perfectly and the battery lasts for days.",
+    "We loved every minute of our stay.",
+    "great food , great service , will be back !",
+    "I've never been disappointed here.",
+    "Not bad at all, in fact it's delicious.",
+    "An outstanding, moving book that I couldn't put down.",
+)
+NEGATIVE = (
+    "The staff were rude and the soup was disgusting.",
+    "What a boring film, I want my money back.",
+    "It broke after two days and nobody answered my calls.",
+    "We hated every minute of our stay.",
+    "terrible food , slow service , never again .",
+    "I don't recommend this place to anyone.",
+    "It isn't good, and it certainly isn't worth the price.",
+    "A dull, clumsy book that I couldn't finish.",
+)
+
+
+class TestSentiment(ConstraintContract):
+    constraint = Sentiment
+    satisfied = POSITIVE
+    violated = NEGATIVE
+
+
+class TestNegative(ConstraintContract):
+    constraint = Sentiment
+    options: ClassVar = {"target": "negative"}
+    satisfied = NEGATIVE
+    violated = POSITIVE
+
+
+def test_negative_is_what_positive_leaves() -> None:
+    texts = [*POSITIVE, *NEGATIVE]
+    positive, negative = (evaluate(Sentiment(target=target), texts) for target in ("positive", "negative"))
+    assert negative == pytest.approx([1 - value for value in positive], abs=1e-6)
+
+
+def test_case_does_not_matter() -> None:
+    texts = [*POSITIVE, *NEGATIVE]
+    capitals = [text.upper() for text in texts]
+    assert evaluate(Sentiment(), capitals) == pytest.approx(evaluate(Sentiment(), texts), abs=1e-5)
+
+
+def test_the_shipped_model_has_its_card_and_figures_and_is_small() -> None:
+    assert sum(file.stat().st_size for file in SHIPPED.iterdir()) < 30e6
+    figures = json.loads((SHIPPED / "measured.json").read_text(encoding="utf-8"))
+    assert figures["valid.csv.gz"]["accuracy"] > 0.97
+    card = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    for name, found in figures.items():
+        assert f"| {name} | {found['texts']:,} | **{found['accuracy']:.1%}**" in card
+
+
+LANGUAGE = [
+    Labelled(f"{opening} {noun} was {adjective} .", label)
+    for opening in ("the", "our", "their")
+    for noun in ("soup", "room", "waiter", "music")
+    for label, adjectives in enumerate((("bad", "cold", "slow"), ("good", "nice", "great")))
+    for adjective in adjectives
+]
+
+
+@pytest.fixture(scope="module")
+def labelled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("labelled") / "texts.csv"
+    rows = [f"{text},{('negative', 'positive')[label]}" for text, label in LANGUAGE]
+    path.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(labelled_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder made by ``python -m lcgan_sentiment_plugin.train`` from a small random encoder."""
+    folder = tmp_path_factory.mktemp("trained")
+    words = sorted({word for text, _ in LANGUAGE for word in text.split()})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]", "##s", "s", *words, "zebra", "quagga"]
+    BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}).save_pretrained(folder / "encoder")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    BertModel(config).save_pretrained(folder / "encoder")
+    arguments = ["--encoder", folder / "encoder", "--train", labelled_file, "--valid", labelled_file, "--out", folder / "model"]
+    options = ["--layers", 1, "--pieces", len(pieces) - 2, "--epochs", 40, "--learning-rate", 0.01]
+    result = CliRunner().invoke(main, [str(argument) for argument in [*arguments, *options]], catch_exceptions=False)
+    assert result.exit_code == 0
+    return folder / "model"
+
+
+def test_training_makes_a_folder_that_the_plugin_takes(trained: Path) -> None:
+    assert sorted(file.name for file in trained.iterdir()) == [
+        "README.md",
+        "config.json",
+        "measured.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    figures = json.loads((trained / "measured.json").read_text())["texts.csv"]
+    assert (figures["texts"], figures["accuracy"]) == (len(LANGUAGE), 1.0)
+    other = Sentiment(model=str(trained))
+    assert [value > 0.9 for value in evaluate(other, ["Our soup was great.", "their room was cold ."])] == [True, False]
+    assert other.fingerprint != Sentiment().fingerprint
+
+
+def test_a_model_without_the_labels_is_refused_with_those_it_has(trained: Path, tmp_path: Path) -> None:
+    for file in trained.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((trained / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"id2label": {"0": "1 star", "1": "5 stars"}}))
+    with pytest.raises(ConstraintError, match=r"^sentiment: \S+ has no label 'positive'; its labels are 1 star, 5 stars\."):
+        evaluate(Sentiment(model=str(tmp_path)), ["good"])
+
+
+def test_a_model_that_is_not_there_is_to_be_set_for_this_constraint() -> None:
+    with pytest.raises(ConstraintError, match=r"^sentiment: there is no folder \./nowhere\..* --set sentiment\.model=FOLDER$"):
+        evaluate(Sentiment(model="./nowhere"), ["good"])
+
+
+def test_trimming_keeps_what_occurs_and_what_any_word_comes_apart_into() -> None:
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        "[unused0]",
+        "a",
+        "b",
+        "##a",
+        "##b",
+        "common",
+        "rare",
+        "often",
+        "猫",
+    ]
+    tokenizer = BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)})
+    trimmed, kept = trimmed_tokenizer(tokenizer, ["often"] * 3 + ["rare"], size=11)
+    left = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##a", "##b", "common", "often"]
+    assert [pieces[i] for i in kept] == left
+    assert trimmed.convert_ids_to_tokens(range(11)) == left
+    assert trimmed.tokenize("Common often ab!") == ["common", "often", "a", "##b", "[UNK]"]
+
+
+@pytest.mark.parametrize(
+    ("tokenised", "written"),
+    [
+        ("i do n't care , it 's fine !", "I don't care, it's fine!"),
+        ("( really ) they 'll see", "(really) they'll see"),
+        ("", ""),
+        ("Already written, isn't it?", "Already written, isn't it?"),
+    ],
+)
+def test_tokenised_texts_are_written_out(tokenised: str, written: str) -> None:
+    assert as_written(tokenised) == written
+
+
+def test_numbers_are_made_up_alike_each_time() -> None:
+    found = as_written("it costs $ _num_ .")
+    assert found.removeprefix("It costs $").removesuffix(".").isdigit()
+    assert as_written("it costs $ _num_ .") == found
+
+
+def test_texts_without_a_clear_valence_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "valence.txt"
+    path.write_text("1\t2.5\tA joy.\n2\t-0.9\tHm, so so.\n3\t-1\tDull\tand long.\n", encoding="utf-8")
+    assert read_labelled(path) == [Labelled("A joy.", 1), Labelled("Dull\tand long.", 0)]
+
+
+@pytest.mark.parametrize("content", ["text,label\ngood,happy\n", "words,label\ngood,positive\n"])
+def test_a_file_of_another_kind_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"other\.csv holds no labelled texts"):
+        read_labelled(path)
+
+
+def test_the_second_judge_counts_samples_before_and_after(labelled_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    from lcgan_sentiment_plugin import second_judge
+
+    pairs: list[dict[str, Any]] = [
+        {"before": "the soup was cold .", "after": "the soup was good ."},
+        {"before": "our room was great .", "after": "our room was nice ."},
+        {"before": "their music was bad .", "after": "their music was slow ."},
+        {"before": "the waiter was slow .", "after": "the waiter was great ."},
+    ]
+    (tmp_path / "samples.jsonl").write_text("\n".join(map(json.dumps, pairs)) + "\n", encoding="utf-8")
+
+    def count(*options: str) -> dict[str, Any]:
+        arguments = [str(tmp_path), "--train", str(labelled_file), "--valid", str(labelled_file), *options]
+        result = CliRunner().invoke(second_judge.main, arguments, catch_exceptions=False)
+        assert result.exit_code == 0
+        report: dict[str, Any] = json.loads(result.output)
+        return report
+
+    report = count()
+    assert report["right"]["share"] == 1.0
+    counted = report["runs"][str(tmp_path)]
+    assert (counted["before"]["share"], counted["after"]["share"]) == (0.25, 0.75)
+    assert counted["after"]["texts"] == 4
+    lower, upper = counted["after"]["interval"]
+    assert 0.2 < lower < 0.75 < upper < 1.0
+    assert count("--target", "negative")["runs"][str(tmp_path)]["after"]["share"] == 0.25
