@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean as mean
@@ -100,13 +101,17 @@ def two_sample_auc(found: Tensor, real: Tensor) -> float:
 
     Lopez-Paz & Oquab 2017 (arXiv 1610.06545), with a small multilayer perceptron in five folds.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import cross_val_predict
     from sklearn.neural_network import MLPClassifier
 
     rows, kinds = torch.cat([found, real]).numpy(), [0] * len(found) + [1] * len(real)
     classifier = MLPClassifier((64,), alpha=1.0, max_iter=60, early_stopping=True, random_state=0)
-    return float(roc_auc_score(kinds, cross_val_predict(classifier, rows, kinds, cv=5, method="predict_proba")[:, 1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is wanted
+        real_probability = cross_val_predict(classifier, rows, kinds, cv=5, method="predict_proba")[:, 1]
+    return float(roc_auc_score(kinds, real_probability))
 
 
 def frechet_distance(found: Tensor, real: Tensor) -> float:

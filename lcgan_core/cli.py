@@ -327,6 +327,30 @@ def known_sampler(name: str) -> str:
 
 
 @lcgan.command()
+@click.argument("model", default="reviews")
+@click.option("--texts", type=click.Path(path_type=Path), help="Held-out texts, as for lcgan pretrain.")
+@click.option("--column", default="text", show_default=True, help="The column that holds the text.")
+@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples of each kind.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same figures.")
+@AS_JSON
+def check(model: str, texts: Path | None, column: str, count: int, seed: int, as_json: bool) -> None:
+    """Tell whether a model can be constrained at all, and what realism alone would repair."""
+    with progress() as on_progress:
+        from .check import check as examine
+        from .plugins import load_latent_model
+        from .text_vae.corpus import load_corpus
+
+        held_out = load_corpus(texts, column)[:count] if texts else []
+        figures = examine(load_latent_model(model), held_out, count, seed, on_progress)
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    from .tables import print_check
+
+    print_check(model, figures)
+
+
+@lcgan.command()
 @click.argument("name", required=False)
 @AS_JSON
 def constraints(name: str | None, as_json: bool) -> None:

@@ -87,7 +87,7 @@ class State:
     @property
     def labels(self) -> int:
         """How many latents were labelled in this run."""
-        return max(len(pool.z) - pool.reused for pool in self.pools)
+        return max((len(pool.z) - pool.reused for pool in self.pools), default=0)
 
 
 def train(

@@ -42,7 +42,7 @@ class Labeller:
         started = time.perf_counter()
         samples = self.model.decode(z)
         asked = self.constraints if only is None else [self.constraints[i] for i in only]
-        values = torch.tensor([scores(constraint, samples) for constraint in asked]).T
+        values = torch.tensor([scores(constraint, samples) for constraint in asked]).reshape(len(asked), len(samples)).T
         self.seconds += time.perf_counter() - started
         return Labelled(z, samples, values)
 

@@ -20,7 +20,7 @@ def short_name(name: str) -> str:
     """``my-wish`` of ``my-wish`` or ``lcgan-my-wish-plugin``; raises ``PluginError`` where no plugin can be called so."""
     short = name.removeprefix("lcgan-").removesuffix("-plugin")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", short):
-        raise PluginError(f"No plugin can be called {name!r}. Use lower-case words joined by dashes, such as rhyme or my-wish.")
+        raise PluginError(f"No plugin can be called {name!r}. Use lower-case words joined by dashes, such as my-wish.")
     if short in TAKEN:
         raise PluginError(f"No plugin can be called {name!r}: {short} means something else already. Choose another name.")
     if short in constraint_classes():

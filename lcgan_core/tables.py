@@ -106,6 +106,29 @@ def print_bench(rows: list[dict[str, Any]]) -> None:
         console().print(table)
 
 
+def print_check(model: str, figures: dict[str, Any]) -> None:
+    """Whether a model can be constrained."""
+    from .check import verdict
+
+    out = console()
+    out.print(
+        f"{model}: {figures['active_units']} of {figures['latent_dim']} units active, KL {figures['kl']:.1f} nats, "
+        f"reconstructions keep {figures['reconstruction']:.1%}"
+    )
+    kinds = list(figures["quality"])
+    table = Table("", *kinds)
+    for figure in figures["quality"]["prior"]:
+        table.add_row(figure, *(f"{figures['quality'][kind][figure]:.3g}" for kind in kinds))
+    table.add_row("unique", *(f"{figures['unique'][kind]:.1%}" for kind in kinds))
+    for figure, label in (("two_sample_auc", "AUC beside q(z)"), ("frechet", "Fréchet distance to q(z)")):
+        latents = figures["latents"]
+        table.add_row(label, *(f"{latents[kind][figure]:.3g}" if kind in latents else "" for kind in kinds))
+    out.print(table)
+    out.print("repaired: prior noise, moved by an actor that was trained against the realism critic alone")
+    for sentence in verdict(figures):
+        out.print(sentence)
+
+
 def share(value: float, interval: tuple[float, float]) -> str:
     return f"{value:.1%} ({interval[0]:.1%} – {interval[1]:.1%})"
 

@@ -36,9 +36,9 @@ def test_a_whole_distribution_is_written(run_lcgan: Lcgan, name: str) -> None:
         assert command in (folder / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["rhyme", "my-wish"])
+@pytest.mark.parametrize("name", ["sonnet", "my-2nd-wish"])
 def test_its_own_tests_pass_and_ruff_has_no_complaint(run_lcgan: Lcgan, name: str) -> None:
-    run_lcgan("new-plugin", name)
+    assert run_lcgan("new-plugin", name).exit_code == 0
     folder = Path(f"lcgan-{name}-plugin").resolve()
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     for command in (("pytest", "-q", "-p", "no:cacheprovider", "-W", "error"), ("ruff", "check", "--isolated", "--no-cache")):
@@ -77,7 +77,7 @@ def test_what_it_prints_next_holds_once_installed(run_lcgan: Lcgan, install: Cal
     ("name", "message"),
     [
         ("", "No plugin can be called ''"),
-        ("My-Wish", "'My-Wish'. Use lower-case words joined by dashes, such as rhyme or my-wish."),
+        ("My-Wish", "'My-Wish'. Use lower-case words joined by dashes, such as my-wish."),
         ("my_wish", "'my_wish'. Use lower-case words"),
         ("4-words", "'4-words'. Use lower-case words"),
         ("-a", "No such option"),

@@ -6,12 +6,10 @@ from typing import Any
 
 import torch
 
+from ..check import ACTIVE
 from .judge import corpus_bleu, distinct
 from .latent_model import TextVaeModel
 from .recipe import PretrainConfig
-
-ACTIVE = 0.01
-"""Variance of the posterior mean over data above which a latent dimension is active (Burda et al. 2016)."""
 
 
 def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""``lcgan check``: whether a model can be constrained at all, and what realism alone would repair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean as mean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .aggregate_posterior import AggregatePosterior
+from .bench import frechet_distance, two_sample_auc
+from .gan import generator_of, train
+from .labelling import Labeller
+from .latent_model import LatentModel
+from .networks import Actor, GanConfig
+from .samplers import ActorSampler, Steering
+
+ACTIVE = 0.01
+"""Variance of the posterior mean over data above which a latent dimension is active (Burda et al. 2016)."""
+KEPT = 0.5
+"""Closeness of samples to their own reconstruction below which edits and labels mean little."""
+
+
+def check(
+    model: LatentModel[Any],
+    held_out: Sequence[Any] = (),
+    n: int = 1000,
+    seed: int = 0,
+    on_progress: Callable[[str, float], None] = lambda what, share: None,
+) -> dict[str, Any]:
+    """Figures of a frozen model, for n samples of each kind; real latents are those that the model brings.
+
+    ``reconstruction`` is the closeness of ``held_out`` samples to what the model makes of them, and without any, of decoded
+    posterior means. ``latents`` are draws of the prior and of a realism-only actor beside q(z), and ``quality`` has their
+    samples' figures beside those of decoded posterior draws and means.
+    """
+    posteriors = model.real_posteriors()
+    q, generator = AggregatePosterior(posteriors), generator_of(seed, "check")
+    variance = posteriors.std.square()
+    rows = torch.randperm(len(posteriors.mean), generator=generator)[:n]
+    known = list(held_out) or model.decode(posteriors.mean[rows])
+    reconstructed = model.decode(model.encode(known).mean)
+
+    labeller, config = Labeller(model, []), GanConfig(realism_weight=1.0, distance_weight=0.0, proposals=1)
+    state = train(labeller, [], config, seed, on_progress=on_progress)
+    actor = Actor(model.latent_dim, config)
+    actor.load_state_dict(state.best_actor)
+    steering = Steering(labeller, q, actor, [(state.networks.realism, 1.0)], config)
+
+    prior, real = steering.noise(n, generator), q.draw(n, generator)
+    repaired = ActorSampler(steering).draw(n, generator).z
+    on_progress("evaluation", 0.0)
+    decoded = {
+        "reconstruction": model.decode(posteriors.mean[rows]),
+        "posterior": model.decode(real),
+        "prior": model.decode(prior),
+        "repaired": model.decode(repaired),
+    }
+    return {
+        "latent_dim": model.latent_dim,
+        "active_units": int((posteriors.mean.var(0) > ACTIVE).sum()),
+        "kl": float(0.5 * (posteriors.mean.square() + variance - 1 - variance.log()).sum(1).mean()),
+        "reconstruction": mean(model.closeness(known, reconstructed)),
+        "latents": {name: _beside(z, q.draw(n, generator)) for name, z in (("prior", prior), ("repaired", repaired))},
+        "quality": {name: model.quality(samples) for name, samples in decoded.items()},
+        "unique": {name: len({model.show(sample) for sample in samples}) / n for name, samples in decoded.items()},
+    }
+
+
+def _beside(z: Tensor, real: Tensor) -> dict[str, float]:
+    return {"two_sample_auc": two_sample_auc(z, real), "frechet": frechet_distance(z, real)}
+
+
+def verdict(figures: dict[str, Any]) -> list[str]:
+    """What the figures mean for someone who wants to constrain this model, a sentence each."""
+    said = []
+    active, dim = figures["active_units"], figures["latent_dim"]
+    if active < dim / 2:
+        said.append(f"Only {active} of {dim} latent dimensions carry anything: train with a lower kl_weight.")
+    if figures["reconstruction"] < KEPT:
+        said.append(
+            f"Reconstructions keep {figures['reconstruction']:.0%} of a sample: edits and labels mean little on this model. "
+            "Train longer, or with a lower kl_weight."
+        )
+    auc = {name: row["two_sample_auc"] for name, row in figures["latents"].items()}
+    said.append(
+        f"A classifier tells prior noise from real latents with AUC {auc['prior']:.2f}, and what the realism critic makes of "
+        f"it with {auc['repaired']:.2f} (0.5: not at all)."
+    )
+    return said

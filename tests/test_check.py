@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+import torch
+from conftest import Lcgan, LinearModel
+
+from lcgan_core import Posterior
+from lcgan_core.check import check, verdict
+
+SHIFTED = """
+from conftest import LinearModel as Linear
+from lcgan_core import Posterior, hookimpl
+
+class Shifted(Linear):
+    name = "shifted"
+
+    def real_posteriors(self):
+        mean, std = super().real_posteriors()
+        return Posterior(mean + 1.5, std)
+
+@hookimpl
+def register_latent_models(register):
+    register(Shifted)
+"""
+
+
+def test_realism_alone_repairs_a_prior_that_is_off(install: Callable[..., None], run_lcgan: Lcgan) -> None:
+    install("shifted-plugin", SHIFTED)
+    ran = run_lcgan("check", "shifted:4", "--json", "-n", "600")
+    assert ran.exit_code == 0, ran.output
+    figures = json.loads(ran.stdout)
+    prior, repaired = (figures["latents"][name] for name in ("prior", "repaired"))
+    assert prior["two_sample_auc"] > 0.95
+    assert prior["frechet"] > 8
+    assert repaired["two_sample_auc"] < 0.7
+    assert repaired["frechet"] < 1
+    assert figures["active_units"] == 4
+    assert figures["reconstruction"] > 0.9
+    ran = run_lcgan("check", "shifted:4", "-n", "200")
+    assert ran.exit_code == 0, (ran.output, ran.exception)
+    shown = " ".join(ran.stdout.split())
+    assert "4 of 4 units active" in shown
+    assert "A classifier tells prior noise from real latents with AUC" in shown
+
+
+class Collapsed(LinearModel):
+    """A decoder that listens to one dimension and an encoder that tells one."""
+
+    def real_posteriors(self) -> Posterior:
+        mean, std = super().real_posteriors()
+        return Posterior(mean * torch.tensor([1.0, 0, 0, 0]), torch.where(torch.tensor([True, False, False, False]), std, 1.0))
+
+    def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
+        return [(float(row[0] > 0), 0.0, 0.0, 0.0) for row in z]
+
+
+def test_a_collapsed_model_is_told() -> None:
+    with pytest.raises(Exception, match="distinct"):
+        check(Collapsed(4), n=100)
+    figures = {
+        "active_units": 1,
+        "latent_dim": 4,
+        "reconstruction": 0.2,
+        "latents": {name: {"two_sample_auc": 0.5} for name in ("prior", "repaired")},
+    }
+    first, second, _ = verdict(figures)
+    assert "Only 1 of 4 latent dimensions" in first
+    assert "Reconstructions keep 20%" in second
