@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from .labelling import SATISFIED, Labelled
+from .constraint import SATISFIED
+from .labelling import Labelled
 from .samplers import Sampler
 from .statistics import wilson_interval
 

@@ -23,8 +23,9 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from .aggregate_posterior import AggregatePosterior
+from .constraint import SATISFIED
 from .errors import TrainingError
-from .labelling import SATISFIED, Labeller, Pool
+from .labelling import Labeller, Pool
 from .networks import Critic, GanConfig, Networks
 
 SAMPLES_WITHOUT_LABELS = 1000

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from .constraint import SATISFIED as SATISFIED
-from .constraint import Constraint, evaluate
+from .constraint import SATISFIED, Constraint, evaluate
 from .latent_model import LatentModel
 from .score_cache import cached_scores
 

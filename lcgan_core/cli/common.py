@@ -1,0 +1,67 @@
+"""What the commands share: the group they belong to, options, values and progress."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from ..errors import LcganError
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+
+
+class Commands(click.Group):
+    """Turns lcgan's own errors into one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LcganError as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="lcgan-core", message="%(version)s")
+def lcgan() -> None:
+    """Make the samples of a frozen generative model be what you want.
+
+    \b
+    lcgan run --constraint length         train until samples are short
+    lcgan sample runs/length -n 20        more of them
+    """
+
+
+def parse_value(text: str) -> Any:
+    """JSON where it is JSON, a string where not."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """A progress line on stderr for each stage, so that stdout carries only the result."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as bars:
+        tasks = {"starting": bars.add_task("starting", total=None)}
+
+        def on_progress(what: str, share: float) -> None:
+            if what not in tasks:
+                last = list(tasks.values())[-1]
+                bars.update(last, total=1.0, completed=1.0)
+                tasks[what] = bars.add_task(what, total=1.0)
+                if not console.is_terminal:
+                    console.print(what)
+            bars.update(tasks[what], completed=share)
+
+        yield on_progress
+        bars.update(list(tasks.values())[-1], total=1.0, completed=1.0)

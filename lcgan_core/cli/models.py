@@ -1,0 +1,105 @@
+"""Latent models: pretrain, check."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .common import AS_JSON, lcgan, parse_value, progress
+
+
+@lcgan.command()
+@click.argument("corpus", required=False, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Model folder to write.")
+@click.option(
+    "--valid",
+    type=click.Path(path_type=Path),
+    help="Held-out texts to measure on; by default every twentieth of the corpus.",
+)
+@click.option("--column", help="The column that holds the text; text by default.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="A part of the recipe: kl_weight=0.3. --recipe lists them.",
+)
+@click.option("--recipe", is_flag=True, help="Print every part of the recipe with its meaning and default, and stop.")
+@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this unfinished model folder.")
+@AS_JSON
+def pretrain(
+    corpus: Path | None,
+    out: Path | None,
+    valid: Path | None,
+    column: str | None,
+    settings: tuple[str, ...],
+    recipe: bool,
+    resumed: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a text VAE on a corpus, and measure what there is to constrain."""
+    if recipe:
+        from ..tables import print_fields
+        from ..text_vae.recipe import PretrainConfig
+
+        print_fields(PretrainConfig)
+        return
+    if bool(resumed) == bool(corpus and out):
+        raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
+    with progress() as on_progress:
+        from ..pipeline import validated
+        from ..text_vae.pretrain import pretrain as start
+        from ..text_vae.recipe import PretrainConfig, recipe_of
+
+        if resumed:
+            config, folder = recipe_of(resumed), resumed
+        else:
+            assert corpus is not None
+            assert out is not None
+            folder = out
+            fields: dict[str, Any] = {"corpus": corpus, "valid": valid}
+            if column:
+                fields["column"] = column
+            for setting in settings:
+                key, equals, value = setting.partition("=")
+                if not equals:
+                    raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan pretrain --recipe")
+                fields[key] = parse_value(value)
+            config = validated(PretrainConfig, fields, "Wrong recipe (see lcgan pretrain --recipe)")
+        try:
+            measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
+        except KeyboardInterrupt:
+            raise click.ClickException(f"Interrupted. Go on with: lcgan pretrain --resume {folder}") from None
+    if as_json:
+        click.echo(json.dumps(measured))
+        return
+    from ..tables import print_measured
+
+    print_measured(folder, measured)
+
+
+@lcgan.command()
+@click.argument("model", default="reviews")
+@click.option("--texts", type=click.Path(path_type=Path), help="Held-out texts, as for lcgan pretrain.")
+@click.option("--column", default="text", show_default=True, help="The column that holds the text.")
+@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples of each kind.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same figures.")
+@AS_JSON
+def check(model: str, texts: Path | None, column: str, count: int, seed: int, as_json: bool) -> None:
+    """Tell whether a model can be constrained at all, and what realism alone would repair."""
+    with progress() as on_progress:
+        from ..check import check as examine
+        from ..plugins import load_latent_model
+        from ..text_vae.corpus import load_corpus
+
+        held_out = load_corpus(texts, column)[:count] if texts else []
+        figures = examine(load_latent_model(model), held_out, count, seed, on_progress)
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    from ..tables import print_check
+
+    print_check(model, figures)

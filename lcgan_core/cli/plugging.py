@@ -1,0 +1,102 @@
+"""Constraints and the plugins that bring them: constraints, plugins, try, new-plugin."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .common import AS_JSON, lcgan, parse_value
+
+
+@lcgan.command()
+@click.argument("name", required=False)
+@AS_JSON
+def constraints(name: str | None, as_json: bool) -> None:
+    """List the installed constraints, or the options of one."""
+    from ..plugins import constraint_class, constraint_classes
+    from ..tables import field_rows, print_constraint, print_constraints
+
+    if name is None:
+        kinds = constraint_classes()
+        if as_json:
+            click.echo(json.dumps({name: field_rows(kind) for name, kind in kinds.items()}))
+        else:
+            print_constraints(kinds)
+        return
+    kind = constraint_class(name)
+    if as_json:
+        click.echo(json.dumps({"name": name, "doc": kind.__doc__, "options": field_rows(kind)}))
+    else:
+        print_constraint(name, kind)
+
+
+@lcgan.command()
+@click.option("--verbose", "-v", is_flag=True, help="With modules, and tracebacks of what is broken.")
+@AS_JSON
+def plugins(verbose: bool, as_json: bool) -> None:
+    """List the installed plugins, what they bring, and what is wrong with them.
+
+    LCGAN_PLUGINS=none switches all of them off; names separated by commas load only those, and names with a minus before
+    them all but those.
+    """
+    from ..plugin_listing import as_text, found_rows, kept_rows
+
+    rows = kept_rows()
+    click.echo(as_text(found_rows() if rows is None else rows, as_json, verbose), nl=False)
+
+
+@lcgan.command("try")
+@click.argument("name")
+@click.argument("texts", nargs=-1)
+@click.option("--set", "settings", multiple=True, metavar="[NAME.]OPTION=VALUE", help="An option of the constraint.")
+@AS_JSON
+def try_constraint(name: str, texts: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
+    """Score texts by a constraint, with no model.
+
+    TEXTS are scored, or the lines of stdin where there are none. NAME is an installed constraint, or ./file.py:function.
+    """
+    from ..constraint import evaluate
+    from ..plugins import make_constraint
+
+    options: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan constraints {name}")
+        options[key.removeprefix(f"{name}.")] = parse_value(value)
+    constraint = make_constraint(name, options)
+    samples = list(texts) or sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
+    if not samples:
+        raise click.UsageError("No texts. Give them as arguments, or on stdin one a line.")
+    scores = [{"value": score, "text": text} for score, text in zip(evaluate(constraint, samples), samples, strict=True)]
+    if as_json:
+        click.echo(json.dumps({"constraint": name, "scores": scores}))
+    else:
+        click.echo("\n".join(f"{row['value']:.3f}  {' '.join(str(row['text']).splitlines())}" for row in scores))
+
+
+@lcgan.command("new-plugin")
+@click.argument("name")
+@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to put lcgan-NAME-plugin.")
+def new_plugin(name: str, out: Path) -> None:
+    """Write a plugin to start from.
+
+    It brings a constraint NAME that works and is tested: a whole distribution, to be changed into your own.
+    """
+    from shlex import quote
+
+    from ..new_plugin import short_name, write_plugin
+
+    name = short_name(name)
+    folder = write_plugin(name, out)
+    click.echo(
+        f"{folder} holds a plugin that works; make it your own. Next:\n\n"
+        f"pip install -e {quote(f'{folder}[test]')}\n"
+        f'lcgan try {name} "the soup was hot" "i liked the soup"\n'
+        f"pytest {quote(str(folder))}\n"
+        f"lcgan run --constraint {name}"
+    )

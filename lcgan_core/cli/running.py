@@ -1,0 +1,156 @@
+"""``lcgan run``: train, measure, write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .common import AS_JSON, lcgan, parse_value, progress
+
+
+@lcgan.command()
+@click.option(
+    "--constraint",
+    "-c",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="An installed constraint, or ./file.py:function; ALIAS=NAME calls it otherwise. Give several to ask for all.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME.OPTION=VALUE",
+    help="An option of a constraint, or of the training: gan.rounds=8.",
+)
+@click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="NAME=WEIGHT",
+    help="Weight of a constraint beside others; 1 by default.",
+)
+@click.option(
+    "--model",
+    default="reviews",
+    show_default=True,
+    help="A model that ships with lcgan, a folder of lcgan pretrain, or KIND:SOURCE.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same result.")
+@click.option(
+    "--samples",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(min=10),
+    help="Samples of each kind in the evaluation.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="A config.json of another run, or a TOML file like it, instead of the options above.",
+)
+@click.option(
+    "--critics",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A finished run whose critics and labels are used for the constraints that it had.",
+)
+@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this interrupted run.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder; runs/CONSTRAINTS by default.")
+@AS_JSON
+@click.pass_context
+def run(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    weights: tuple[str, ...],
+    model: str,
+    seed: int,
+    samples: int,
+    config_file: Path | None,
+    critics: tuple[Path, ...],
+    resumed: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Train an LC-GAN until the samples of a frozen model satisfy constraints, and measure how well they do."""
+    if sum(map(bool, (names, config_file, resumed))) != 1:
+        raise click.UsageError("Give one of --constraint, --config and --resume. See: lcgan constraints")
+    refuse_with_file(
+        ctx, ("settings", "weights", "model", "seed", "samples", "critics", *(("out",) if resumed else ())), not names
+    )
+    with progress() as on_progress:
+        from ..pipeline import RunConfig, load_config, resume, validated
+        from ..pipeline import run as start
+        from ..run_folder import CONFIG, SAMPLES, next_folder, slug
+
+        if resumed:
+            folder = resumed
+        else:
+            if config_file:
+                config = load_config(config_file)
+            else:
+                wishes, gan = parse_settings(names, settings, weights)
+                asked = {
+                    "model": model,
+                    "constraints": wishes,
+                    "seed": seed,
+                    "samples": samples,
+                    "critics": critics,
+                    "gan": gan,
+                }
+                config = validated(RunConfig, asked, "Wrong settings")
+            folder = out or next_folder(Path("runs"), "+".join(slug(wish.name) for wish in config.constraints))
+        try:
+            result = resume(folder, on_progress) if resumed else start(config, folder, on_progress)
+        except KeyboardInterrupt:
+            hint = f" Go on with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""
+            raise click.ClickException(f"Interrupted.{hint}") from None
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    from ..tables import print_result
+
+    pairs = [json.loads(line) for line in (folder / SAMPLES).read_text(encoding="utf-8").splitlines()[:10]]
+    print_result(result, pairs)
+
+
+def refuse_with_file(ctx: click.Context, options: tuple[str, ...], has_file: bool) -> None:
+    """A file that decides a run leaves no room for options that would decide otherwise."""
+    given = [name for name in options if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
+    if has_file and given:
+        raise click.UsageError(f"--config and --resume bring their own {', '.join(given)}; edit the file instead.")
+
+
+def parse_settings(
+    names: tuple[str, ...], settings: tuple[str, ...], weights: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Constraints with options and weights, and the training's options, from what the command line gave."""
+    wishes: dict[str, dict[str, Any]] = {}
+    for given in names:
+        alias, _, constraint = given.rpartition("=")
+        name = alias or constraint
+        if name in wishes:
+            raise click.UsageError(f"{name} is given twice. Call one of them otherwise: --constraint ALIAS={constraint}")
+        wishes[name] = {"constraint": constraint, "options": {}, **({"alias": alias} if alias else {})}
+    gan: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        owner, dot, option = key.rpartition(".")
+        if not equals or not dot or (owner not in wishes and owner != "gan"):
+            raise click.UsageError(
+                f"--set {setting}: expected NAME.OPTION=VALUE, where NAME is one of {', '.join([*wishes, 'gan'])}."
+            )
+        (gan if owner == "gan" else wishes[owner]["options"])[option] = parse_value(value)
+    for weight in weights:
+        name, equals, value = weight.rpartition("=")
+        if name not in wishes:
+            raise click.UsageError(f"--weight {weight}: expected NAME=WEIGHT, where NAME is one of {', '.join(wishes)}.")
+        wishes[name]["weight"] = parse_value(value)
+    return list(wishes.values()), gan
