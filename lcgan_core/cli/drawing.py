@@ -121,3 +121,61 @@ def known_sampler(name: str) -> str:
     if name not in SAMPLERS:
         raise click.UsageError(f"No sampler {name!r}. There are: {', '.join(SAMPLERS)}.")
     return name
+
+
+@lcgan.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--judge", required=True, metavar="NAME", help="A constraint that knows the right answer, such as sentiment.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the judge, or of the training."
+)
+@click.option("--target", help="The class to have, where the file's values are class names.")
+@click.option("--sizes", default="20,70,200,1000", show_default=True, help="Numbers of labels to try.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="How many draws of each number.")
+@click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
+@click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=10), help="Samples to judge of each run.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/curve"), show_default=True, help="Folder.")
+@AS_JSON
+def curve(
+    file: Path,
+    judge: str,
+    settings: tuple[str, ...],
+    target: str | None,
+    sizes: str,
+    seeds: int,
+    model: str,
+    samples: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Show how many labels are enough: runs on parts of FILE (columns text and value), judged by a constraint.
+
+    The same --out goes on where an interrupted curve stopped.
+    """
+    from .running import parse_settings
+
+    with progress() as on_progress:
+        from ..curve import CURVE, FIGURE, by_size, draw_figure
+        from ..curve import curve as runs
+        from ..labels import Labels
+        from ..pipeline import RunConfig, validated
+        from ..plugins import make_constraint
+        from ..run_folder import write_json
+
+        (wish,), gan = parse_settings((judge,), settings, ())
+        asked = {"model": model, "constraints": [wish], "samples": samples, "gan": gan}
+        config = validated(RunConfig, asked, "Wrong settings")
+        numbers = [int(size) for size in sizes.split(",") if size.strip().isdigit()]
+        if len(numbers) != len(sizes.split(",")):
+            raise click.UsageError(f"--sizes {sizes}: expected numbers with commas between, such as 20,70,200.")
+        labels = Labels(file=file, target=target)
+        rows = runs(labels, make_constraint(judge, wish["options"]), config, numbers, range(seeds), out, on_progress)
+        write_json(out / CURVE, {"judge": wish, "rows": rows})
+        draw_figure(rows, out / FIGURE)
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for point in by_size(rows):
+        spread = f"({point['least']:.1%} - {point['most']:.1%}, {point['seeds']} seeds)"
+        click.echo(f"{point['labels']:>6} labels  {point['mean']:.1%}  {spread}")
+    click.echo(f"{out / CURVE}   {out / FIGURE}")

@@ -1,0 +1,102 @@
+"""``lcgan curve``: how many labels are enough, by a judge that learned from none of them."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean as mean
+from typing import Any
+
+from .constraint import SATISFIED, Constraint
+from .errors import ConstraintError
+from .labelling import scores
+from .labels import Labels
+from .pipeline import RunConfig, Wish, run
+from .run_folder import RESULT, read_json
+from .sampling import load_run
+
+CURVE = "curve.json"
+FIGURE = "curve.svg"
+
+
+def curve(
+    labels: Labels,
+    judge: Constraint,
+    config: RunConfig,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    folder: Path,
+    on_progress: Callable[[str, float], None] = lambda what, share: None,
+) -> list[dict[str, Any]]:
+    """A run for each number of labels and each seed, with samples that ``judge`` judges; finished runs are not repeated.
+
+    As many labels of either kind are drawn from the file, by the seed. Raises ``ConstraintError`` where it has too few.
+    """
+    rows = []
+    todo = [(size, seed) for size in sizes for seed in seeds]
+    for done, (size, seed) in enumerate(todo):
+        on_progress("runs", done / len(todo))
+        place = folder / f"labels-{size}-seed-{seed}"
+        if not (place / RESULT).is_file():
+            file = write_subset(labels, size, seed, folder / f"labels-{size}-seed-{seed}.csv")
+            wish = Wish(constraint="labels", options={"file": str(file)})
+            run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
+        samples = load_run(place).sample(config.samples)
+        values = scores(judge, samples)
+        trust = read_json(place / RESULT)["constraints"]["labels"]["trust"]
+        rows.append(
+            {
+                "labels": size,
+                "seed": seed,
+                "judged": sum(value >= SATISFIED for value in values) / len(values),
+                "held_out_accuracy": trust["accuracy"],
+            }
+        )
+    return rows
+
+
+def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
+    """``size`` rows of a label file, half of them of either kind, written to ``path``."""
+    rows = labels.rows
+    random.Random(seed).shuffle(rows := list(rows))
+    kinds = [[row for row in rows if (row[1] >= SATISFIED) == wanted] for wanted in (True, False)]
+    if min(map(len, kinds)) < size // 2:
+        raise ConstraintError(
+            f"{labels.file} has {len(kinds[0])} and {len(kinds[1])} of either kind; {size // 2} are asked for."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        chosen = [row for kind in kinds for row in kind[: size // 2]]
+        csv.writer(file).writerows([("text", "value"), *chosen])
+    return path
+
+
+def by_size(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean, least and most of the seeds, for each number of labels."""
+    found = []
+    for size in dict.fromkeys(row["labels"] for row in rows):
+        judged = [row["judged"] for row in rows if row["labels"] == size]
+        found.append({"labels": size, "seeds": len(judged), "mean": mean(judged), "least": min(judged), "most": max(judged)})
+    return found
+
+
+def draw_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Judged satisfaction over the number of labels: the mean, and the range of the seeds."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    points = by_size(rows)
+    sizes = [point["labels"] for point in points]
+    figure, panel = pyplot.subplots(figsize=(5, 4), layout="constrained")
+    panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
+    panel.plot(sizes, [point["mean"] for point in points], "o-")
+    panel.set_xscale("log")
+    panel.set_xticks(sizes, map(str, sizes))
+    panel.set_xlabel("labels")
+    panel.set_ylabel("satisfied, by the judge")
+    figure.savefig(path)
+    pyplot.close(figure)
