@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 import lcgan_core.text_vae.pretrain as pretraining
 from lcgan_core import CorpusError
 from lcgan_core.text_vae.corpus import load_corpus
+from lcgan_core.text_vae.judge import corpus_bleu
 from lcgan_core.text_vae.latent_model import TextVaeModel
-from lcgan_core.text_vae.measure import corpus_bleu
 from lcgan_core.text_vae.recipe import PretrainConfig, recipe_of
 
 TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
@@ -159,3 +159,32 @@ def test_the_recipe_is_listed_with_its_defaults(run_lcgan: Lcgan) -> None:
 def test_bleu() -> None:
     assert corpus_bleu(["the food was very good ."], ["the food was very good ."]) == pytest.approx(100)
     assert corpus_bleu(["the food was very bad ."], ["the food was very good ."]) < 70
+
+
+def test_training_starts_from_another_model(tiny_model: Path, run_lcgan: Lcgan) -> None:
+    Path("more.txt").write_text("\n".join(sentences()[:400]), encoding="utf-8")
+    options = ("--set", "epochs=4", "--set", "judge_epochs=1", "--set", "kl_warmup=0", "--set", "latents=100")
+    ran = run_lcgan("pretrain", "more.txt", "--out", "more", "--set", f"start={tiny_model}", *options, "--json")
+    assert ran.exit_code == 0, ran.output
+    first, more = TextVaeModel(tiny_model), TextVaeModel(Path("more"))
+    assert more.latent_dim == 8
+    assert more.tokenizer.get_vocab() == first.tokenizer.get_vocab()
+    assert more.fingerprint != first.fingerprint
+    assert json.loads(ran.stdout)["exact"] > 0.2, "four epochs from chance reconstruct nothing"
+    card = Path("more/README.md").read_text(encoding="utf-8")
+    commands = [line for line in card.splitlines() if line.startswith("lcgan pretrain")]
+    assert len(commands) == 2
+    assert f"--out {tiny_model}" in commands[0]
+    assert "start=" in commands[1]
+    missing = run_lcgan("pretrain", "more.txt", "--out", "other", "--set", "start=nowhere")
+    assert "'nowhere'" in missing.stderr or "nowhere" in missing.stderr
+    assert missing.exit_code == 1
+
+
+def test_what_is_asked_of_z_beside_the_text_can_be_told_from_it(tiny_model: Path) -> None:
+    model = TextVaeModel(tiny_model)
+    texts = sentences()[:300]
+    z = model.encode(texts).mean
+    tokens = [len(row) for row in model.tokenizer(texts)["input_ids"]]
+    told = model.vae.to_length(z).argmax(1).tolist()
+    assert sum(a == b for a, b in zip(told, tokens, strict=True)) / 300 > 0.7

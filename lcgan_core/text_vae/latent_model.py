@@ -52,7 +52,7 @@ class TextVaeModel(LatentModel[str]):
         try:
             config = TextVaeConfig.from_pretrained(folder, local_files_only=True)
             self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-            self.vae = load_whole(TextVae, folder, config=config)
+            self.vae: TextVae = load_whole(TextVae, folder, config=config)
             latents = load_file(folder / LATENTS)
             self._real_posteriors = Posterior(latents["mean"].float(), latents["std"].float())
         except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to

@@ -46,6 +46,7 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
         for name in measured["perplexity"]
     )
     parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
+    commands = "\n".join(recipe.commands("OUT"))
     return f"""# A text VAE for lcgan
 
 A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
@@ -71,7 +72,7 @@ training texts, so that text that is plainer than real text has a lower perplexi
 ## Recipe
 
 ```console
-{recipe.command("OUT")}
+{commands}
 ```
 
 | part | value |

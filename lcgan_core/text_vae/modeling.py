@@ -47,12 +47,13 @@ class TextVaeConfig(PreTrainedConfig):
 
 @dataclass
 class TextVaeOutput(ModelOutput):
-    """``loss`` is ``reconstruction + kl_weight * kl + bag_weight * bag``: sums over a text, means over the batch, in nats."""
+    """``loss`` is reconstruction plus the weighted other three: sums over a text, means over the batch, in nats."""
 
     loss: Tensor | None = None
     reconstruction: Tensor | None = None
     kl: Tensor | None = None
     bag: Tensor | None = None
+    length: Tensor | None = None
 
 
 class TextVae(PreTrainedModel):
@@ -95,13 +96,20 @@ class TextVae(PreTrainedModel):
         return mean, log_std.clamp(-6, 2)
 
     def forward(
-        self, input_ids: Tensor, lengths: Tensor, labels: Tensor, kl_weight: float = 1.0, bag_weight: float = 0.0, **_: Any
+        self,
+        input_ids: Tensor,
+        lengths: Tensor,
+        labels: Tensor,
+        kl_weight: float = 1.0,
+        bag_weight: float = 0.0,
+        length_weight: float = 0.0,
+        **_: Any,
     ) -> TextVaeOutput:
         """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
 
         Label -100 is padding. KL of q(z|x) against N(0, I), closed form (Kingma & Welling 2014, appendix B). ``bag`` is the
-        cross-entropy of the tokens without their order (the bag-of-words loss of Zhao, Zhao & Eskenazi 2017) and of their
-        number, both told by a linear layer from z: it lays what a text is about, and how long it is, out along directions.
+        cross-entropy of the tokens without their order (the bag-of-words loss of Zhao, Zhao & Eskenazi 2017), ``length`` that
+        of their number, both told by a linear layer from z: what a text is about and how long it is lie along directions.
         """
         mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
@@ -117,9 +125,9 @@ class TextVae(PreTrainedModel):
         reconstruction = F.cross_entropy(logits.float(), labels[real], reduction="sum") / len(labels)
         bag_scores = F.log_softmax(F.linear(self.to_bag(z), self.embedding.weight, self.token_bias).float(), -1)
         words = bag_scores.gather(1, labels.clamp(min=0))[real].sum() / len(labels)
-        bag = F.cross_entropy(self.to_length(z).float(), real.sum(1)) - words
-        loss = reconstruction + kl_weight * kl + bag_weight * bag
-        return TextVaeOutput(loss=loss, reconstruction=reconstruction, kl=kl, bag=bag)
+        length = F.cross_entropy(self.to_length(z).float(), real.sum(1))
+        loss = reconstruction + kl_weight * kl - bag_weight * words + length_weight * length
+        return TextVaeOutput(loss=loss, reconstruction=reconstruction, kl=kl, bag=-words, length=length)
 
     def _first_state(self, z: Tensor) -> Tensor:
         return torch.tanh(self.to_first_state(z))

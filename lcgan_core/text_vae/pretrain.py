@@ -51,22 +51,14 @@ def pretrain(
 
     if not (out / "tokenizer.json").is_file():
         on_progress("tokenizer", 0.0)
-        _save(train_tokenizer(train_texts, config.vocab_size, config.max_tokens), out)
+        begun = TextVaeModel(config.start).tokenizer if config.start else None
+        _save(begun or train_tokenizer(train_texts, config.vocab_size, config.max_tokens), out)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(out, local_files_only=True)
     rows = _rows(tokenizer, train_texts)
 
     if not (out / "model.safetensors").is_file():
-        vae_config = TextVaeConfig(
-            vocab_size=len(tokenizer),
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            **config.model_dump(
-                include={"embedding_size", "encoder_size", "decoder_size", "latent_size", "max_tokens", "dropout"}
-            ),
-        )
         vae = fit(
-            TextVae(vae_config),
+            _new_vae(config, tokenizer),
             rows,
             VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
             out / CHECKPOINTS / "vae",
@@ -79,13 +71,16 @@ def pretrain(
             kl_weight=config.kl_weight,
             kl_warmup=config.kl_warmup,
             bag_weight=config.bag_weight,
+            length_weight=config.length_weight,
             final_deletion_noise=config.final_deletion_noise,
         )
         _save(vae.half(), out)
 
     if not (out / "judge" / "model.safetensors").is_file():
         judge = fit(
-            new_judge(tokenizer, config.judge_size),
+            TextVaeModel(config.start).judge.model.requires_grad_(True)
+            if config.start
+            else new_judge(tokenizer, config.judge_size),
             rows,
             JudgeBatches(tokenizer),
             out / CHECKPOINTS / "judge",
@@ -112,6 +107,23 @@ def pretrain(
     write_json(out / MEASURED, measured)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     return measured
+
+
+def _new_vae(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
+    if config.start:
+        return TextVaeModel(config.start).vae.requires_grad_(True)
+    sizes = config.model_dump(
+        include={"embedding_size", "encoder_size", "decoder_size", "latent_size", "max_tokens", "dropout"}
+    )
+    return TextVae(
+        TextVaeConfig(
+            vocab_size=len(tokenizer),
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            **sizes,
+        )
+    )
 
 
 def _texts(config: PretrainConfig) -> tuple[list[str], list[str]]:

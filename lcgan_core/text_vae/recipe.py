@@ -22,6 +22,8 @@ class PretrainConfig(BaseModel):
     """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it."""
     valid: Path | None = None
     """Held-out texts to measure on; by default every twentieth text of the corpus is held out."""
+    start: Path | None = None
+    """A model folder to start from: its tokenizer, sizes and weights, in place of the sizes below and chance."""
     about: str = ""
     """What the corpus is and where it is from, for the model card."""
     column: str = "text"
@@ -40,12 +42,14 @@ class PretrainConfig(BaseModel):
     """Dimensions of z."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on embeddings and decoder states."""
-    kl_weight: float = Field(0.15, ge=0)
+    kl_weight: float = Field(0.06, ge=0)
     """Weight of the KL term: less reconstructs better, more makes prior samples better."""
     kl_warmup: float = Field(0.4, ge=0, le=1)
     """Share of the training over which that weight rises from 0."""
     bag_weight: float = Field(0.25, ge=0)
-    """Weight of telling linearly from z which tokens a text has, and how many; more makes constraints easier to learn."""
+    """Weight of telling linearly from z which tokens a text has; more lays words out along directions of z."""
+    length_weight: float = Field(0.25, ge=0)
+    """Weight of telling linearly from z how many tokens a text has; more makes lengths easier to constrain."""
     deletion_noise: float = Field(0.12, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder; more makes prior samples better."""
     final_deletion_noise: float = Field(0.02, ge=0, lt=1)
@@ -73,6 +77,11 @@ class PretrainConfig(BaseModel):
         parts += [f"--column {shlex.quote(self.column)}"] if self.column != "text" else []
         parts += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in changed.items()]
         return " ".join(parts)
+
+    def commands(self, out: str) -> list[str]:
+        """All ``lcgan pretrain`` lines that lead here, those of the models to start from first."""
+        before = recipe_of(self.start).commands(str(self.start)) if self.start and (self.start / RECIPE).is_file() else []
+        return [*before, self.command(out)]
 
 
 def recipe_of(folder: Path) -> PretrainConfig:

@@ -123,6 +123,7 @@ class VaeTrainer(Trainer):
         kl_weight: float,
         kl_warmup: float,
         bag_weight: float,
+        length_weight: float,
         final_deletion_noise: float,
         **kwargs: Any,
     ) -> None:
@@ -130,10 +131,11 @@ class VaeTrainer(Trainer):
         self.batches = data_collator
         self.kl_weight = kl_weight
         self.kl_warmup = kl_warmup
-        self.bag_weight = bag_weight
+        self.weights = {"bag_weight": bag_weight, "length_weight": length_weight}
         self.final_deletion_noise = final_deletion_noise
         self.first_deletion_noise = self.batches.deletion_noise
-        self.parts = {"reconstruction": 0.0, "kl": 0.0, "bag": 0.0, "batches": 0}
+        self.parts = dict.fromkeys(("reconstruction", "kl", "bag", "length"), 0.0)
+        self.batches_logged = 0
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         done = self.state.global_step / self.state.max_steps
@@ -142,15 +144,14 @@ class VaeTrainer(Trainer):
         noise = self.first_deletion_noise + fallen * (self.final_deletion_noise - self.first_deletion_noise)
         self.batches.deletion_noise = noise
         inputs["lengths"] = inputs["lengths"].cpu()  # packing wants them there
-        output = model(**inputs, kl_weight=self.kl_weight * risen, bag_weight=self.bag_weight)
-        self.parts["reconstruction"] += output.reconstruction.item()
-        self.parts["kl"] += output.kl.item()
-        self.parts["bag"] += output.bag.item()
-        self.parts["batches"] += 1
+        output = model(**inputs, kl_weight=self.kl_weight * risen, **self.weights)
+        for name in self.parts:
+            self.parts[name] += output[name].item()
+        self.batches_logged += 1
         return (output.loss, output) if return_outputs else output.loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        if self.parts["batches"] and "loss" in logs:
-            logs |= {name: self.parts[name] / self.parts["batches"] for name in ("reconstruction", "kl", "bag")}
-            self.parts = dict.fromkeys(self.parts, 0)
+        if self.batches_logged and "loss" in logs:
+            logs |= {name: total / self.batches_logged for name, total in self.parts.items()}
+            self.parts, self.batches_logged = dict.fromkeys(self.parts, 0.0), 0
         super().log(logs, *args, **kwargs)
