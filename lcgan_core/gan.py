@@ -119,6 +119,9 @@ def train(
         metrics |= judge_round(state, q, labeller, config, generator)
         state.round += 1
         on_round(state, metrics)
+    generator = generator_of(seed, "last labels")
+    for _ in range(config.pretraining_batches if config.actor_labels else 0):
+        train_attributes(state, range(len(state.pools)), q, config, generator)  # to choose among proposals by all that is known
     if not state.best_actor:
         raise TrainingError(
             f"No usable actor: {state.stopped}. Lower gan.actor_learning_rate, or raise gan.realism_weight, and run again."

@@ -23,6 +23,7 @@ from .labelling import Labeller
 from .latent_model import LatentModel
 from .networks import Actor, GanConfig
 from .plugins import load_latent_model, make_constraint
+from .report import Latents, write_report
 from .samplers import ActorSampler, Steering
 from .weights import REALISM, load_checkpoint, load_taught, save_checkpoint, save_weights
 
@@ -163,7 +164,8 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         if trust := constraint.trust():
             evaluation.summary["constraints"][name]["trust"] = trust
     save_weights(folder, config.gan, names, constraints, state, model)
-    files.write_lines(folder / files.SAMPLES, _sample_rows(model, names, evaluation))
+    pairs = _sample_rows(model, names, evaluation)
+    files.write_lines(folder / files.SAMPLES, pairs)
     finished = time.perf_counter()
     result = {
         "run": str(folder),
@@ -180,9 +182,17 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
             "total": round(finished - started, 2),
         },
     }
+    write_report(folder, config.model_dump(mode="json"), result, metrics, pairs, _latents(steering, evaluation))
     (folder / files.CHECKPOINT).unlink(missing_ok=True)
     files.write_json(folder / files.RESULT, result)
     return result
+
+
+@torch.no_grad()
+def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
+    before, after, _ = evaluation
+    _, gate = steering.actor.move(before.z)
+    return Latents(steering.q.posteriors.mean[: len(before.z)], before.z, after.z, gate.mean(0))
 
 
 def _taught(config: RunConfig, constraints: list[Constraint], model: LatentModel[Any]) -> dict[int, TaughtCritic]:

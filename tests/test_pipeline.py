@@ -32,12 +32,14 @@ def test_a_run_leaves_a_whole_folder_and_prints_its_result(run_lcgan: Lcgan) -> 
     result = json.loads(ran.stdout)
     folder = Path("runs/half-space")
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [
+        "README.md",
         "actor.safetensors",
         "config.json",
         "critics/half-space.safetensors",
         "critics/realism.safetensors",
         "environment.json",
         "metrics.jsonl",
+        "report.html",
         "result.json",
         "samples.jsonl",
     ]

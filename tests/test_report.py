@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import QUICK_GAN, Lcgan
+
+from lcgan_core.report import changed_words
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        ("the food was cold .", "the food was great .", ["great"]),
+        ("a b", "a b", []),
+        ("", "all new", ["all", "new"]),
+        ("so slow and so bad .", "so good .", ["good"]),
+    ],
+)
+def test_changed_words_are_those_that_were_not_there(before: str, after: str, changed: list[str]) -> None:
+    words = changed_words(before, after)
+    assert [word for word, _ in words] == after.split()
+    assert [word for word, new in words if new] == changed
+
+
+class Links(HTMLParser):
+    """Everything that a page would fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [
+            value
+            for name, value in attrs
+            if value
+            and (name == "src" or (name == "href" and tag in ("link", "a")) or (name == "xlink:href" and value[0] != "#"))
+        ]
+
+
+@pytest.mark.usefixtures("linear_plugin")
+def test_every_run_has_a_self_contained_report(run_lcgan: Lcgan) -> None:
+    Path("mine.py").write_text("def low(samples):\n    return [s[1] < 0 for s in samples]\n", encoding="utf-8")
+    options = ("--set", "half-space.bound=1.5", "--constraint", "<b>low=mine.py:low")
+    refused = run_lcgan("run", "--model", "linear:4", "--constraint", "half-space", *options)
+    assert refused.exit_code == 1
+    options = ("--set", "half-space.bound=1.5", "--constraint", "low=mine.py:low", "--out", "run")
+    ran = run_lcgan("run", "--model", "linear:4", "--constraint", "half-space", *options, *QUICK_GAN, "--samples", "60")
+    assert ran.exit_code == 0, ran.output
+    page = Path("run/report.html").read_text(encoding="utf-8")
+    links = Links()
+    links.feed(page)
+    assert links.found == []
+    assert "<script" not in page
+    assert page.count("<svg") == 3
+    result = json.loads(Path("run/result.json").read_text(encoding="utf-8"))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page).replace("&nbsp;", " "))
+    assert "half-space (bound = 1.5) and low: mine.py:low" in text
+    for figures in (*result["constraints"].values(), result["all"]):
+        assert f"{100 * figures['actor']:.1f} %" in text
+        assert f"({100 * figures['interval'][0]:.1f}–{100 * figures['interval'][1]:.1f})" in text
+    assert f"{result['labels']:,} labels" in text
+    assert text.count("(") > 25, "pairs of samples"
+    card = Path("run/README.md").read_text(encoding="utf-8")
+    assert f"{100 * result['all']['actor']:.1f} % satisfy" in card
+    assert "lcgan sample run -n 20" in card
