@@ -1,0 +1,134 @@
+"""Collecting labels: which sample to ask about next, and keeping every answer."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import portalocker
+import torch
+
+from .aggregate_posterior import AggregatePosterior
+from .constraint import SATISFIED
+from .errors import ConstraintError
+from .labels import FEWEST, Labels, logistic_regression, probability
+from .latent_model import LatentModel
+from .run_folder import whole
+
+CANDIDATES = 400
+"""Decoded posterior samples among which each question is chosen."""
+CHANCE = 3
+"""Every so many questions is one by chance, so that the labels also tell about what the critic is sure of."""
+HEADER = "text,value\r\n"
+
+
+class LabelSession:
+    """Answers about samples of a model, in a CSV file that ``labels`` reads; an answer is on the disk before the next question.
+
+    Questions are those whose answer is least sure by what the answers so far teach, or by chance where ``active`` is off.
+    """
+
+    def __init__(self, file: Path, model: LatentModel[Any], seed: int = 0, active: bool = True) -> None:
+        self.file, self.model, self.active = file, model, active
+        self.answers = read_answers(file)
+        self.generator = torch.Generator().manual_seed(seed + 1_000_003 * len(self.answers))
+        self.q = AggregatePosterior(model.real_posteriors())
+        self.texts: list[str] = []
+
+    def question(self) -> str:
+        """The sample to ask about next; asked again, the same one until it is answered or skipped."""
+        asked = {text for text, _ in self.answers}
+        if len(self.texts) < CANDIDATES // 2:
+            drawn = self.model.decode(self.q.draw(CANDIDATES, self.generator))
+            self.texts = list(dict.fromkeys(text for text in [*self.texts, *drawn] if text not in asked))
+            self.z = self.model.encode(self.texts).mean.clone()
+        if self.active and self.knows_both and len(self.answers) % CHANCE:
+            unsure = (probability(self.z, self._weights()) - 0.5).abs()
+            self._to_front(int(unsure.argmin()))
+        return self.texts[0]
+
+    def answer(self, value: float) -> None:
+        """Keeps the answer to ``question()``."""
+        text = self._drop()
+        self.answers.append((text, value))
+        row = io.StringIO(newline="")
+        csv.writer(row).writerow((text, f"{value:g}"))
+        new = not self.file.exists() or not self.file.stat().st_size
+        with self.file.open("a", encoding="utf-8", newline="") as file:
+            file.write((HEADER if new else "") + row.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def skip(self) -> None:
+        """Goes on to another question."""
+        self._drop()
+
+    def undo(self) -> str | None:
+        """Takes the last answer back and asks again; the text of it, or None where there is no answer."""
+        if not self.answers:
+            return None
+        text, _ = self.answers.pop()
+        with whole(self.file) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+            file.write(HEADER)
+            csv.writer(file).writerows((text, f"{value:g}") for text, value in self.answers)
+        self.question()
+        self.texts.insert(0, text)
+        self.z = torch.cat([self.model.encode([text]).mean, self.z])
+        return text
+
+    @property
+    def knows_both(self) -> bool:
+        """Whether there is an answer of either kind."""
+        return len({value >= SATISFIED for _, value in self.answers}) == 2
+
+    def estimate(self) -> dict[str, Any] | None:
+        """How well the answers so far teach the rest, as ``Labels`` tells it; None while there are too few."""
+        held = sum(value >= SATISFIED for _, value in self.answers)
+        if min(held, len(self.answers) - held) < FEWEST:
+            return None
+        return Labels(file=self.file).bind(self.model).trust()
+
+    def _weights(self) -> torch.Tensor:
+        texts, values = zip(*self.answers, strict=True)
+        return logistic_regression(self.model.encode(texts).mean.clone(), torch.tensor(values))
+
+    def _to_front(self, place: int) -> None:
+        self.texts.insert(0, self.texts.pop(place))
+        self.z = torch.cat([self.z[place : place + 1], self.z[:place], self.z[place + 1 :]])
+
+    def _drop(self) -> str:
+        self.z = self.z[1:]
+        return self.texts.pop(0)
+
+
+def read_answers(file: Path) -> list[tuple[str, float]]:
+    """The rows of a label file; none where there is no file yet. Raises ``ConstraintError`` where it is something else."""
+    if not file.exists():
+        return []
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as content:
+            return [(row["text"], float(row["value"])) for row in csv.DictReader(content)]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ConstraintError(
+            f"{file} is no file of labels (columns text and value, numbers in [0, 1]): {error}. Give another file."
+        ) from error
+
+
+@contextmanager
+def only_one(file: Path) -> Iterator[None]:
+    """Holds ``file`` for this process; raises ``ConstraintError`` where another one is labelling into it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = portalocker.Lock(file.with_name(f".{file.name}.lock"), "a", fail_when_locked=True)
+    try:
+        lock.acquire()
+    except portalocker.exceptions.LockException as error:
+        raise ConstraintError(f"Another process is labelling into {file}. End that one first, or give another file.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,112 @@
+"""Collecting labels: keys on the terminal, answers that are never lost, and questions that teach."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from lcgan_core import ConstraintError
+from lcgan_core.cli import lcgan
+from lcgan_core.label_session import LabelSession, only_one
+from lcgan_core.plugins import load_latent_model
+
+
+def rows(file: Path) -> list[tuple[str, float]]:
+    with file.open(encoding="utf-8", newline="") as content:
+        return [(row["text"], float(row["value"])) for row in csv.DictReader(content)]
+
+
+def press(file: Path, model: Path, keys: str, *options: str) -> Result:
+    ran = CliRunner().invoke(lcgan, ["label", str(file), "--model", str(model), *options], input=keys)
+    assert ran.exit_code == 0, ran.output
+    return ran
+
+
+def test_one_key_a_sample_and_resuming(tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    ran = press(file, tiny_model, "ynsxyq")
+    assert [value for _, value in rows(file)] == [1.0, 0.0, 1.0]
+    assert "3 labels, 2 wanted" in ran.stdout
+    shown = [line for line in ran.stderr.splitlines() if "/70" in line]
+    assert len(shown) == 6
+    assert all(text in ran.stderr for text, _ in rows(file))
+    before = rows(file)
+    press(file, tiny_model, "n" * 20, "-n", "5")
+    assert rows(file)[:3] == before
+    assert [value for _, value in rows(file)[3:]] == [0.0, 0.0]
+    assert len({text for text, _ in rows(file)}) == 5, "nothing is asked twice"
+
+
+def test_undo_takes_the_last_answer_back_and_asks_again(tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    press(file, tiny_model, "yyuuunq", "-n", "3")
+    once = rows(file)
+    press(tmp_path / "other.csv", tiny_model, "n", "-n", "1")
+    assert once == rows(tmp_path / "other.csv")
+
+
+def test_an_answer_is_on_the_disk_before_the_next_question(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, keys = tmp_path / "mine.csv", iter("yny")
+
+    class Killed(BaseException):
+        """Stands for the power going off."""
+
+    def press_or_die() -> str:
+        key = next(keys, None)
+        if key is None:
+            raise Killed
+        return key
+
+    monkeypatch.setattr(click, "getchar", press_or_die)
+    with pytest.raises(Killed):
+        lcgan(["label", str(file), "--model", str(tiny_model)], standalone_mode=False)
+    assert [value for _, value in rows(file)] == [1.0, 0.0, 1.0]
+    monkeypatch.undo()
+    press(file, tiny_model, "y", "-n", "4")
+    assert len(rows(file)) == 4
+
+
+def test_two_at_once_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    with only_one(file):
+        ran = CliRunner().invoke(lcgan, ["label", str(file), "--model", str(tiny_model)], input="yyy")
+        assert ran.exit_code == 1
+        assert "Another process is labelling into" in ran.stderr
+    press(file, tiny_model, "y", "-n", "1")
+
+
+def test_a_file_that_is_something_else_is_left_alone(tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "thesis.csv"
+    for content in ("chapter,page\nintroduction,1\n", "text,value\na,good\n"):
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(ConstraintError, match="is no file of labels"):
+            LabelSession(file, load_latent_model(str(tiny_model)))
+        assert file.read_text(encoding="utf-8") == content
+
+
+def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path: Path) -> None:
+    from lcgan_core.labels import probability
+
+    model = load_latent_model(str(tiny_model))
+    session = LabelSession(tmp_path / "mine.csv", model)
+    unsure: list[float] = []
+    others: list[float] = []
+    for number in range(60):
+        text = session.question()
+        if number > 20 and number % 3:
+            chances = (probability(session.z, session._weights()) - 0.5).abs()
+            unsure.append(float(chances[0]))
+            others.append(float(chances.median()))
+        session.answer(float(text.split()[1] in ("food", "waiter", "soup")))
+    assert sum(unsure) < 0.7 * sum(others)
+    trust: dict[str, Any] | None = session.estimate()
+    assert trust is not None
+    assert trust["accuracy"] > 0.6
+    assert LabelSession(tmp_path / "mine.csv", model).answers == session.answers
