@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from .classifier import Classifier
     from .constraint import Constraint
+    from .editing import edit
     from .errors import (
         ConstraintError,
         CorpusError,
@@ -36,6 +37,7 @@ _HOME = {
     "RunError": "errors",
     "TrainingError": "errors",
     "Wish": "pipeline",
+    "edit": "editing",
     "hookimpl": "hookspecs",
     "load_run": "sampling",
     "run": "pipeline",
@@ -55,6 +57,7 @@ __all__ = [
     "RunError",
     "TrainingError",
     "Wish",
+    "edit",
     "hookimpl",
     "load_run",
     "run",

@@ -61,6 +61,8 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
     assert len(lcgan_commands) >= 20
     first_run = True
     for command in lcgan_commands:
+        if command[0] == "label":  # wants keys; tests/test_label_session.py presses some
+            continue
         fitted: list[str] = []
         if command[0] == "pretrain" and "--out" in command:
             fitted = TINY_RECIPE  # hours otherwise
@@ -76,13 +78,24 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
     assert len(list(Path("runs").glob("*/result.json"))) >= 10
 
 
-def test_its_python_runs(tmp_path: Path) -> None:
-    script = ROOT / "examples" / "five_words.py"
-    ran = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the example scripts run, one after the other."""
+    return tmp_path_factory.mktemp("examples")
+
+
+@pytest.mark.parametrize("name", ["five_words", "positive", "seventy_labels", "edit_mine"])
+def test_its_python_and_the_other_examples_run(work: Path, name: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, ROOT / "examples" / f"{name}.py"], cwd=work, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stderr
-    satisfied = float(ran.stdout.split()[0])
-    assert satisfied > 0.9
-    assert (tmp_path / "runs" / "five-words" / "result.json").is_file()
+    if name == "edit_mine":
+        assert "edited   the pasta was cold" in ran.stdout
+        assert "kept     i love this place !" in ran.stdout
+    else:
+        assert float(ran.stdout.split()[0]) > 0.9
+        assert len(list(work.glob("runs/*/result.json"))) >= 1
 
 
 @pytest.mark.parametrize("path", ["LICENSE", "constraints.txt", "lcgan_core/gan.py", "lcgan_core/models/reviews/README.md"])
