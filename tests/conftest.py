@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lcgan_core import Constraint, LatentModel, Posterior, hookimpl
 from lcgan_core.cli import lcgan
+from lcgan_core.networks import GanConfig
 from lcgan_core.plugins import forget_plugins
 
 
@@ -185,3 +186,16 @@ QUICK_GAN = [
     )
     for argument in ("--set", f"gan.{setting}")
 ]
+
+LINEAR_GAN = GanConfig(
+    width=64,
+    rounds=3,
+    iterations=40,
+    critic_batches=10,
+    actor_averaging=0.8,
+    realism_weight=1.0,
+    distance_weight=0.003,
+    posterior_labels=2000,
+    prior_labels=500,
+    actor_labels=400,
+)

@@ -9,26 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import HalfSpace, LinearModel
+from conftest import LINEAR_GAN, HalfSpace, LinearModel
 
 from lcgan_core import Constraint, TrainingError
 from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.gan import State, TaughtCritic, actor_loss, attribute_loss, distance, gradient_penalty, realism_loss, train
 from lcgan_core.labelling import Labelled, Labeller, Pool
-from lcgan_core.networks import Actor, Critic, GanConfig, Networks
+from lcgan_core.networks import Actor, Critic, Networks
 
-QUICK = GanConfig(
-    width=64,
-    rounds=3,
-    iterations=40,
-    critic_batches=10,
-    actor_averaging=0.8,
-    realism_weight=1.0,
-    distance_weight=0.003,
-    posterior_labels=2000,
-    prior_labels=500,
-    actor_labels=400,
-)
 BOUND = 2.0
 """HalfSpace asks for 2 z_0 > 2, so z_0 > 1: in q(z) = N(0, 0.9² + 0.4²) that is 15.5 %."""
 
@@ -41,12 +29,12 @@ def labeller(dim: int = 6, **options: Any) -> Labeller:
 def trained() -> tuple[State, list[dict[str, Any]]]:
     found = labeller()
     metrics: list[dict[str, Any]] = []
-    state = train(found, [1.0], QUICK, seed=3, on_round=lambda _, figures: metrics.append(figures))
+    state = train(found, [1.0], LINEAR_GAN, seed=3, on_round=lambda _, figures: metrics.append(figures))
     return state, metrics
 
 
 def moved_by(state: State, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
-    actor = Actor(6, QUICK)
+    actor = Actor(6, LINEAR_GAN)
     actor.load_state_dict(state.best_actor)
     noise = torch.randn(n, 6, generator=torch.Generator().manual_seed(9))
     return noise, actor(noise).detach()
@@ -93,7 +81,7 @@ def test_metrics_of_each_round_tell_satisfaction_drift_gates_and_duplicates(trai
 
 
 def test_the_same_seed_gives_the_same_actor_and_another_seed_another() -> None:
-    config = QUICK.model_copy(update={"rounds": 1, "iterations": 5})
+    config = LINEAR_GAN.model_copy(update={"rounds": 1, "iterations": 5})
     first, again, other = (
         train(found, [1.0], config, seed).best_actor for found, seed in ((labeller(), 1), (labeller(), 1), (labeller(), 2))
     )
@@ -102,7 +90,7 @@ def test_the_same_seed_gives_the_same_actor_and_another_seed_another() -> None:
 
 
 def test_going_on_from_a_round_ends_like_an_uninterrupted_run() -> None:
-    config = QUICK.model_copy(update={"iterations": 8})
+    config = LINEAR_GAN.model_copy(update={"iterations": 8})
     kept: list[tuple[dict[str, torch.Tensor], State]] = []
 
     def keep_first(state: State, _: dict[str, Any]) -> None:
@@ -136,7 +124,7 @@ def hold_both(state: State) -> float:
 
 
 def test_several_constraints_hold_at_once() -> None:
-    state = train(Labeller(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], QUICK, seed=0)
+    state = train(Labeller(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], LINEAR_GAN, seed=0)
     assert hold_both(state) > 0.93
 
 
@@ -153,14 +141,14 @@ counts: dict[int, int] = {}
 
 
 def test_critics_of_earlier_runs_are_composed_without_a_label(trained: tuple[State, Any]) -> None:
-    below = train(Labeller(LinearModel(6), [Below()]), [1.0], QUICK, seed=1)
+    below = train(Labeller(LinearModel(6), [Below()]), [1.0], LINEAR_GAN, seed=1)
     taught = {
         i: TaughtCritic(state.networks.attributes[0], dataclasses.replace(state.pools[0], reused=len(state.pools[0].z)))
         for i, state in enumerate((trained[0], below))
     }
     before = [{name: value.clone() for name, value in critic.state_dict().items()} for critic, _ in taught.values()]
     counts.clear()
-    config = QUICK.model_copy(update={"actor_labels": 0})
+    config = LINEAR_GAN.model_copy(update={"actor_labels": 0})
     state = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], config, 0, taught)
     assert not counts
     assert state.labels == 0
@@ -168,7 +156,7 @@ def test_critics_of_earlier_runs_are_composed_without_a_label(trained: tuple[Sta
     for critic, weights in zip(state.networks.attributes, before, strict=True):
         assert all(torch.equal(critic.state_dict()[name], value) for name, value in weights.items())
 
-    again = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], QUICK, 0, taught)
+    again = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], LINEAR_GAN, 0, taught)
     assert counts == {0: 3 * 400, 1: 3 * 400}
     assert again.labels == 3 * 400
     assert not torch.equal(next(iter(again.networks.attributes[0].state_dict().values())), next(iter(before[0].values())))
@@ -178,7 +166,7 @@ def test_a_new_constraint_beside_a_taught_one_is_labelled_alone(trained: tuple[S
     pool = dataclasses.replace(trained[0].pools[0], reused=len(trained[0].pools[0].z))
     taught = {1: TaughtCritic(trained[0].networks.attributes[0], pool)}
     counts.clear()
-    state = train(Counted(LinearModel(6), [Below(), HalfSpace()]), [1.0, 1.0], QUICK, 0, taught)
+    state = train(Counted(LinearModel(6), [Below(), HalfSpace()]), [1.0, 1.0], LINEAR_GAN, 0, taught)
     assert counts == {0: 2500 + 3 * 400, 1: 3 * 400}
     assert state.labels == 2500 + 3 * 400
     _, moved = moved_by(state)
@@ -187,7 +175,7 @@ def test_a_new_constraint_beside_a_taught_one_is_labelled_alone(trained: tuple[S
 
 @pytest.mark.parametrize(("bound", "what"), [(1e9, "nothing to learn from"), (-1e9, "nothing to change")])
 def test_a_constraint_that_none_or_all_satisfy_is_an_error_with_its_base_rate(bound: float, what: str) -> None:
-    config = QUICK.model_copy(update={"max_posterior_labels": 3000})
+    config = LINEAR_GAN.model_copy(update={"max_posterior_labels": 3000})
     found = labeller(bound=bound)
     with pytest.raises(TrainingError, match=what) as error:
         train(found, [1.0], config, seed=0)
@@ -197,14 +185,16 @@ def test_a_constraint_that_none_or_all_satisfy_is_an_error_with_its_base_rate(bo
 
 def test_more_posterior_samples_are_labelled_for_a_rare_constraint() -> None:
     found = labeller(bound=3.6)  # 3.4 %
-    config = QUICK.model_copy(update={"rounds": 1, "iterations": 1, "max_posterior_labels": 20_000, "sought_examples": 200})
+    config = LINEAR_GAN.model_copy(
+        update={"rounds": 1, "iterations": 1, "max_posterior_labels": 20_000, "sought_examples": 200}
+    )
     state = train(found, [1.0], config, seed=0)
     assert int((state.pools[0].values[:-400] >= 0.5).sum()) >= 200
     assert state.labels > 2000 + 500 + 400
 
 
 def test_a_diverging_actor_stops_with_a_reason_and_the_best_is_kept() -> None:
-    config = QUICK.model_copy(update={"rounds": 8, "realism_weight": 0.0, "distance_weight": 0.0, "max_drift": 1.5})
+    config = LINEAR_GAN.model_copy(update={"rounds": 8, "realism_weight": 0.0, "distance_weight": 0.0, "max_drift": 1.5})
     found = labeller()
     state = train(found, [1.0], config, seed=0)
     assert state.stopped is not None
@@ -214,7 +204,7 @@ def test_a_diverging_actor_stops_with_a_reason_and_the_best_is_kept() -> None:
 
 
 def test_an_actor_that_never_was_usable_is_an_error() -> None:
-    config = QUICK.model_copy(update={"rounds": 2, "actor_learning_rate": 1e30})
+    config = LINEAR_GAN.model_copy(update={"rounds": 2, "actor_learning_rate": 1e30})
     found = labeller()
     with pytest.raises(TrainingError, match="No usable actor: the actor's latents were not finite in round 1"):
         train(found, [1.0], config, seed=0)
@@ -227,7 +217,7 @@ def test_a_collapsed_actor_stops() -> None:
 
     found = Labeller(Sign(6), [HalfSpace()])
     with pytest.raises(TrainingError, match="distinct"):
-        train(found, [1.0], QUICK, seed=0)
+        train(found, [1.0], LINEAR_GAN, seed=0)
 
 
 # Mistakes of earlier implementations, numbered as in the method's notes.
@@ -239,7 +229,7 @@ def test_1_the_actors_loss_is_bounded_below() -> None:
             return torch.full((len(z),), 1e6)
 
     z = torch.randn(8, 6)
-    loss = actor_loss(z, z, [(Sure(6, QUICK), 5.0)], torch.ones(6), distance_weight=1.0)
+    loss = actor_loss(z, z, [(Sure(6, LINEAR_GAN), 5.0)], torch.ones(6), distance_weight=1.0)
     assert float(loss) == 0.0
 
 
@@ -253,7 +243,7 @@ class First(Critic):
 @pytest.mark.parametrize(("value", "sign"), [(1.0, 1), (0.0, -1)])
 def test_2_a_satisfied_label_pulls_the_logit_up(value: float, sign: int) -> None:
     z = torch.randn(64, 6).requires_grad_()
-    loss = attribute_loss(First(6, QUICK), z, torch.full((64,), value))
+    loss = attribute_loss(First(6, LINEAR_GAN), z, torch.full((64,), value))
     (gradient,) = torch.autograd.grad(loss, z)
     assert (sign * gradient[:, 0] < 0).all()
 
@@ -284,7 +274,7 @@ def test_8_the_gradient_penalty_lies_between_real_and_fake() -> None:
             return 3 * z[:, 0]
 
     real, fake = torch.zeros(500, 2), torch.ones(500, 2)
-    penalty = gradient_penalty(Watched(2, QUICK), real, fake, torch.Generator().manual_seed(0))
+    penalty = gradient_penalty(Watched(2, LINEAR_GAN), real, fake, torch.Generator().manual_seed(0))
     assert float(penalty) == pytest.approx(9.0)
     assert 0.4 < float(seen[0].mean()) < 0.6
     assert seen[0].min() >= 0
@@ -292,7 +282,7 @@ def test_8_the_gradient_penalty_lies_between_real_and_fake() -> None:
 
 
 def test_the_gate_keeps_or_replaces_a_dimension() -> None:
-    actor = Actor(3, QUICK)
+    actor = Actor(3, LINEAR_GAN)
     last = actor.net[-1]
     assert isinstance(last, torch.nn.Linear)
     with torch.no_grad():
@@ -309,7 +299,7 @@ def test_the_distance_is_engels_formula() -> None:
 
 def test_realism_is_one_for_real() -> None:
     right, wrong = torch.full((4, 2), 9.0), torch.full((4, 2), -9.0)
-    critic = First(2, QUICK)
+    critic = First(2, LINEAR_GAN)
     assert float(realism_loss(critic, right, wrong)) < 0.01
     assert float(realism_loss(critic, wrong, right)) > 17
 

@@ -7,37 +7,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel
+from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
 
 from lcgan_core import RunError
 from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.gan import train
 from lcgan_core.labelling import Labeller
-from lcgan_core.networks import Actor, GanConfig
+from lcgan_core.networks import Actor
 from lcgan_core.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
-
-CONFIG = GanConfig(
-    width=64,
-    rounds=3,
-    iterations=40,
-    critic_batches=10,
-    actor_averaging=0.8,
-    realism_weight=1.0,
-    distance_weight=0.003,
-    posterior_labels=2000,
-    prior_labels=500,
-    actor_labels=400,
-)
 
 
 @pytest.fixture(scope="module")
 def steering() -> Steering:
     labeller = Labeller(LinearModel(6), [HalfSpace()])
-    state = train(labeller, [1.0], CONFIG, seed=0)
-    actor = Actor(6, CONFIG)
+    state = train(labeller, [1.0], LINEAR_GAN, seed=0)
+    actor = Actor(6, LINEAR_GAN)
     actor.load_state_dict(state.best_actor)
-    critics = [(state.networks.attributes[0], 1.0), (state.networks.realism, CONFIG.realism_weight)]
-    return Steering(labeller, AggregatePosterior(labeller.model.real_posteriors()), actor, critics, CONFIG)
+    critics = [(state.networks.attributes[0], 1.0), (state.networks.realism, LINEAR_GAN.realism_weight)]
+    return Steering(labeller, AggregatePosterior(labeller.model.real_posteriors()), actor, critics, LINEAR_GAN)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -89,7 +76,7 @@ def test_following_the_critics_lowers_their_energy(steering: Steering, name: str
 
 def test_what_hardly_ever_satisfies_is_said_to(steering: Steering) -> None:
     labeller = Labeller(steering.labeller.model, [HalfSpace(bound=1e9)])
-    never = Steering(labeller, steering.q, steering.actor, steering.critics, CONFIG)
+    never = Steering(labeller, steering.q, steering.actor, steering.critics, LINEAR_GAN)
     with pytest.raises(RunError, match=r"Only 0 of .* posterior samples satisfy; 5 were asked for"):
         RejectionSampler(never).draw(5, seeded())
     with pytest.raises(RunError, match="nothing to fit to"):
