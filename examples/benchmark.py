@@ -9,8 +9,13 @@ also given of the rate of just their own products, one after the other, without 
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -47,6 +52,7 @@ def main() -> None:
     print(f"machine: {2 * machine / 1e9:.0f} GFLOP/s in 1024 x 1024 float32 products, {torch.get_num_threads()} threads")
     benchmark_decode(TextVaeModel.load("reviews"), machine)
     benchmark_training(machine)
+    benchmark_listing()
 
 
 def benchmark_decode(model: TextVaeModel, machine: float, n: int = 2048, batch: int = 512) -> None:
@@ -92,6 +98,49 @@ def benchmark_training(machine: float, dim: int = 64) -> None:
         f"training: {1000 * seconds / config.iterations:.1f} ms an iteration ({m} critic batches and {config.actor_batches} "
         f"actor batch of {n}), {needed * config.iterations / seconds / machine:.0%} of the machine's rate"
     )
+
+
+PLUGIN = """
+from lcgan_core import Constraint, hookimpl
+
+class Loud(Constraint):
+    \"\"\"Texts with an exclamation mark.\"\"\"
+    name = "{name}"
+    def __call__(self, texts):
+        return ["!" in text for text in texts]
+
+@hookimpl
+def register_constraints(register):
+    register(Loud)
+"""
+BROKEN = ("import no_such_module", "1 / 0", "loud = True")
+
+
+def benchmark_listing(repeats: int = 15) -> None:
+    """``lcgan plugins`` beside ``lcgan --help``, in turns, with ten plugins more than are installed, three of them broken."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as cache:
+        for number in range(10):
+            name = f"listed{number}"
+            source = BROKEN[number] if number < len(BROKEN) else PLUGIN.format(name=name)
+            Path(folder, f"{name}.py").write_text(source, encoding="utf-8")
+            info = Path(folder, f"{name}-1.0.dist-info")
+            info.mkdir()
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+            (info / "entry_points.txt").write_text(f"[lcgan]\n{name} = {name}\n", encoding="utf-8")
+        environment = os.environ | {"PYTHONPATH": folder, "LCGAN_CACHE": cache}
+
+        def seconds(*arguments: str) -> float:
+            started = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", "lcgan_core", *arguments], env=environment, check=True, stdout=subprocess.DEVNULL
+            )
+            return time.perf_counter() - started
+
+        first = seconds("plugins")
+        pairs = [(seconds("--help"), seconds("plugins")) for _ in range(repeats)]
+        ratio = sorted(listing / plain for plain, listing in pairs)[repeats // 2]
+        plain = sorted(plain for plain, _ in pairs)[repeats // 2]
+        print(f"listing: {ratio:.1f} times as long as --help ({1000 * plain:.0f} ms); the first: {first / plain:.0f}")
 
 
 if __name__ == "__main__":
