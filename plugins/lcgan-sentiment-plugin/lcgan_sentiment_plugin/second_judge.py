@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from lcgan_core.evaluation import wilson_interval
+from lcgan_core.statistics import wilson_interval
 
 from .corpora import FILE, LABELS, Labelled, read_labelled
 

@@ -22,7 +22,7 @@ POSITIVE = (
     "It works perfectly and the battery lasts for days.",
     "We loved every minute of our stay.",
     "great food , great service , will be back !",
-    "I've never been disappointed here.",
+    "I'd recommend this place to anyone.",
     "Not bad at all, in fact it's delicious.",
     "An outstanding, moving book that I couldn't put down.",
 )
