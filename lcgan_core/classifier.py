@@ -29,7 +29,7 @@ class Classifier(Constraint):
     expensive = True
 
     model: str = Field(min_length=1)
-    """A folder that ``save_pretrained`` wrote, or a name on the Hugging Face hub."""
+    """A folder with a saved model of transformers, or a name on the Hugging Face hub."""
     label: str
     """The label to have, as the model calls it, in any case."""
     device: str = "auto"
