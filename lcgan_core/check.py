@@ -40,7 +40,8 @@ def check(
     q, generator = AggregatePosterior(posteriors), generator_of(seed, "check")
     variance = posteriors.std.square()
     rows = torch.randperm(len(posteriors.mean), generator=generator)[:n]
-    known = list(held_out) or model.decode(posteriors.mean[rows])
+    from_means = model.decode(posteriors.mean[rows])
+    known = list(held_out) or from_means
     reconstructed = model.decode(model.encode(known).mean)
 
     labeller, config = Labeller(model, []), GanConfig(realism_weight=1.0, distance_weight=0.0, proposals=1)
@@ -53,7 +54,7 @@ def check(
     repaired = ActorSampler(steering).draw(n, generator).z
     on_progress("evaluation", 0.0)
     decoded = {
-        "reconstruction": model.decode(posteriors.mean[rows]),
+        "reconstruction": from_means,
         "posterior": model.decode(real),
         "prior": model.decode(prior),
         "repaired": model.decode(repaired),

@@ -59,8 +59,8 @@ def curve(
 
 def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
     """``size`` rows of a label file, half of them of either kind, written to ``path``."""
-    rows = labels.rows
-    random.Random(seed).shuffle(rows := list(rows))
+    rows = list(labels.rows)
+    random.Random(seed).shuffle(rows)
     kinds = [[row for row in rows if (row[1] >= SATISFIED) == wanted] for wanted in (True, False)]
     if min(map(len, kinds)) < size // 2:
         raise ConstraintError(

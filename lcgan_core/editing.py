@@ -52,7 +52,8 @@ def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.7, s
         return []
     model = finished.model
     posterior = model.encode(samples)
-    known = model.closeness(samples, model.decode(posterior.mean))
+    reconstructed = model.decode(posterior.mean)
+    known = model.closeness(samples, reconstructed)
     already = least_values(finished, samples)
     moved = candidates(finished, posterior.mean, posterior.std, torch.Generator().manual_seed(seed))
     decoded = model.decode(moved.flatten(0, 1))
@@ -68,8 +69,8 @@ def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.7, s
         best = ranked[0]
         status = "unknown" if known[i] < RECOGNISED else "edited" if values[best] >= SATISFIED else "missed"
         if status == "unknown":
-            (reconstruction,) = model.decode(posterior.mean[i : i + 1])
-            edits.append(Edit(sample, reconstruction, status, least_values(finished, [reconstruction])[0], known[i], []))
+            (value,) = least_values(finished, [reconstructed[i]])
+            edits.append(Edit(sample, reconstructed[i], status, value, known[i], []))
         else:
             others = list(dict.fromkeys(decoded[j] for j in ranked if decoded[j] != decoded[best]))
             edits.append(Edit(sample, decoded[best], status, values[best], close[best], others))

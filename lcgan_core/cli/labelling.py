@@ -24,6 +24,7 @@ def label(file: Path, model: str, count: int, by_chance: bool, seed: int) -> Non
 
     Every answer is on the disk before the next question; the same FILE goes on where you stopped.
     """
+    from ..constraint import SATISFIED
     from ..label_session import LabelSession, only_one
     from ..plugins import load_latent_model
 
@@ -50,6 +51,6 @@ def label(file: Path, model: str, count: int, by_chance: bool, seed: int) -> Non
                 break
             else:
                 click.echo(KEYS, err=True)
-        held = sum(value >= 0.5 for _, value in session.answers)
+        held = sum(value >= SATISFIED for _, value in session.answers)
     click.echo(f"{file}: {len(session.answers)} labels, {held} wanted")
     click.echo(f"next: lcgan run --constraint labels --set labels.file={file}")
