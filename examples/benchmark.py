@@ -58,7 +58,7 @@ def main() -> None:
 def benchmark_decode(model: TextVaeModel, machine: float, n: int = 2048, batch: int = 512) -> None:
     config = model.vae.config
     z = AggregatePosterior(model.real_posteriors()).draw(n, torch.Generator().manual_seed(0))
-    tokens = sum(len(row) + 1 for part in z.split(batch) for row in model.vae.generate_tokens(part))
+    tokens = sum(len(row) + 1 for part in z.split(batch) for row in model.vae.generate_tokens(part)[0])
     shapes = [
         (config.decoder_size, 3 * config.decoder_size),
         (config.decoder_size, config.embedding_size),

@@ -18,13 +18,16 @@ class AggregatePosterior:
         covariance = torch.cov(posteriors.mean.T).reshape(len(self.mean), -1) + posteriors.std.square().mean(0).diag()
         self.precision = torch.linalg.inv(covariance)
 
-    def draw(self, n: int, generator: Generator, weights: Tensor | None = None) -> Tensor:
-        """n latents ``[n, latent_dim]`` of real samples chosen evenly, or in proportion to ``weights``; fresh noise each."""
+    def draw(self, n: int, generator: Generator, weights: Tensor | None = None, spread: float = 1.0) -> Tensor:
+        """n latents ``[n, latent_dim]`` of real samples chosen evenly, or in proportion to ``weights``; fresh noise each.
+
+        A ``spread`` above 1 widens each posterior by so much: its draws lie between real samples more often than on them.
+        """
         if weights is None:
             rows = torch.randint(len(self.posteriors.mean), (n,), generator=generator)
         else:
             rows = torch.multinomial(weights, n, replacement=True, generator=generator)
-        return Posterior(self.posteriors.mean[rows], self.posteriors.std[rows]).draw(generator)
+        return Posterior(self.posteriors.mean[rows], spread * self.posteriors.std[rows]).draw(generator)
 
     def drift(self, z: Tensor) -> float:
         """Mean squared Mahalanobis distance a dimension: about 1 for draws of q(z), more outside of it."""

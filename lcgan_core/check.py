@@ -14,7 +14,7 @@ from .bench import frechet_distance, two_sample_auc
 from .gan import generator_of, train
 from .labelling import Labeller
 from .latent_model import LatentModel
-from .networks import Actor, GanConfig
+from .networks import GanConfig
 from .samplers import ActorSampler, Steering
 
 ACTIVE = 0.01
@@ -44,11 +44,9 @@ def check(
     known = list(held_out) or from_means
     reconstructed = model.decode(model.encode(known).mean)
 
-    labeller, config = Labeller(model, []), GanConfig(realism_weight=1.0, distance_weight=0.0, proposals=1)
+    labeller, config = Labeller(model, []), GanConfig(realism_weight=1.0, distance_weight=0.0, start="prior", proposals=1)
     state = train(labeller, [], config, seed, on_progress=on_progress)
-    actor = Actor(model.latent_dim, config)
-    actor.load_state_dict(state.best_actor)
-    steering = Steering(labeller, q, actor, [(state.networks.realism, 1.0)], config)
+    steering = Steering.trained(labeller, [], config, state)
 
     prior, real = steering.noise(n, generator), q.draw(n, generator)
     repaired = ActorSampler(steering).draw(n, generator).z

@@ -2,10 +2,11 @@
 
 Engel, Hoffman & Roberts 2017 (arXiv 1711.05772); Jaques et al. 2018 (arXiv 1802.04877). Read ``train`` from top to bottom:
 
-    label posterior and prior samples            decode(z) -> the constraints' values of that sample
+    label latents of real and other samples      decode(z) -> the constraints' values of that sample, the decoder's confidence
     for each round:
         for each iteration:
-            M critic batches                     attribute critics on the labelled pool, realism critic on q(z) against G(z0)
+            M critic batches                     attribute and confidence critics on their labels, realism critic on q(z)
+                                                 against G(z0)
             N actor batches                      through the critics, back to the actor
         label the actor's own samples            they join the pool, so that the critics learn where the actor goes
         keep the best actor, stop a diverging one
@@ -13,6 +14,7 @@ Engel, Hoffman & Roberts 2017 (arXiv 1711.05772); Jaques et al. 2018 (arXiv 1802
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +27,8 @@ from torch.nn import functional as F
 from .aggregate_posterior import AggregatePosterior
 from .constraint import SATISFIED
 from .errors import TrainingError
-from .labelling import Labeller, Pool
-from .networks import Critic, GanConfig, Networks
+from .labelling import Labelled, Labeller, Pool
+from .networks import CONFIDENCE, Critic, GanConfig, Networks
 
 SAMPLES_WITHOUT_LABELS = 1000
 """So many samples of the actor are looked at after a round that labels none."""
@@ -39,13 +41,21 @@ class TaughtCritic(NamedTuple):
     pool: Pool
 
 
+class Learner(NamedTuple):
+    """A critic of this run, what ``Networks`` calls it, and the labels that it learns from."""
+
+    name: str
+    critic: Critic
+    pool: Pool
+
+
 def attribute_loss(critic: Critic, z: Tensor, values: Tensor) -> Tensor:
     """Binary cross-entropy with logits against values in [0, 1]; soft values are fine."""
     return F.binary_cross_entropy_with_logits(critic(z), values)
 
 
 def realism_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-    """Real latents to 1, the actor's and the prior's to 0."""
+    """Real latents to 1, the actor's and those it starts from to 0."""
     on_real, on_fake = critic(torch.cat([real, fake])).split([len(real), len(fake)])
     return F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
 
@@ -78,6 +88,8 @@ class State:
     networks: Networks
     pools: list[Pool]
     """For each constraint, in their order."""
+    confidence: Pool | None = None
+    """The decoder's confidence, where the model tells it."""
     round: int = 0
     best_round: int = -1
     best_score: float = -1.0
@@ -90,13 +102,24 @@ class State:
         """How many latents were labelled in this run."""
         return max((len(pool.z) - pool.reused for pool in self.pools), default=0)
 
+    def learners(self) -> list[Learner]:
+        """What learns from labels: the attribute critics, and the confidence critic behind them."""
+        critics = zip(self.networks.attributes, self.pools, strict=True)
+        found = [Learner(f"attribute{i}", critic, pool) for i, (critic, pool) in enumerate(critics)]
+        return found + ([Learner(CONFIDENCE, self.networks.confidence, self.confidence)] if self.confidence else [])
+
+    def critics(self, weights: Sequence[float], config: GanConfig) -> list[tuple[Critic, float]]:
+        """All critics with their weights in the actor's loss; ``weights`` are those of the constraints."""
+        found = [*zip(self.networks.attributes, weights, strict=True), (self.networks.realism, config.realism_weight)]
+        return found + ([(self.networks.confidence, config.confidence_weight)] if self.confidence else [])
+
 
 def train(
     labeller: Labeller,
     weights: Sequence[float],
     config: GanConfig,
     seed: int,
-    taught: Mapping[int, TaughtCritic] | None = None,
+    taught: Mapping[str, TaughtCritic] | None = None,
     state: State | None = None,
     on_round: Callable[[State, dict[str, Any]], None] = lambda state, metrics: None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
@@ -104,10 +127,10 @@ def train(
     """Trains critics and actor; ``state.best_actor`` holds the weights to use.
 
     ``labeller`` knows the frozen model and the constraints, ``weights`` weighs each in the actor's loss. ``taught`` has critics
-    of earlier runs by the position of their constraint: nothing is labelled to begin with for those. ``state`` goes on from
-    a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the same result,
-    interrupted or not: all randomness of a round comes from the seed and the round's number. Raises ``TrainingError`` where a
-    constraint gives no signal to learn from, or no round brings a usable actor.
+    of earlier runs by their name here, ``attribute0`` for the first constraint: nothing is labelled to begin with for those.
+    ``state`` goes on from a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the
+    same result, interrupted or not: all randomness of a round comes from the seed and the round's number. Raises
+    ``TrainingError`` where a constraint gives no signal to learn from, or no round brings a usable actor.
     """
     torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
     q = AggregatePosterior(labeller.model.real_posteriors())
@@ -121,7 +144,7 @@ def train(
         on_round(state, metrics)
     generator = generator_of(seed, "last labels")
     for _ in range(config.pretraining_batches if config.actor_labels else 0):
-        train_attributes(state, range(len(state.pools)), q, config, generator)  # to choose among proposals by all that is known
+        train_on_labels(state, state.learners(), q, config, generator)  # to choose among proposals by all that is known
     if not state.best_actor:
         raise TrainingError(
             f"No usable actor: {state.stopped}. Lower gan.actor_learning_rate, or raise gan.realism_weight, and run again."
@@ -134,21 +157,24 @@ def begin(
     q: AggregatePosterior,
     config: GanConfig,
     seed: int,
-    taught: Mapping[int, TaughtCritic],
+    taught: Mapping[str, TaughtCritic],
     on_progress: Callable[[str, float], None],
 ) -> State:
     """Labels the first pools and teaches the critics, all but those that are ``taught`` already."""
     networks = Networks.new(len(q.mean), len(labeller.constraints), config, seed)
-    new = [i for i in range(len(labeller.constraints)) if i not in taught]
-    pools = {i: pool for i, (_, pool) in taught.items()}
-    if new:
-        pools |= label_real_and_prior(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
-    for i, (critic, _) in taught.items():
-        networks.attributes[i].load_state_dict(critic.state_dict())
-    state = State(networks, [pools[i] for i in sorted(pools)])
+    attributes = [f"attribute{i}" for i in range(len(labeller.constraints))]
+    new = [i for i, name in enumerate(attributes) if name not in taught]
+    pools: dict[str, Pool] = {}
+    if new or not attributes:
+        pools = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
+    for name, (critic, pool) in taught.items():
+        networks.modules()[name].load_state_dict(critic.state_dict())
+        pools[name] = dataclasses.replace(pool)
+    state = State(networks, [pools[name] for name in attributes], pools.get(CONFIDENCE))
+    learners = [learner for learner in state.learners() if learner.name not in taught]
     generator = generator_of(seed, "pretraining")
-    for batch in range(config.pretraining_batches if new else 0):
-        train_attributes(state, new, q, config, generator)
+    for batch in range(config.pretraining_batches if learners else 0):
+        train_on_labels(state, learners, q, config, generator)
         on_progress("critics", batch / config.pretraining_batches)
     return state
 
@@ -158,23 +184,26 @@ def generator_of(seed: int, stage: str) -> Generator:
     return torch.Generator().manual_seed(zlib.crc32(f"{seed} {stage}".encode()))
 
 
-def label_real_and_prior(
+def label_first(
     labeller: Labeller,
     new: Sequence[int],
     q: AggregatePosterior,
     config: GanConfig,
     generator: Generator,
     on_progress: Callable[[str, float], None],
-) -> dict[int, Pool]:
-    """The first pool of each of the ``new`` constraints, by its position."""
-    prior = torch.randn(config.prior_labels, len(q.mean), generator=generator)
-    prior_values = labeller(prior, new).values
-    z, values = prior[:0], prior_values[:0]
+) -> dict[str, Pool]:
+    """The first pools, of the ``new`` constraints and of the decoder's confidence, by the name of what learns from them.
+
+    Labels are of draws from the posteriors of real samples, more of them for a rare constraint, and of where the actor starts.
+    """
+    start = labeller(draw_start(q, config.start_labels, config, generator), new)
+    found: list[Labelled] = []
+    z = values = start.z[:0]
     while True:
         on_progress("labels", len(z) / config.posterior_labels)
         sought = 1000 if len(z) >= config.posterior_labels else min(1000, config.posterior_labels - len(z))
-        drawn = q.draw(sought, generator)
-        z, values = torch.cat([z, drawn]), torch.cat([values, labeller(drawn, new).values])
+        found.append(labeller(q.draw(sought, generator), new))
+        z, values = (torch.cat([getattr(part, column) for part in found]) for column in ("z", "values"))
         satisfying = (values >= SATISFIED).sum(0)
         enough = torch.minimum(satisfying, len(z) - satisfying) >= config.sought_examples
         if (len(z) >= config.posterior_labels and enough.all()) or len(z) >= config.max_posterior_labels:
@@ -191,19 +220,30 @@ def label_real_and_prior(
                     else "there is nothing to change. Make it stricter, or leave it out."
                 )
             )
-    z, values = torch.cat([z, prior]), torch.cat([values, prior_values])
-    return {i: Pool(z, values[:, column], base_rates[column]) for column, i in enumerate(new)}
+    both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
+    pools = {f"attribute{i}": Pool(both, values[:, column], base_rates[column]) for column, i in enumerate(new)}
+    confidence = [part.confidence for part in (*found, start) if part.confidence is not None]
+    if confidence and config.confidence_weight:
+        pools[CONFIDENCE] = Pool(both, torch.cat(confidence), float(torch.cat(confidence[:-1]).mean()))
+    return pools
 
 
-def train_attributes(
-    state: State, which: Sequence[int], q: AggregatePosterior, config: GanConfig, generator: Generator
+def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator) -> Tensor:
+    """n latents ``[n, latent_dim]`` as the actor starts from."""
+    if config.start == "prior":
+        return torch.randn(n, len(q.mean), generator=generator)
+    return q.draw(n, generator, spread=config.start_spread)
+
+
+def train_on_labels(
+    state: State, learners: Sequence[Learner], q: AggregatePosterior, config: GanConfig, generator: Generator
 ) -> float:
-    """One batch for each attribute critic in ``which``, from its labelled pool."""
+    """One batch for each of the ``learners``, from its labelled pool; the sum of the losses."""
     total = 0.0
-    for i in which:
-        z, values = state.pools[i].draw(config.batch_size, generator)
+    for name, critic, pool in learners:
+        z, values = pool.draw(config.batch_size, generator)
         z = z + config.augmentation * q.average_std * torch.randn(z.shape, generator=generator)
-        total += state.networks.step(f"attribute{i}", attribute_loss(state.networks.attributes[i], z, values))
+        total += state.networks.step(name, attribute_loss(critic, z, values))
     return total
 
 
@@ -216,20 +256,20 @@ def train_round(
     on_progress: Callable[[str, float], None],
 ) -> dict[str, Any]:
     """The iterations of one round: M critic batches, then N actor batches, again and again."""
-    networks, n, dim = state.networks, config.batch_size, len(q.mean)
-    critics = [*zip(networks.attributes, weights, strict=True), (networks.realism, config.realism_weight)]
+    networks, n = state.networks, config.batch_size
+    critics = state.critics(weights, config)
     likely = likely_to_satisfy(state, q.posteriors.mean)
     # Without new labels, a critic of an earlier run has nothing more to learn.
-    learning = [i for i, pool in enumerate(state.pools) if config.actor_labels or not pool.reused]
-    losses = {"attribute_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
+    learners = [learner for learner in state.learners() if config.actor_labels or not learner.pool.reused]
+    losses = {"label_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
     for iteration in range(config.iterations):
         for batch in range(config.critic_batches):
-            losses["attribute_loss"] += train_attributes(state, learning, q, config, generator)
+            losses["label_loss"] += train_on_labels(state, learners, q, config, generator)
             # Real is what the actor should look like: samples of q(z) that satisfy, not all of them.
             real = q.draw(n, generator, weights=likely)
-            fake = torch.randn(n, dim, generator=generator)
+            fake = draw_start(q, n, config, generator)
             with torch.no_grad():
-                fake[n // 10 :] = networks.actor(fake[n // 10 :])  # 10 % stay raw prior noise
+                fake[n // 10 :] = networks.actor(fake[n // 10 :])  # 10 % stay where the actor starts
             loss = realism_loss(networks.realism, real, fake)
             losses["realism_loss"] += float(loss.detach())
             if config.gradient_penalty and batch % config.penalty_interval == 0:
@@ -237,7 +277,7 @@ def train_round(
                 loss = loss + config.gradient_penalty * config.penalty_interval * penalty
             networks.step("realism", loss)
         for _ in range(config.actor_batches):
-            z = torch.randn(n, dim, generator=generator)
+            z = draw_start(q, n, config, generator)
             if config.distance_weight:
                 z[n // 2 :] = q.draw(n - n // 2, generator)
             loss = actor_loss(z, networks.actor(z), critics, q.average_std, config.distance_weight)
@@ -247,7 +287,7 @@ def train_round(
     critic_batches = config.iterations * config.critic_batches
     return {
         "round": state.round,
-        "attribute_loss": losses["attribute_loss"] / critic_batches,
+        "label_loss": losses["label_loss"] / critic_batches,
         "realism_loss": losses["realism_loss"] / critic_batches,
         "actor_loss": losses["actor_loss"] / (config.iterations * config.actor_batches),
     }
@@ -269,13 +309,13 @@ def likely_to_satisfy(state: State, z: Tensor) -> Tensor:
 def judge_round(
     state: State, q: AggregatePosterior, labeller: Labeller, config: GanConfig, generator: Generator
 ) -> dict[str, Any]:
-    """Labels the actor's own samples of fresh noise, adds them to the pools, and keeps the actor if it is the best so far.
+    """Labels the actor's own samples of fresh latents, adds them to the pools, and keeps the actor if it is the best so far.
 
     With ``actor_labels`` 0 it labels nothing, and goes by what the critics hold of those samples.
     """
-    noise = torch.randn(config.actor_labels or SAMPLES_WITHOUT_LABELS, len(q.mean), generator=generator)
-    dz, gate = state.networks.averaged_actor.move(noise)
-    moved = torch.lerp(noise, dz, gate)
+    start = draw_start(q, config.actor_labels or SAMPLES_WITHOUT_LABELS, config, generator)
+    dz, gate = state.networks.averaged_actor.move(start)
+    moved = torch.lerp(start, dz, gate)
     if not moved.isfinite().all():
         state.stopped = f"the actor's latents were not finite in round {state.round + 1}"
         return {"stopped": state.stopped}
@@ -284,6 +324,8 @@ def judge_round(
         samples, satisfying = labelled.samples, labelled.satisfied
         for pool, values in zip(state.pools, labelled.values.T, strict=True):
             pool.add(moved, values)
+        if state.confidence and labelled.confidence is not None:
+            state.confidence.add(moved, labelled.confidence)
     else:
         samples = labeller.model.decode(moved)
         satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes]).all(0)

@@ -21,6 +21,8 @@ class Labelled(NamedTuple):
     z: Tensor
     samples: list[Any]
     values: Tensor
+    confidence: Tensor | None
+    """How sure the decoder is of each sample, ``[n]`` in [0, 1], where the model can tell."""
 
     @property
     def satisfied(self) -> Tensor:
@@ -39,11 +41,11 @@ class Labeller:
     def __call__(self, z: Tensor, only: Sequence[int] | None = None) -> Labelled:
         """Labels of ``z`` by all constraints, or by those of the positions ``only``, in that order."""
         started = time.perf_counter()
-        samples = self.model.decode(z)
+        samples, confidence = self.model.decode_with_confidence(z)
         asked = self.constraints if only is None else [self.constraints[i] for i in only]
         values = torch.tensor([scores(constraint, samples) for constraint in asked]).reshape(len(asked), len(samples)).T
         self.seconds += time.perf_counter() - started
-        return Labelled(z, samples, values)
+        return Labelled(z, samples, values, confidence)
 
 
 def scores(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
@@ -57,14 +59,14 @@ def scores(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
 
 @dataclass
 class Pool:
-    """The labelled latents that one constraint's critic learns from."""
+    """The labelled latents that one critic learns from."""
 
     z: Tensor
     """``[n, latent_dim]``"""
     values: Tensor
     """``[n]``"""
     base_rate: float
-    """Share of posterior samples that satisfy."""
+    """Share of posterior samples that satisfy; of the decoder's confidence, its mean on them."""
     reused: int = 0
     """How many of the labels, the first ones, are of an earlier run."""
 

@@ -49,6 +49,13 @@ class LatentModel(ABC, Generic[SampleT]):
     def decode(self, z: Tensor) -> list[SampleT]:
         """The sample of each row of ``z`` ``[n, latent_dim]``, in order; the same z gives the same sample."""
 
+    def decode_with_confidence(self, z: Tensor) -> tuple[list[SampleT], Tensor | None]:
+        """What ``decode`` gives, and how sure the decoder is of each sample, ``[n]`` in [0, 1]; None where it cannot tell.
+
+        For a sample of several parts, tokens say, the geometric mean of their probabilities.
+        """
+        return self.decode(z), None
+
     @abstractmethod
     def real_posteriors(self) -> Posterior:
         """Posteriors of real data: thousands, so that real latents are at hand without the data itself."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+
+REALISM, CONFIDENCE = "realism", "confidence"
+"""The critics of every run beside those of its constraints."""
 
 
 class GanConfig(BaseModel):
@@ -46,12 +50,18 @@ class GanConfig(BaseModel):
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
-    distance_weight: float = Field(0.1, ge=0)
+    confidence_weight: float = Field(0.05, ge=0)
+    """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples."""
+    distance_weight: float = Field(0.03, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
+    start: Literal["posterior", "prior"] = "posterior"
+    """Where the actor starts from: widened posteriors of real samples, or the prior N(0, I)."""
+    start_spread: float = Field(1.5, gt=0)
+    """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
     posterior_labels: int = Field(5000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
-    prior_labels: int = Field(2000, ge=0)
-    """Prior samples to label first."""
+    start_labels: int = Field(2000, ge=0)
+    """Samples to label first of where the actor starts from."""
     actor_labels: int = Field(1000, ge=0)
     """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1)
@@ -109,6 +119,7 @@ class Networks:
     actor: Actor
     attributes: list[Critic]
     realism: Critic
+    confidence: Critic
     config: GanConfig
     averaged_actor: Actor = field(init=False)
     optimizers: dict[str, torch.optim.Adam] = field(init=False)
@@ -129,11 +140,11 @@ class Networks:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             attributes = [Critic(latent_dim, config) for _ in range(constraints)]
-            return cls(Actor(latent_dim, config), attributes, Critic(latent_dim, config), config)
+            return cls(Actor(latent_dim, config), attributes, Critic(latent_dim, config), Critic(latent_dim, config), config)
 
     def modules(self) -> dict[str, nn.Module]:
         critics = {f"attribute{i}": critic for i, critic in enumerate(self.attributes)}
-        return {"actor": self.actor, "realism": self.realism, **critics}
+        return {"actor": self.actor, REALISM: self.realism, CONFIDENCE: self.confidence, **critics}
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimizer states by name."""

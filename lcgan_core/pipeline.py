@@ -14,18 +14,17 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from . import run_folder as files
-from .aggregate_posterior import AggregatePosterior
 from .constraint import Constraint
 from .errors import RunError
 from .evaluation import Evaluation, evaluate_sampler
 from .gan import State, TaughtCritic, generator_of, train
 from .labelling import Labeller
 from .latent_model import LatentModel
-from .networks import Actor, GanConfig
+from .networks import CONFIDENCE, REALISM, GanConfig
 from .plugins import load_latent_model, make_constraint
 from .report import Latents, write_report
 from .samplers import ActorSampler, Steering
-from .weights import REALISM, load_checkpoint, load_taught, save_checkpoint, save_weights
+from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -76,8 +75,9 @@ class RunConfig(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"the constraint {twice[0]!r} is given twice; give one an alias: ALIAS={twice[0]}")
-        if REALISM in names:
-            raise ValueError(f"{REALISM!r} is the name of a critic of every run; give the constraint an alias")
+        for taken in (REALISM, CONFIDENCE):
+            if taken in names:
+                raise ValueError(f"{taken!r} is the name of a critic of every run; give the constraint an alias")
         return self
 
 
@@ -153,10 +153,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
     trained, label_seconds = time.perf_counter(), labeller.seconds
 
-    actor = Actor(model.latent_dim, config.gan)
-    actor.load_state_dict(state.best_actor)
-    critics = [*zip(state.networks.attributes, weights, strict=True), (state.networks.realism, config.gan.realism_weight)]
-    steering = Steering(labeller, AggregatePosterior(model.real_posteriors()), actor, critics, config.gan)
+    steering = Steering.trained(labeller, weights, config.gan, state)
     on_progress("evaluation", 0.0)
     names = [wish.name for wish in config.constraints]
     evaluation = evaluate_sampler(ActorSampler(steering), names, config.samples, generator_of(config.seed, "evaluation"))
@@ -174,7 +171,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         "best_round": state.best_round,
         "stopped": state.stopped,
         "labels": state.labels,
-        "reused": [config.constraints[i].name for i in taught],
+        "reused": [wish.name for i, wish in enumerate(config.constraints) if f"attribute{i}" in taught],
         "seconds": {
             "label": round(label_seconds, 2),
             "train": round(trained - started - label_seconds, 2),
@@ -195,12 +192,13 @@ def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
     return Latents(steering.q.posteriors.mean[: len(before.z)], before.z, after.z, gate.mean(0))
 
 
-def _taught(config: RunConfig, constraints: list[Constraint], model: LatentModel[Any]) -> dict[int, TaughtCritic]:
-    """The critics of earlier runs that ``config`` brings along, by the position of their constraint."""
+def _taught(config: RunConfig, constraints: list[Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
+    """The critics of earlier runs that ``config`` brings along, by their name in this run."""
     runs = list(config.critics)
-    found = ((i, load_taught(runs, constraint, config.gan, model)) for i, constraint in enumerate(constraints))
-    taught = {i: critic for i, critic in found if critic is not None}
-    if runs and not taught:
+    asked = {f"attribute{i}": constraint.fingerprint for i, constraint in enumerate(constraints)} | {CONFIDENCE: CONFIDENCE}
+    found = {name: load_taught(runs, fingerprint, config.gan, model) for name, fingerprint in asked.items()}
+    taught = {name: critic for name, critic in found.items() if critic is not None}
+    if runs and not taught.keys() - {CONFIDENCE}:
         raise RunError(
             f"None of {', '.join(map(str, runs))} has a critic of {', '.join(wish.name for wish in config.constraints)} with "
             f"these options on the model {config.model}. Give runs of the same constraints and options, or leave --critics out."

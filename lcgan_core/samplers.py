@@ -1,11 +1,11 @@
 """Ways to draw latents that satisfy, all on the same frozen model and the same critics.
 
-actor        noise through the trained actor; the best of a few proposals by the critics is decoded
+actor        widened posterior samples through the trained actor; the best of a few proposals by the critics is decoded
 rejection    posterior samples, decoded and labelled until enough satisfy: right by construction, and dear
 class-prior  a Gaussian with full covariance, fitted to posterior samples that satisfy
 mixture      a mixture of a few such Gaussians
 offset       noise shifted by the difference of the satisfying and the violating means
-gradient     noise, optimised by Adam against the critics
+gradient     latents that the actor would start from, optimised by Adam against the critics
 ode          noise, led by an ordinary differential equation down the critics' energy (Liu et al. 2022, LatentOps)
 """
 
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from .aggregate_posterior import AggregatePosterior
 from .errors import RunError
-from .gan import distance
+from .gan import State, distance, draw_start
 from .labelling import Labelled, Labeller
 from .networks import Actor, Critic, GanConfig
 
@@ -44,8 +44,16 @@ class Steering:
     q: AggregatePosterior
     actor: Actor
     critics: Sequence[tuple[Critic, float]]
-    """Attribute critics and the realism critic, with their weights in the actor's loss."""
+    """All critics, with their weights in the actor's loss."""
     config: GanConfig
+
+    @classmethod
+    def trained(cls, labeller: Labeller, weights: Sequence[float], config: GanConfig, state: State) -> Steering:
+        """What ``train`` with these arguments ended with."""
+        actor = Actor(labeller.model.latent_dim, config)
+        actor.load_state_dict(state.best_actor)
+        q = AggregatePosterior(labeller.model.real_posteriors())
+        return cls(labeller, q, actor, state.critics(weights, config), config)
 
     def energy(self, z: Tensor) -> Tensor:
         """The critics' loss of each row, ``[n]``; low where all of them hold."""
@@ -83,10 +91,10 @@ class ActorSampler(Sampler):
     @torch.no_grad()
     def draw(self, n: int, generator: Generator) -> Drawn:
         proposals = self.steering.config.proposals
-        noise = self.steering.noise(n * proposals, generator)
-        moved = self.steering.actor(noise)
+        start = draw_start(self.steering.q, n * proposals, self.steering.config, generator)
+        moved = self.steering.actor(start)
         best = self.steering.energy(moved).reshape(n, proposals).argmin(1) + proposals * torch.arange(n)
-        return Drawn(noise[best], moved[best])
+        return Drawn(start[best], moved[best])
 
 
 class RejectionSampler(Sampler):
@@ -174,7 +182,7 @@ class GradientSampler(Sampler):
     learning_rate = 0.05
 
     def draw(self, n: int, generator: Generator) -> Drawn:
-        start = self.steering.noise(n, generator)
+        start = draw_start(self.steering.q, n, self.steering.config, generator)
         z = start.clone().requires_grad_()
         adam = torch.optim.Adam([z], self.learning_rate)
         for _ in range(self.steps):
@@ -226,7 +234,7 @@ def label_posterior(steering: Steering, batch: int = 1000) -> Labelled:
         drawn += batch
         satisfying += int(found[-1].satisfied.sum())
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
-    labelled = Labelled(z, [sample for part in found for sample in part.samples], values)
+    labelled = Labelled(z, [sample for part in found for sample in part.samples], values, confidence=None)
     if min(satisfying, drawn - satisfying) < 2:
         raise RunError(f"{satisfying} of {drawn} posterior samples satisfy: nothing to fit to. Use another --sampler.")
     return labelled

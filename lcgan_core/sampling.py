@@ -12,10 +12,11 @@ from . import run_folder as files
 from .aggregate_posterior import AggregatePosterior
 from .labelling import Labeller
 from .latent_model import LatentModel
+from .networks import CONFIDENCE, REALISM
 from .pipeline import RunConfig, load_config
 from .plugins import load_latent_model, make_constraint
 from .samplers import SAMPLERS, Steering
-from .weights import REALISM, load_actor, load_critic
+from .weights import load_actor, load_critic
 
 
 @dataclass
@@ -39,6 +40,8 @@ def load_run(folder: Path) -> FinishedRun:
     model = load_latent_model(config.model)
     constraints = [make_constraint(wish.constraint, wish.options).bind(model) for wish in config.constraints]
     weights = {wish.name: wish.weight for wish in config.constraints} | {REALISM: config.gan.realism_weight}
+    if files.critic_file(folder, CONFIDENCE).is_file():
+        weights[CONFIDENCE] = config.gan.confidence_weight
     critics = [(load_critic(files.critic_file(folder, name), model), weight) for name, weight in weights.items()]
     actor = load_actor(folder / files.ACTOR, model)
     q = AggregatePosterior(model.real_posteriors())

@@ -13,10 +13,9 @@ from .errors import RunError
 from .gan import State, TaughtCritic
 from .labelling import Pool
 from .latent_model import LatentModel
-from .networks import Actor, Critic, GanConfig, Networks
+from .networks import CONFIDENCE, REALISM, Actor, Critic, GanConfig, Networks
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
-REALISM = "realism"
 
 
 def save_weights(
@@ -26,10 +25,10 @@ def save_weights(
     common = {"model": model.fingerprint, "gan": gan.model_dump(mode="json")}
     asked = [constraint.fingerprint for constraint in constraints]
     files.write_tensors(folder / files.ACTOR, state.best_actor, {**common, "constraints": asked})
-    for name, constraint, pool, critic in zip(names, constraints, state.pools, state.networks.attributes, strict=True):
+    for name, fingerprint, (_, critic, pool) in zip([*names, CONFIDENCE], [*asked, CONFIDENCE], state.learners(), strict=False):
         tensors = {f"critic/{key}": value for key, value in critic.state_dict().items()}
         tensors |= {"pool/z": pool.z, "pool/values": pool.values}
-        about = {"constraint": constraint.fingerprint, "base_rate": pool.base_rate}
+        about = {"constraint": fingerprint, "base_rate": pool.base_rate}
         files.write_tensors(files.critic_file(folder, name), tensors, {**common, **about})
     realism = {f"critic/{key}": value for key, value in state.networks.realism.state_dict().items()}
     files.write_tensors(files.critic_file(folder, REALISM), realism, {**common, "constraints": asked})
@@ -47,8 +46,8 @@ def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
     return _filled(path, Critic(model.latent_dim, GanConfig(**metadata["gan"])), part(tensors, "critic"))
 
 
-def load_taught(runs: list[Path], constraint: Constraint, gan: GanConfig, model: LatentModel[Any]) -> TaughtCritic | None:
-    """The critic of ``constraint`` on ``model`` among those that ``runs`` saved, with its labels; none where there is none.
+def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: LatentModel[Any]) -> TaughtCritic | None:
+    """The critic of what has that ``fingerprint`` on ``model`` among those that ``runs`` saved, with its labels, if any.
 
     Raises ``RunError`` where a run is not finished or damaged, or its critic is of another size than ``gan`` asks for.
     """
@@ -56,7 +55,7 @@ def load_taught(runs: list[Path], constraint: Constraint, gan: GanConfig, model:
         files.read_result(run)
         for path in sorted((run / files.CRITICS).glob("*.safetensors")):
             tensors, metadata = files.read_tensors(path)
-            if metadata.get("model") != model.fingerprint or metadata.get("constraint") != constraint.fingerprint:
+            if metadata.get("model") != model.fingerprint or metadata.get("constraint") != fingerprint:
                 continue
             made = GanConfig(**metadata["gan"])
             if (made.width, made.depth) != (gan.width, gan.depth):
@@ -72,16 +71,17 @@ def load_taught(runs: list[Path], constraint: Constraint, gan: GanConfig, model:
 def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
     tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
-    for i, pool in enumerate(state.pools):
-        tensors |= {f"pool{i}/z": pool.z, f"pool{i}/values": pool.values}
+    pools = {name: pool for name, _, pool in state.learners()}
+    for name, pool in pools.items():
+        tensors |= {f"pool/{name}/z": pool.z, f"pool/{name}/values": pool.values}
     progress = {
         "round": state.round,
         "best_round": state.best_round,
         "best_score": state.best_score,
         "stopped": state.stopped,
     }
-    pools = [{"base_rate": pool.base_rate, "reused": pool.reused} for pool in state.pools]
-    files.write_tensors(path, tensors, {"identity": identity, "progress": progress, "pools": pools})
+    about = {name: {"base_rate": pool.base_rate, "reused": pool.reused} for name, pool in pools.items()}
+    files.write_tensors(path, tensors, {"identity": identity, "progress": progress, "pools": about})
 
 
 def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, identity: dict[str, Any]) -> State:
@@ -89,10 +89,14 @@ def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, iden
     tensors, metadata = files.read_tensors(path)
     if metadata.get("identity") != identity:
         raise RunError(f"{path} belongs to another model or to other constraints than {path.parent / files.CONFIG} asks for.")
-    pools = [Pool(tensors[f"pool{i}/z"], tensors[f"pool{i}/values"], **about) for i, about in enumerate(metadata["pools"])]
+    pools = {
+        name: Pool(tensors[f"pool/{name}/z"], tensors[f"pool/{name}/values"], **about)
+        for name, about in metadata["pools"].items()
+    }
+    confidence = pools.pop(CONFIDENCE, None)
     networks = Networks.new(latent_dim, len(pools), gan, seed)
     networks.load_tensors(part(tensors, "networks"))
-    return State(networks, pools, best_actor=part(tensors, "best"), **metadata["progress"])
+    return State(networks, list(pools.values()), confidence, best_actor=part(tensors, "best"), **metadata["progress"])
 
 
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -13,9 +13,19 @@ from conftest import LINEAR_GAN, HalfSpace, LinearModel
 
 from lcgan_core import Constraint, TrainingError
 from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.gan import State, TaughtCritic, actor_loss, attribute_loss, distance, gradient_penalty, realism_loss, train
+from lcgan_core.gan import (
+    State,
+    TaughtCritic,
+    actor_loss,
+    attribute_loss,
+    distance,
+    draw_start,
+    gradient_penalty,
+    realism_loss,
+    train,
+)
 from lcgan_core.labelling import Labelled, Labeller, Pool
-from lcgan_core.networks import Actor, Critic, Networks
+from lcgan_core.networks import Actor, Critic, GanConfig, Networks
 
 BOUND = 2.0
 """HalfSpace asks for 2 z_0 > 2, so z_0 > 1: in q(z) = N(0, 0.9² + 0.4²) that is 15.5 %."""
@@ -77,7 +87,7 @@ def test_metrics_of_each_round_tell_satisfaction_drift_gates_and_duplicates(trai
     assert metrics[-1]["unique"] == 1.0
     assert 0.5 < metrics[-1]["drift"] < 2
     assert 0 < metrics[-1]["gate"] < 1
-    assert metrics[-1]["labels"] == 2500 + 3 * 400
+    assert metrics[-1]["labels"] == 3000 + 3 * 400
 
 
 def test_the_same_seed_gives_the_same_actor_and_another_seed_another() -> None:
@@ -96,7 +106,7 @@ def test_going_on_from_a_round_ends_like_an_uninterrupted_run() -> None:
     def keep_first(state: State, _: dict[str, Any]) -> None:
         if state.round == 1:
             pool = dataclasses.replace(state.pools[0])
-            copy = State(state.networks, [pool], 1, state.best_round, state.best_score, dict(state.best_actor))
+            copy = dataclasses.replace(state, pools=[pool], best_actor=dict(state.best_actor))
             kept.append((state.networks.tensors(), copy))
 
     found = labeller()
@@ -143,7 +153,9 @@ counts: dict[int, int] = {}
 def test_critics_of_earlier_runs_are_composed_without_a_label(trained: tuple[State, Any]) -> None:
     below = train(Labeller(LinearModel(6), [Below()]), [1.0], LINEAR_GAN, seed=1)
     taught = {
-        i: TaughtCritic(state.networks.attributes[0], dataclasses.replace(state.pools[0], reused=len(state.pools[0].z)))
+        f"attribute{i}": TaughtCritic(
+            state.networks.attributes[0], dataclasses.replace(state.pools[0], reused=len(state.pools[0].z))
+        )
         for i, state in enumerate((trained[0], below))
     }
     before = [{name: value.clone() for name, value in critic.state_dict().items()} for critic, _ in taught.values()]
@@ -164,13 +176,54 @@ def test_critics_of_earlier_runs_are_composed_without_a_label(trained: tuple[Sta
 
 def test_a_new_constraint_beside_a_taught_one_is_labelled_alone(trained: tuple[State, Any]) -> None:
     pool = dataclasses.replace(trained[0].pools[0], reused=len(trained[0].pools[0].z))
-    taught = {1: TaughtCritic(trained[0].networks.attributes[0], pool)}
+    taught = {"attribute1": TaughtCritic(trained[0].networks.attributes[0], pool)}
     counts.clear()
     state = train(Counted(LinearModel(6), [Below(), HalfSpace()]), [1.0, 1.0], LINEAR_GAN, 0, taught)
-    assert counts == {0: 2500 + 3 * 400, 1: 3 * 400}
-    assert state.labels == 2500 + 3 * 400
+    assert counts == {0: 3000 + 3 * 400, 1: 3 * 400}
+    assert state.labels == 3000 + 3 * 400
     _, moved = moved_by(state)
     assert ((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean() > 0.9
+
+
+class SureOfFlat(LinearModel):
+    """Its decoder is sure of samples whose second coordinate is near 0."""
+
+    def decode_with_confidence(self, z: torch.Tensor) -> tuple[list[tuple[float, ...]], torch.Tensor]:
+        return self.decode(z), torch.exp(-z[:, 1].square())
+
+
+def test_the_actor_goes_where_the_decoder_is_sure() -> None:
+    def spread_and_satisfied(weight: float) -> tuple[float, float]:
+        config = LINEAR_GAN.model_copy(update={"confidence_weight": weight})
+        state = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], config, seed=0)
+        assert (state.confidence is None) == (weight == 0)
+        _, moved = moved_by(state)
+        return float(moved[:, 1].std()), float((moved[:, 0] > 1).float().mean())
+
+    (with_it, satisfied), (without, _) = spread_and_satisfied(1.0), spread_and_satisfied(0.0)
+    assert with_it < 0.7 * without
+    assert satisfied > 0.95
+
+
+def test_a_confidence_critic_of_an_earlier_run_learns_on_only_from_new_labels() -> None:
+    state = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], LINEAR_GAN, seed=0)
+    learners = {
+        name: TaughtCritic(critic, dataclasses.replace(pool, reused=len(pool.z))) for name, critic, pool in state.learners()
+    }
+    assert set(learners) == {"attribute0", "confidence"}
+    before = {name: value.clone() for name, value in state.networks.confidence.state_dict().items()}
+    config = LINEAR_GAN.model_copy(update={"actor_labels": 0})
+    again = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], config, 1, learners)
+    assert all(torch.equal(again.networks.confidence.state_dict()[name], value) for name, value in before.items())
+    assert again.labels == 0
+
+
+@pytest.mark.parametrize(("start", "spread", "std"), [("prior", 1.5, 1.0), ("posterior", 1.0, 0.98), ("posterior", 3.0, 1.5)])
+def test_where_the_actor_starts(start: str, spread: float, std: float) -> None:
+    config = GanConfig(start=start, start_spread=spread)
+    q = AggregatePosterior(LinearModel(6).real_posteriors())
+    drawn = draw_start(q, 20_000, config, torch.Generator().manual_seed(0))
+    assert drawn.std() == pytest.approx(std, abs=0.02)
 
 
 @pytest.mark.parametrize(("bound", "what"), [(1e9, "nothing to learn from"), (-1e9, "nothing to change")])
@@ -190,7 +243,7 @@ def test_more_posterior_samples_are_labelled_for_a_rare_constraint() -> None:
     )
     state = train(found, [1.0], config, seed=0)
     assert int((state.pools[0].values[:-400] >= 0.5).sum()) >= 200
-    assert state.labels > 2000 + 500 + 400
+    assert state.labels > 2500 + 500 + 400
 
 
 def test_a_diverging_actor_stops_with_a_reason_and_the_best_is_kept() -> None:

@@ -10,21 +10,15 @@ import torch
 from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
 
 from lcgan_core import RunError
-from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.gan import train
+from lcgan_core.gan import draw_start, train
 from lcgan_core.labelling import Labeller
-from lcgan_core.networks import Actor
 from lcgan_core.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
 
 
 @pytest.fixture(scope="module")
 def steering() -> Steering:
     labeller = Labeller(LinearModel(6), [HalfSpace()])
-    state = train(labeller, [1.0], LINEAR_GAN, seed=0)
-    actor = Actor(6, LINEAR_GAN)
-    actor.load_state_dict(state.best_actor)
-    critics = [(state.networks.attributes[0], 1.0), (state.networks.realism, LINEAR_GAN.realism_weight)]
-    return Steering(labeller, AggregatePosterior(labeller.model.real_posteriors()), actor, critics, LINEAR_GAN)
+    return Steering.trained(labeller, [1.0], LINEAR_GAN, train(labeller, [1.0], LINEAR_GAN, seed=0))
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -41,7 +35,7 @@ def test_a_sampler_draws_what_satisfies_and_the_same_again(steering: Steering, n
     assert torch.equal(sampler.draw(1000, seeded()).z, z)
     assert not torch.equal(sampler.draw(1000, seeded(1)).z, z)
     if name not in ("gradient", "ode"):  # those also go wherever else the critics happen to slope
-        assert z[:, 1:].mean(0).abs().max() < 0.25
+        assert z[:, 1:].mean(0).abs().max() < 0.35
     if name in ("actor", "offset"):
         assert float(torch.corrcoef(torch.stack([start[:, 1], z[:, 1]]))[0, 1]) > 0.7
 
@@ -61,11 +55,11 @@ def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -
 
 
 def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Steering) -> None:
-    start, z = ActorSampler(steering).draw(50, seeded())
-    noise = steering.noise(200, seeded())
-    energy = steering.energy(steering.actor(noise).detach()).reshape(50, 4)
-    assert torch.allclose(steering.energy(z), energy.amin(1))
-    assert torch.allclose(steering.actor(start), z, atol=1e-6)
+    drawn = ActorSampler(steering).draw(50, seeded())
+    start = draw_start(steering.q, 200, steering.config, seeded())
+    energy = steering.energy(steering.actor(start).detach()).reshape(50, 4)
+    assert torch.allclose(steering.energy(drawn.z), energy.amin(1))
+    assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["gradient", "ode"])

@@ -83,7 +83,7 @@ def test_decoding_depends_on_the_latent_alone(model: TextVaeModel) -> None:
 
 def test_generation_is_greedy_decoding_of_the_trained_network(model: TextVaeModel) -> None:
     vae, z = model.vae, torch.randn(12, 8, generator=torch.Generator().manual_seed(1))
-    for row, fast in zip(z, vae.generate_tokens(z), strict=True):
+    for row, fast in zip(z, vae.generate_tokens(z)[0], strict=True):
         tokens = [vae.config.bos_token_id]
         state = torch.tanh(vae.to_first_state(row[None]))[None]
         while len(tokens) <= vae.config.max_tokens:
@@ -102,7 +102,7 @@ def test_generation_always_ends() -> None:
     vae = TextVae(TextVaeConfig(vocab_size=50, latent_size=4, decoder_size=8, encoder_size=8, embedding_size=8, max_tokens=9))
     with torch.no_grad():
         vae.token_bias[vae.config.eos_token_id] = -1e9
-    assert [len(row) for row in vae.eval().generate_tokens(torch.randn(5, 4))] == [9] * 5
+    assert [len(row) for row in vae.eval().generate_tokens(torch.randn(5, 4))[0]] == [9] * 5
 
 
 def test_the_loss_is_the_evidence_lower_bound() -> None:

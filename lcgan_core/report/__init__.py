@@ -102,7 +102,7 @@ def _curves(metrics: Sequence[dict[str, Any]]) -> str:
         panels = figure.subplots(1, 3)
         for panel, names, title in (
             (panels[0], ("satisfied", "unique"), "the actor's samples, by round"),
-            (panels[1], ("attribute_loss", "realism_loss", "actor_loss"), "losses"),
+            (panels[1], ("label_loss", "realism_loss", "actor_loss"), "losses"),
             (panels[2], ("drift", "gate"), "drift (1 is real), mean gate"),
         ):
             for name in names:

@@ -82,8 +82,14 @@ class TextVaeModel(LatentModel[str]):
 
     def decode(self, z: Tensor, batch_size: int = 512) -> list[str]:
         """The most likely text of each z, token by token."""
-        ids = [row for part in z.split(batch_size) for row in self.vae.generate_tokens(part)]
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
+        return self.decode_with_confidence(z, batch_size)[0]
+
+    def decode_with_confidence(self, z: Tensor, batch_size: int = 512) -> tuple[list[str], Tensor]:
+        """The most likely text of each z, token by token, and the geometric mean of the probabilities of its tokens."""
+        parts = [self.vae.generate_tokens(part) for part in z.split(batch_size) if len(part)]
+        ids = [row for part, _ in parts for row in part]
+        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
+        return texts, torch.cat([torch.empty(0), *(confidence for _, confidence in parts)])
 
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors

@@ -133,9 +133,10 @@ class TextVae(PreTrainedModel):
         return torch.tanh(self.to_first_state(z))
 
     @torch.inference_mode()
-    def generate_tokens(self, z: Tensor) -> list[list[int]]:
+    def generate_tokens(self, z: Tensor) -> tuple[list[list[int]], Tensor]:
         """The most likely next token, again and again, for each row of ``z`` ``[batch, latent_size]``: rows of token ids.
 
+        With them the geometric mean ``[batch]`` of the probabilities of each row's tokens, its end included.
         Ends at ``</s>`` (left out) or after ``max_tokens``. Rows that ended leave the batch. What depends on one token or
         on z alone is multiplied out beforehand, so a step costs one recurrent and one output product.
         """
@@ -149,6 +150,7 @@ class TextVae(PreTrainedModel):
         token = torch.full((len(z),), self.config.bos_token_id, device=z.device)
         rows = torch.arange(len(z), device=z.device)
         generated = torch.full((len(z), self.config.max_tokens), self.config.eos_token_id, device=z.device)
+        log_probability = torch.zeros(len(z), self.config.max_tokens, device=z.device)
         for step in range(self.config.max_tokens):
             state_gates = F.linear(state, weight_hh, bias_hh)
             reset, update, new = (token_gates[token] + z_gates).chunk(3, dim=1)
@@ -157,13 +159,16 @@ class TextVae(PreTrainedModel):
             new = torch.tanh(new + torch.sigmoid(reset + state_reset) * state_new)
             state = torch.lerp(new, state, update)
             logits = F.linear(F.linear(state, state_to_hidden) + z_hidden, self.embedding.weight, self.token_bias)
-            token = logits.argmax(-1)
+            most, token = logits.max(-1)
             generated[rows, step] = token
+            log_probability[rows, step] = most - logits.logsumexp(-1)
             going_on = token != self.config.eos_token_id
             if not going_on.all():
                 rows, token, state = rows[going_on], token[going_on], state[going_on]
                 z_gates, z_hidden = z_gates[going_on], z_hidden[going_on]
             if not len(rows):
                 break
-        ends = (generated != self.config.eos_token_id).long().cumprod(1).sum(1).tolist()
-        return [row[:end] for row, end in zip(generated.tolist(), ends, strict=True)]
+        ends = (generated != self.config.eos_token_id).long().cumprod(1).sum(1)
+        texts = [row[:end] for row, end in zip(generated.tolist(), ends.tolist(), strict=True)]
+        steps = (ends + 1).clamp(max=self.config.max_tokens)
+        return texts, (log_probability.sum(1) / steps).exp()
