@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from .editing import edit, least_values
 from .errors import RunError
 from .label_session import LabelSession
 from .labels import FEWEST
-from .pipeline import OnProgress, RunConfig, run
+from .pipeline import RunConfig, run
 from .run_folder import SAMPLES, next_folder, read_lines, read_result
 from .sampling import FinishedRun, load_run
 from .tables import learned_from, share
@@ -41,6 +40,8 @@ class Studio:
         """What the training is at and the share of that which is done; None while there is no training."""
         self.failure: Exception | None = None
         """Why the last training left no run."""
+        self.thread: threading.Thread | None = None
+        self.stopping = False
 
     def open(self, folder: Path) -> None:
         """Generates and edits with the finished run in ``folder`` from now on; raises ``RunError`` where there is none."""
@@ -53,10 +54,19 @@ class Studio:
         """
         if self.training is None:
             self.training, self.failure = ("starting", 0.0), None
-            threading.Thread(target=self._train, args=(config, next_folder(out.parent, out.name)), daemon=True).start()
+            self.thread = threading.Thread(target=self._train, args=(config, next_folder(out.parent, out.name)), daemon=True)
+            self.thread.start()
+
+    def stop(self) -> None:
+        """Ends the training, if one goes on, and returns when it has ended; its folder is that of an interrupted run."""
+        self.stopping = True
+        if self.thread:
+            self.thread.join()
 
     def _train(self, config: RunConfig, folder: Path) -> None:
         def on_progress(what: str, share: float) -> None:
+            if self.stopping:
+                raise SystemExit  # of this thread alone
             self.training = what, share
 
         try:
@@ -66,12 +76,6 @@ class Studio:
             self.failure = error
         finally:
             self.training = None
-
-    def wait(self, on_progress: OnProgress) -> None:
-        """Returns when no training goes on."""
-        while training := self.training:
-            on_progress(*training)
-            time.sleep(0.2)
 
     def outcome(self) -> tuple[str, Rows]:
         """What came of the last training and of the open run, in Markdown, and pairs of samples before and after its actor."""

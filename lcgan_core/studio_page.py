@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import socket
 from collections.abc import Callable
@@ -42,10 +43,12 @@ def page(studio: Studio, labelling: Labelling | None) -> gr.Blocks:
         with gr.Tab("Edit"):
             _edit(studio)
 
-        @shown
-        def wait(progress: gr.Progress = gr.Progress()) -> tuple[str, Rows]:  # noqa: B008 - how gradio asks for it
-            studio.wait(lambda what, share: progress(share, desc=what))
-            return studio.outcome()
+        async def wait(progress: gr.Progress = gr.Progress()) -> tuple[str, Rows]:  # noqa: B008 - how gradio asks for it
+            while training := studio.training:
+                what, share = training
+                progress(share, desc=what)
+                await asyncio.sleep(0.2)  # no thread that Ctrl-C would have to wait for
+            return shown(studio.outcome)()
 
         # Beside the others: labelling goes on meanwhile.
         waiting: dict[str, Any] = {"concurrency_limit": None, "show_progress_on": outcome, "api_visibility": "private"}

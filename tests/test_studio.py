@@ -220,8 +220,11 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
         asked = page.addresses()
         assert asked
         assert all(url.startswith(address) for url in asked), asked
+        page.press("train")
+        until((run.with_name("mine-2") / "config.json").exists, lambda: page.text("outcome"))
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
+        assert not (run.with_name("mine-2") / "result.json").exists()
     assert (tmp_path / "errors.txt").read_text(encoding="utf-8") == ""
 
     finished = load_run(run)

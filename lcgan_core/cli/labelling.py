@@ -110,4 +110,7 @@ def studio(
             config = validated(RunConfig, asked, "Wrong settings")
             session = LabelSession(file, load_latent_model(model), seed)
             labelling = Labelling(session, config, out or Path("runs") / slug(file.stem))
-        page.serve(page.page(opened, labelling), listening, click.echo)
+        try:
+            page.serve(page.page(opened, labelling), listening, click.echo)
+        finally:
+            opened.stop()  # torch must not be at work when Python ends
