@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .extras import needed
 from .labelling import Labeller
-from .samplers import SAMPLERS, RejectionSampler, Sampler, needed
+from .samplers import SAMPLERS, RejectionSampler, Sampler
 from .sampling import FinishedRun, load_run
 from .statistics import wilson_interval
 
@@ -33,7 +34,7 @@ def bench(
     Every figure is of ``n`` samples for each of ``seeds``, together. Raises ``RunError`` where a run is not finished or an
     optional library is missing.
     """
-    needed("sklearn", "bench")
+    needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
     rows = []
     for run in runs:

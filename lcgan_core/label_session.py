@@ -54,8 +54,7 @@ class LabelSession:
 
     def answer(self, value: float) -> None:
         """Keeps the answer to ``question()``."""
-        text = self._drop()
-        self.answers.append((text, value))
+        text = self.texts[0]
         row = io.StringIO(newline="")
         csv.writer(row).writerow((text, f"{value:g}"))
         new = not self.file.exists() or not self.file.stat().st_size
@@ -63,6 +62,8 @@ class LabelSession:
             file.write((HEADER if new else "") + row.getvalue())
             file.flush()
             os.fsync(file.fileno())
+        self.answers.append((text, value))
+        self._drop()
 
     def skip(self) -> None:
         """Goes on to another question."""

@@ -88,6 +88,14 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path} is cut short or was edited: {error}. Run again with lcgan run.") from error
 
 
+def read_lines(path: Path, most: int) -> list[dict[str, Any]]:
+    """The first rows, at most so many, of what ``write_lines`` wrote; raises ``RunError`` where there is no such file."""
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[:most]]
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is missing or cut short: {error}. Run again with lcgan run.") from error
+
+
 def read_result(folder: Path) -> dict[str, Any]:
     """The result of a finished run; raises ``RunError`` where the run was not finished."""
     if not folder.is_dir():

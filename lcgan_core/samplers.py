@@ -14,8 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -24,6 +23,7 @@ from torch.nn import functional as F
 
 from .aggregate_posterior import AggregatePosterior
 from .errors import RunError
+from .extras import needed
 from .gan import State, distance, draw_start
 from .labelling import Labelled, Labeller
 from .networks import Actor, Critic, GanConfig
@@ -145,7 +145,7 @@ class MixtureSampler(ClassPriorSampler):
     components = 5
 
     def fit(self, labelled: Labelled) -> None:
-        gaussian_mixture = needed("sklearn.mixture", self.name).GaussianMixture
+        gaussian_mixture = needed("sklearn.mixture", f"The sampler {self.name}", "bench").GaussianMixture
         satisfying = labelled.z[labelled.satisfied]
         components = min(self.components, len(satisfying) // 10 or 1)
         mixture = gaussian_mixture(components, reg_covar=1e-3, random_state=0).fit(satisfying.numpy())
@@ -204,7 +204,7 @@ class OdeSampler(Sampler):
     least, most = 0.1, 20.0
 
     def draw(self, n: int, generator: Generator) -> Drawn:
-        odeint = needed("torchdiffeq", self.name).odeint
+        odeint = needed("torchdiffeq", f"The sampler {self.name}", "bench").odeint
 
         def slope(time: Tensor, z: Tensor) -> Tensor:
             return 0.5 * (self.least + (self.most - self.least) * time) * self.steering.gradient(z)
@@ -213,14 +213,6 @@ class OdeSampler(Sampler):
         times = torch.tensor([1.0, 0.0])
         z: Tensor = odeint(slope, start, times, rtol=1e-3, atol=1e-3, method="dopri5")[-1]
         return Drawn(start, z)
-
-
-def needed(module: str, sampler: str) -> Any:
-    """An optional module; raises ``RunError`` that says how to install it."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise RunError(f"The sampler {sampler} needs {error.name}: pip install 'lcgan-core[bench]'.") from error
 
 
 def label_posterior(steering: Steering, batch: int = 1000) -> Labelled:

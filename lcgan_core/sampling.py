@@ -27,10 +27,13 @@ class FinishedRun:
     model: LatentModel[Any]
     steering: Steering
 
-    def sample(self, n: int, seed: int = 1, sampler: str = "actor") -> list[Any]:
-        """n samples, decoded from latents that the sampler of that name draws. The same seed gives the same samples."""
+    def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> list[Any]:
+        """n samples, decoded from latents that the sampler of that name draws. The same seed gives the same samples.
+
+        ``strength`` is the share of the way from where each latent started: 0 decodes the noise, 1 what was made of it.
+        """
         drawn = SAMPLERS[sampler](self.steering).draw(n, torch.Generator().manual_seed(seed))
-        return self.model.decode(drawn.z)
+        return self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
 
 
 def load_run(folder: Path) -> FinishedRun:

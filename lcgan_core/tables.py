@@ -38,9 +38,7 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
     out.print(table)
     for name, row in result["constraints"].items():
         if "trust" in row:
-            trust = row["trust"]
-            told = share(trust["accuracy"], trust["interval"])
-            out.print(f"{name} was learned from {trust['labels']} labels; of those held out in turn, it told {told} right")
+            out.print(learned_from(name, row["trust"]))
 
     if result["compared"]:
         sets = ("prior", "posterior", "reference", "actor")
@@ -127,6 +125,12 @@ def print_check(model: str, figures: dict[str, Any]) -> None:
     out.print("repaired: prior noise, moved by an actor that was trained against the realism critic alone")
     for sentence in verdict(figures):
         out.print(sentence)
+
+
+def learned_from(name: str, trust: dict[str, Any]) -> str:
+    """How far to trust what a constraint learned from labels."""
+    told = share(trust["accuracy"], trust["interval"])
+    return f"{name} was learned from {trust['labels']} labels; of those held out in turn, it told {told} right"
 
 
 def share(value: float, interval: tuple[float, float]) -> str:

@@ -73,6 +73,19 @@ def test_an_answer_is_on_the_disk_before_the_next_question(
     assert len(rows(file)) == 4
 
 
+def test_an_answer_that_cannot_be_written_is_asked_for_again(tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    session = LabelSession(file, load_latent_model(str(tiny_model)))
+    asked = session.question()
+    file.mkdir()
+    with pytest.raises(OSError, match=r"mine\.csv"):
+        session.answer(1.0)
+    file.rmdir()
+    assert session.question() == asked
+    session.answer(1.0)
+    assert rows(file) == session.answers == [(asked, 1.0)]
+
+
 def test_two_at_once_are_refused(tiny_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     with only_one(file):

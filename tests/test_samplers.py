@@ -9,10 +9,11 @@ import pytest
 import torch
 from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
 
-from lcgan_core import RunError
+from lcgan_core import RunConfig, RunError, Wish
 from lcgan_core.gan import draw_start, train
 from lcgan_core.labelling import Labeller
 from lcgan_core.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
+from lcgan_core.sampling import FinishedRun
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,14 @@ def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Ste
 def test_following_the_critics_lowers_their_energy(steering: Steering, name: str) -> None:
     start, z = SAMPLERS[name](steering).draw(200, seeded())
     assert float((steering.energy(z) < steering.energy(start)).float().mean()) > 0.9
+
+
+def test_strength_leads_from_the_noise_to_the_sample(steering: Steering) -> None:
+    finished = FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), steering.labeller.model, steering)
+    start, z = ActorSampler(steering).draw(50, seeded(1))
+    for strength, latents in ((0.0, start), (0.5, (start + z) / 2), (1.0, z)):
+        torch.testing.assert_close(torch.tensor(finished.sample(50, seed=1, strength=strength)), 2 * latents)
+    assert finished.sample(50, seed=1) == finished.model.decode(z)
 
 
 def test_what_hardly_ever_satisfies_is_said_to(steering: Steering) -> None:

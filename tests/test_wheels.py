@@ -57,7 +57,7 @@ def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_pat
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 
-    tools = "import importlib.util as u; print([m for m in ('pytest', 'ruff', 'mypy', 'sklearn') if u.find_spec(m)])"
+    tools = "import importlib.util as u; print([m for m in ('pytest', 'ruff', 'mypy', 'sklearn', 'gradio') if u.find_spec(m)])"
     assert call("python", "-c", tools).strip() == "[]"
     (core, sentiment) = json.loads(call("lcgan", "plugins", "--json"))
     assert core["distribution"] == "lcgan-core"

@@ -1,12 +1,14 @@
-"""``lcgan label``: collect labels in the terminal."""
+"""``lcgan label`` and ``lcgan studio``: collect labels, in the terminal and in the browser."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from .common import lcgan
+from .running import parse_settings
 
 KEYS = "y wanted   n not   s skip   u undo   q quit"
 
@@ -54,3 +56,61 @@ def label(file: Path, model: str, count: int, by_chance: bool, seed: int) -> Non
         held = sum(value >= SATISFIED for _, value in session.answers)
     click.echo(f"{file}: {len(session.answers)} labels, {held} wanted")
     click.echo(f"next: lcgan run --constraint labels --set labels.file={file}")
+
+
+@lcgan.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "run_folder", metavar="RUN", type=click.Path(path_type=Path), help="A finished run to begin with.")
+@click.option("--model", default="reviews", show_default=True, help="The model to label samples of, as for lcgan run.")
+@click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the training: gan.rounds=8.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of questions and training.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the run that is trained, numbered from the second on; runs/FILE by default.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen at. Whoever reaches it can label and train."
+)
+@click.option("--port", default=7860, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+def studio(
+    file: Path | None,
+    run_folder: Path | None,
+    model: str,
+    settings: tuple[str, ...],
+    seed: int,
+    out: Path | None,
+    host: str,
+    port: int,
+) -> None:
+    """Label samples into FILE, train on them, generate and edit, on a page in the browser.
+
+    FILE is as lcgan label has it, and every answer is on the disk before the next question. With --run, the page generates and
+    edits from the beginning; FILE may then be left out.
+    """
+    if not (file or run_folder):
+        raise click.UsageError("Give a FILE to label into, or a finished run by --run.")
+    from ..extras import needed
+    from ..label_session import LabelSession, only_one
+
+    page = needed("lcgan_core.studio_page", "lcgan studio", "studio")
+    from ..pipeline import RunConfig, validated
+    from ..plugins import load_latent_model
+    from ..run_folder import slug
+    from ..studio import Labelling, Studio
+
+    opened, labelling = Studio(), None
+    with page.listen(host, port) as listening, only_one(file) if file else nullcontext():
+        if run_folder:
+            opened.open(run_folder)
+        if file:
+            (wish,), gan = parse_settings(("labels",), settings, ())
+            wish["options"]["file"] = str(file)
+            asked = {"model": model, "constraints": [wish], "seed": seed, "gan": gan}
+            config = validated(RunConfig, asked, "Wrong settings")
+            session = LabelSession(file, load_latent_model(model), seed)
+            labelling = Labelling(session, config, out or Path("runs") / slug(file.stem))
+        try:
+            page.serve(page.page(opened, labelling), listening, click.echo)
+        finally:
+            opened.stop()  # torch must not be at work when Python ends

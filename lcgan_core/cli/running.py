@@ -88,7 +88,7 @@ def run(
     with progress() as on_progress:
         from ..pipeline import RunConfig, load_config, resume, validated
         from ..pipeline import run as start
-        from ..run_folder import CONFIG, SAMPLES, next_folder, slug
+        from ..run_folder import CONFIG, SAMPLES, next_folder, read_lines, slug
 
         if resumed:
             folder = resumed
@@ -117,8 +117,7 @@ def run(
         return
     from ..tables import print_result
 
-    pairs = [json.loads(line) for line in (folder / SAMPLES).read_text(encoding="utf-8").splitlines()[:10]]
-    print_result(result, pairs)
+    print_result(result, read_lines(folder / SAMPLES, 10))
 
 
 def refuse_with_file(ctx: click.Context, options: tuple[str, ...], has_file: bool) -> None:

@@ -1,0 +1,280 @@
+"""``lcgan studio``: the real page of the real program in a real browser, and what is behind it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import QUICK_GAN, Lcgan, sentences
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver.common.by import By
+
+from lcgan_core import RunConfig, RunError, Wish, edit, load_run
+from lcgan_core.cli import lcgan
+from lcgan_core.label_session import LabelSession
+from lcgan_core.plugins import load_latent_model
+from lcgan_core.studio import Labelling
+
+NEEDED = "LCGAN_BROWSER_TESTS"
+"""Set by CI: a missing browser is then an error."""
+ANY_ACTOR = ["--set", "gan.max_drift=1000", "--set", "gan.min_unique=0"]
+"""For an actor that was trained in no time."""
+
+
+def rows(file: Path) -> list[tuple[str, float]]:
+    with file.open(encoding="utf-8", newline="") as content:
+        return [(row["text"], float(row["value"])) for row in csv.DictReader(content)]
+
+
+def label_some(file: Path, count: int) -> None:
+    """Labels in which the short sentences are wanted."""
+    some = sentences()[:count]
+    file.write_text("text,value\n" + "".join(f"{text},{int(len(text) < 25)}\n" for text in some), encoding="utf-8")
+
+
+def until(condition: Callable[[], bool], what: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what()
+        time.sleep(0.05)
+
+
+class Page:
+    """What a user sees and presses."""
+
+    def __init__(self, browser: Chrome) -> None:
+        self.browser = browser
+
+    def open(self, address: str) -> None:
+        self.browser.get(address)
+        until(lambda: bool(self.read("#outcome")), lambda: self.browser.page_source)
+
+    def read(self, selector: str, what: str = "innerText") -> list[str]:
+        """What elements hold, all in one moment: the page may be changing."""
+        script = "return Array.from(document.querySelectorAll(arguments[0]), found => found[arguments[1]])"
+        found: list[str] = self.browser.execute_script(script, selector, what)
+        return found
+
+    def text(self, where: str) -> str:
+        return self.read(f"#{where}")[0].replace("\n", " ")
+
+    def value(self, where: str) -> str:
+        return self.read(f"#{where} textarea", "value")[0]
+
+    def press(self, button: str) -> None:
+        self.browser.find_element(By.ID, button).click()
+
+    def part(self, name: str) -> None:
+        (tab,) = (tab for tab in self.browser.find_elements(By.CSS_SELECTOR, "[role=tab]") if tab.text == name)
+        tab.click()
+
+    def cells(self, table: str) -> list[str]:
+        return [cell.strip() for cell in self.read(f"#{table} [role=gridcell]")]
+
+    def shows(self, where: str, pattern: str) -> None:
+        until(lambda: bool(re.search(pattern, self.text(where))), lambda: (pattern, self.text(where)))
+
+    def answer(self, button: str) -> str:
+        """Presses a button about the sample asked about; returns that sample when the next one is there."""
+        asked = self.value("question")
+        self.press(button)
+        until(lambda: self.value("question") != asked, lambda: asked)
+        return asked
+
+    def told(self, message: str) -> None:
+        """Waits for an error message, and puts it away."""
+        until(lambda: any(message in toast for toast in self.read(".toast-body")), lambda: (message, self.read(".toast-body")))
+        self.browser.find_element(By.CSS_SELECTOR, ".toast-close").click()
+        until(lambda: not self.read(".toast-body"), lambda: self.read(".toast-body"))
+
+    def addresses(self) -> set[str]:
+        """All that the browser has asked the network for since the last call."""
+        events = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
+        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        return {url for url in asked if url.startswith(("http", "ws"))}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        reason = "needs Debian's packages chromium and chromium-driver"
+        pytest.fail(reason) if os.environ.get(NEEDED) else pytest.skip(reason)
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-proxy-server",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--window-size=1200,1000",
+        f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    browser = Chrome(options, ChromeService(driver))
+    try:
+        yield Page(browser)
+    finally:
+        browser.quit()
+
+
+@contextmanager
+def studio(folder: Path, *arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The program, and the address that it tells."""
+    command = [sys.executable, "-m", "lcgan_core", "studio", "--port", "0", *map(str, arguments)]
+    with (
+        (folder / "errors.txt").open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout
+        try:
+            address = process.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), (folder / "errors.txt").read_text(encoding="utf-8")
+            yield process, address
+        finally:
+            process.kill()
+
+
+def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    with studio(tmp_path, file, "--model", tiny_model) as (process, address):
+        page.open(address)
+        page.shows("labels", "0 labels")
+        given = []
+        for button, value in (("wanted", 1.0), ("unwanted", 0.0), ("wanted", 1.0)):
+            given.append((page.answer(button), value))
+            assert rows(file) == given, "an answer is on the disk before the next question"
+        skipped = page.answer("skip")
+        page.answer("unwanted")
+        page.press("undo")
+        page.shows("labels", "3 labels, 2 wanted and 1 not")
+        assert rows(file) == given
+        assert skipped not in dict(given)
+        page.press("train")
+        page.shows("outcome", "Not trained. .* Label at least 10 of each")
+        page.open(address)
+        page.shows("outcome", "Label at least 10 of each")
+        page.part("Edit")
+        page.press("edit")
+        page.told("No run is open yet")
+        page.part("Label")
+
+        for command in ("label", "studio"):
+            free = ("--port", "0") if command == "studio" else ()
+            ran = CliRunner().invoke(lcgan, [command, str(file), "--model", str(tiny_model), *free], input="yyy")
+            assert ran.exit_code == 1
+            assert "Another process is labelling into" in ran.stderr
+
+        asked = page.value("question")
+        page.press("unwanted")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    kept = rows(file)
+    assert kept in (given, [*given, (asked, 0.0)])
+    with studio(tmp_path, file, "--model", tiny_model) as (_, address):
+        page.open(address)
+        page.shows("labels", f"{len(kept)} labels")
+        given = [*kept, (page.answer("wanted"), 1.0)]
+        assert rows(file) == given
+
+
+def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: Path) -> None:
+    file, run = tmp_path / "mine.csv", tmp_path / "runs" / "mine"
+    label_some(file, 60)
+    page.addresses()
+    with studio(tmp_path, file, "--model", tiny_model, *QUICK_GAN, *ANY_ACTOR) as (process, address):
+        page.open(address)
+        page.shows("labels", r"60 labels, .* Held-out answers told right: \d+\.\d% \(\d+\.\d% – \d+\.\d%\)")
+        page.press("train")
+        page.shows("outcome", r"\d+\.\d%")  # progress
+        page.answer("unwanted")
+        page.open(address)  # neither labelling nor loading the page again disturbs the training
+        page.shows("labels", "61 labels")
+        page.shows("outcome", "Run runs/mine")
+        result = json.loads((run / "result.json").read_text(encoding="utf-8"))["constraints"]["labels"]
+        assert f"{result['actor']:.1%}" in page.text("outcome")
+        assert f"{result['trust']['accuracy']:.1%}" in page.text("outcome")
+        pairs = [json.loads(line) for line in (run / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+        expected = [pair[when] for pair in pairs[:5] for when in ("before", "after")]
+        until(lambda: page.cells("pairs")[:10] == expected, lambda: (page.cells("pairs"), expected))
+        asked = page.addresses()
+        assert asked
+        assert all(url.startswith(address) for url in asked), asked
+        page.press("train")
+        until((run.with_name("mine-2") / "config.json").exists, lambda: page.text("outcome"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert not (run.with_name("mine-2") / "result.json").exists()
+    assert (tmp_path / "errors.txt").read_text(encoding="utf-8") == ""
+
+    finished = load_run(run)
+    with studio(tmp_path, "--run", run) as (_, address):
+        page.open(address)
+        page.shows("outcome", f"{result['actor']:.1%}")
+        page.part("Generate")
+        page.press("generate")
+        until(lambda: len(page.cells("samples")) == 30, lambda: page.cells("samples"))
+        assert page.cells("samples")[1::3] == finished.sample(10, seed=1)
+        strength = page.browser.find_element(By.CSS_SELECTOR, "#reach input[type=number]")
+        strength.send_keys(Keys.CONTROL, "a")
+        strength.send_keys("0", Keys.TAB)
+        until(lambda: page.cells("samples")[1::3] == page.cells("samples")[::3], lambda: page.cells("samples"))
+        assert page.cells("samples")[::3] == finished.sample(10, seed=1, strength=0.0)
+
+        page.part("Edit")
+        page.press("edit")
+        page.told("There is no text to edit")
+        text = "the food was good and the place was nice ."
+        page.browser.find_element(By.CSS_SELECTOR, "#text textarea").send_keys(text, Keys.ENTER)
+        until(lambda: bool(page.value("edited")), lambda: page.text("told"))
+        (edited,) = edit(finished, [text])
+        assert page.value("edited") == edited.after
+        page.shows("told", f"keeps {edited.closeness:.0%} of your text")
+        until(lambda: page.cells("others")[:3] == edited.candidates[:3], lambda: (page.cells("others"), edited.candidates))
+
+
+def test_what_a_stale_page_says_is_left_out(tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    session = LabelSession(file, load_latent_model(str(tiny_model)))
+    labelling = Labelling(session, RunConfig(constraints=(Wish(constraint="labels"),)), tmp_path / "run")
+    first, told = labelling.asked()
+    assert "0 wanted and 0 not" in told
+    second, _ = labelling.answer(first, 1.0)
+    assert labelling.answer(first, 0.0)[0] == labelling.skip(first)[0] == second
+    assert rows(file) == [(first, 1.0)]
+    assert labelling.undo()[0] == first
+    with pytest.raises(RunError, match="no answer to take back"):
+        labelling.undo()
+
+
+def test_what_cannot_be_shown_is_said_in_one_line(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Give a FILE to label into, or a finished run" in run_lcgan("studio").stderr
+    assert "No run folder at nowhere" in run_lcgan("studio", "--port", 0, "--run", "nowhere").stderr
+    assert "gan.rounds" in run_lcgan("studio", "mine.csv", "--port", 0, "--set", "gan.rounds=0").stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"127.0.0.1:{port} cannot be listened at" in run_lcgan("studio", "mine.csv", "--port", port).stderr
+    monkeypatch.delitem(sys.modules, "lcgan_core.studio_page")
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    assert "lcgan studio needs gradio: pip install 'lcgan-core[studio]'" in run_lcgan("studio", "mine.csv").stderr
+    assert not Path("mine.csv").exists()
