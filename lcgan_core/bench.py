@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .constraint import SATISFIED
 from .extras import needed
+from .figures import svg
 from .labelling import Labeller
 from .samplers import SAMPLERS, RejectionSampler, Sampler
 from .sampling import FinishedRun, load_run
@@ -63,8 +65,7 @@ def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> d
     started = time.perf_counter()
     samples = model.decode(z)
     decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has decoded them already
-    labelled = plain(z)
-    held = int(labelled.satisfied.sum())
+    held = int((plain.values(samples) >= SATISFIED).all(1).sum())
     reference = RejectionSampler(steering).draw(min(n, 1000), torch.Generator().manual_seed(97)).z
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
     quality = [model.quality(part) | model.diversity(part) for part in parts]
@@ -123,24 +124,20 @@ def frechet_distance(found: Tensor, real: Tensor) -> float:
     return float(apart + first.trace() + second.trace() - 2 * overlap)
 
 
-def draw_figure(rows: list[dict[str, Any]], path: Path) -> None:
+def draw_figure(rows: list[dict[str, Any]]) -> str:
     """Satisfaction against fluency, a panel for each run; the larger a point, the longer a satisfying sample takes."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
     runs = list(dict.fromkeys(row["run"] for row in rows))
-    figure, panels = pyplot.subplots(1, len(runs), figsize=(5 * len(runs), 4), squeeze=False, layout="constrained")
-    for run, panel in zip(runs, panels[0], strict=True):
-        for row in (row for row in rows if row["run"] == run):
-            size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
-            x = row.get("fluency", row["frechet"])
-            panel.scatter(x, row["satisfied"], size, alpha=0.6)
-            panel.annotate(row["sampler"], (x, row["satisfied"]), fontsize=8)
-        panel.set_title(run)
-        panel.set_xlabel("perplexity (less is better)" if "fluency" in rows[0] else "Fréchet distance of latents")
-        panel.set_ylabel("satisfied; area: seconds a satisfying sample")
-        panel.set_ylim(0, 1.05)
-    figure.savefig(path)
-    pyplot.close(figure)
+
+    def draw(figure: Any) -> None:
+        for run, panel in zip(runs, figure.subplots(1, len(runs), squeeze=False)[0], strict=True):
+            for row in (row for row in rows if row["run"] == run):
+                size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
+                x = row.get("fluency", row["frechet"])
+                panel.scatter(x, row["satisfied"], size, alpha=0.6)
+                panel.annotate(row["sampler"], (x, row["satisfied"]), fontsize=8)
+            panel.set_title(run)
+            panel.set_xlabel("perplexity (less is better)" if "fluency" in rows[0] else "Fréchet distance of latents")
+            panel.set_ylabel("satisfied; area: seconds a satisfying sample")
+            panel.set_ylim(0, 1.05)
+
+    return svg(draw, (5 * len(runs), 4))

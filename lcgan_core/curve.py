@@ -11,6 +11,7 @@ from typing import Any
 
 from .constraint import SATISFIED, Constraint
 from .errors import ConstraintError
+from .figures import svg
 from .labelling import scores
 from .labels import Labels
 from .pipeline import RunConfig, Wish, run
@@ -82,21 +83,18 @@ def by_size(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def draw_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
+def draw_figure(rows: Sequence[dict[str, Any]]) -> str:
     """Judged satisfaction over the number of labels: the mean, and the range of the seeds."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
     points = by_size(rows)
     sizes = [point["labels"] for point in points]
-    figure, panel = pyplot.subplots(figsize=(5, 4), layout="constrained")
-    panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
-    panel.plot(sizes, [point["mean"] for point in points], "o-")
-    panel.set_xscale("log")
-    panel.set_xticks(sizes, map(str, sizes))
-    panel.set_xlabel("labels")
-    panel.set_ylabel("satisfied, by the judge")
-    figure.savefig(path)
-    pyplot.close(figure)
+
+    def draw(figure: Any) -> None:
+        panel = figure.subplots()
+        panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
+        panel.plot(sizes, [point["mean"] for point in points], "o-")
+        panel.set_xscale("log")
+        panel.set_xticks(sizes, map(str, sizes))
+        panel.set_xlabel("labels")
+        panel.set_ylabel("satisfied, by the judge")
+
+    return svg(draw, (5, 4))
