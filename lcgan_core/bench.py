@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean as mean
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .constraint import SATISFIED
+from .constraint import SATISFIED, Constraint
+from .evaluation import judged
 from .extras import needed
 from .figures import svg
 from .labelling import Labeller
@@ -29,25 +30,29 @@ def bench(
     samplers: Sequence[str] | None,
     n: int,
     seeds: Sequence[int],
+    judges: Mapping[str, Constraint] | None = None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> list[dict[str, Any]]:
     """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
 
-    Every figure is of ``n`` samples for each of ``seeds``, together. Raises ``RunError`` where a run is not finished or an
-    optional library is missing.
+    Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row: ``judged`` has the share
+    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. Raises ``RunError`` where a
+    run is not finished or an optional library is missing.
     """
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
     rows = []
     for run in runs:
         finished = load_run(run)
+        bound = {name: judge.bind(finished.model) for name, judge in (judges or {}).items()}
+        trust = {name: told for name, judge in bound.items() if (told := judge.trust())}
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
-            rows.append({"run": str(run), "sampler": name, **measure(finished, name, n, seeds)})
+            rows.append({"run": str(run), "sampler": name, **measure(finished, name, n, seeds, bound), "trust": trust})
     return rows
 
 
-def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> dict[str, Any]:
+def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int], judges: Mapping[str, Constraint]) -> dict[str, Any]:
     """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies."""
     steering, model = finished.steering, finished.model
     counted = CountingLabeller(model, steering.labeller.constraints)
@@ -72,6 +77,7 @@ def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> d
     return {
         "satisfied": held / len(samples),
         "interval": wilson_interval(held, len(samples)),
+        "judged": {name: judged(judge, samples) for name, judge in judges.items()},
         **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
         "unique": mean([len({model.show(sample) for sample in part}) / len(part) for part in parts]),
         "two_sample_auc": two_sample_auc(z[: len(reference)], reference),

@@ -11,8 +11,8 @@ from typing import Any
 
 from .constraint import SATISFIED, Constraint
 from .errors import ConstraintError
+from .evaluation import judged
 from .figures import svg
-from .labelling import scores
 from .labels import Labels
 from .pipeline import RunConfig, Wish, run
 from .run_folder import RESULT, read_json
@@ -44,14 +44,15 @@ def curve(
             file = write_subset(labels, size, seed, folder / f"labels-{size}-seed-{seed}.csv")
             wish = Wish(constraint="labels", options={"file": str(file)})
             run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
-        samples = load_run(place).sample(config.samples)
-        values = scores(judge, samples)
+        finished = load_run(place)
+        found = judged(judge.bind(finished.model), finished.sample(config.samples))
         trust = read_json(place / RESULT)["constraints"]["labels"]["trust"]
         rows.append(
             {
                 "labels": size,
                 "seed": seed,
-                "judged": sum(value >= SATISFIED for value in values) / len(values),
+                "judged": found["share"],
+                "interval": found["interval"],
                 "held_out_accuracy": trust["accuracy"],
             }
         )

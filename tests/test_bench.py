@@ -49,8 +49,21 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     written = json.loads(Path("runs/bench/bench.json").read_text(encoding="utf-8"))
     assert written["rows"] == list(rows.values())
     assert "</svg>" in Path("runs/bench/bench.svg").read_text(encoding="utf-8")
-    table = run_lcgan("bench", "runs/half-space", "-n", "50", "--seeds", "1", "--sampler", "actor", "--out", "mine")
+    assert rows["actor"]["judged"] == {}
+    judges = ("--judge", "low=half-space", "--set", "low.bound=1", "--judge", "high=half-space", "--set", "high.bound=3")
+    few = ("bench", "runs/half-space", "-n", "50", "--seeds", "1")
+    ran = run_lcgan(*few, "--sampler", "rejection", *judges, "--json")
+    (judged,) = (row["judged"] for row in json.loads(ran.stdout))
+    assert list(judged) == ["low", "high"]
+    assert judged["low"]["share"] == 1.0
+    assert 0.1 < judged["high"]["share"] < 0.7
+    assert judged["high"]["interval"][0] < judged["high"]["share"] < judged["high"]["interval"][1]
+    table = run_lcgan(*few, "--sampler", "actor", "--out", "mine", *judges)
+    assert "low (95 %)" in table.stdout
     assert "actor" in table.stdout
+    assert [wish["alias"] for wish in json.loads(Path("mine/bench.json").read_text())["judges"]] == ["low", "high"]
+    assert "bench trains nothing" in run_lcgan("bench", "runs/half-space", "--set", "gan.rounds=1").stderr
+    assert "No constraint 'quarter-space'" in run_lcgan("bench", "runs/half-space", "--judge", "quarter-space").stderr
     assert "rejection" not in table.stdout
     assert "No sampler 'magic'" in run_lcgan("bench", "runs/half-space", "--sampler", "magic").stderr
     assert "No run folder at nowhere" in run_lcgan("bench", "nowhere").stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,24 +12,49 @@ from .common import AS_JSON, lcgan, progress
 from .drawing import known_sampler
 from .running import parse_settings
 
+if TYPE_CHECKING:
+    from ..constraint import Constraint
+
 
 @lcgan.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--sampler", "samplers", multiple=True, metavar="NAME", help="One to compare; all of them by default.")
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="NAME",
+    help="A constraint that no run was trained by, to judge all samples too; ALIAS=NAME calls it otherwise. Give several for a "
+    "column each.",
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of a judge.")
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
 @AS_JSON
-def bench(runs: tuple[Path, ...], samplers: tuple[str, ...], count: int, seeds: int, out: Path | None, as_json: bool) -> None:
+def bench(
+    runs: tuple[Path, ...],
+    samplers: tuple[str, ...],
+    judges: tuple[str, ...],
+    settings: tuple[str, ...],
+    count: int,
+    seeds: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
     with progress() as on_progress:
         from ..bench import BENCH, FIGURE, draw_figure
         from ..bench import bench as compare
         from ..run_folder import next_folder, write_json
 
-        rows = compare(runs, [known_sampler(name) for name in samplers] or None, count, range(1, seeds + 1), on_progress)
+        wishes, gan = parse_settings(judges, settings, ())
+        if gan:
+            raise click.UsageError("--set gan: bench trains nothing; set options of a --judge.")
+        chosen = [known_sampler(name) for name in samplers] or None
+        rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), on_progress)
         folder = out or next_folder(Path("runs"), "bench")
-        write_json(folder / BENCH, {"samples": count, "seeds": seeds, "rows": rows})
+        write_json(folder / BENCH, {"samples": count, "seeds": seeds, "judges": wishes, "rows": rows})
         (folder / FIGURE).write_text(draw_figure(rows), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(rows))
@@ -37,6 +63,13 @@ def bench(runs: tuple[Path, ...], samplers: tuple[str, ...], count: int, seeds: 
 
     print_bench(rows)
     click.echo(f"{folder / BENCH}   {folder / FIGURE}")
+
+
+def made_judges(wishes: list[dict[str, Any]]) -> dict[str, Constraint]:
+    """The constraints that ``parse_settings`` read, by their names."""
+    from ..plugins import make_constraint
+
+    return {wish.get("alias", wish["constraint"]): make_constraint(wish["constraint"], wish["options"]) for wish in wishes}
 
 
 @lcgan.command()
@@ -73,7 +106,6 @@ def curve(
         from ..curve import curve as runs
         from ..labels import Labels
         from ..pipeline import RunConfig, validated
-        from ..plugins import make_constraint
         from ..run_folder import write_json
 
         (wish,), gan = parse_settings((judge,), settings, ())
@@ -83,7 +115,8 @@ def curve(
         if len(numbers) != len(sizes.split(",")):
             raise click.UsageError(f"--sizes {sizes}: expected numbers with commas between, such as 20,70,200.")
         labels = Labels(file=file, target=target)
-        rows = runs(labels, make_constraint(judge, wish["options"]), config, numbers, range(seeds), out, on_progress)
+        (judging,) = made_judges([wish]).values()
+        rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
         write_json(out / CURVE, {"judge": wish, "rows": rows})
         (out / FIGURE).write_text(draw_figure(rows), encoding="utf-8")
     if as_json:
