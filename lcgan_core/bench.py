@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean as mean
 from typing import Any
@@ -17,6 +18,7 @@ from .evaluation import judged
 from .extras import needed
 from .figures import svg
 from .labelling import Labeller
+from .latent_model import LatentModel
 from .samplers import SAMPLERS, RejectionSampler, Sampler
 from .sampling import FinishedRun, load_run
 from .statistics import wilson_interval
@@ -42,19 +44,46 @@ def bench(
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
     rows = []
+    known: dict[str, frozenset[str]] = {}
     for run in runs:
         finished = load_run(run)
-        bound = {name: judge.bind(finished.model) for name, judge in (judges or {}).items()}
+        model = finished.model
+        bound = {name: judge.bind(model) for name, judge in (judges or {}).items()}
         trust = {name: told for name, judge in bound.items() if (told := judge.trust())}
+        if model.fingerprint not in known:
+            known[model.fingerprint] = reconstructions(model)
+        yardstick = Yardstick(n, seeds, bound, known[model.fingerprint])
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
-            rows.append({"run": str(run), "sampler": name, **measure(finished, name, n, seeds, bound), "trust": trust})
+            rows.append({"run": str(run), "sampler": name, **measure(finished, name, yardstick), "trust": trust})
     return rows
 
 
-def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int], judges: Mapping[str, Constraint]) -> dict[str, Any]:
-    """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies."""
-    steering, model = finished.steering, finished.model
+@dataclass(frozen=True)
+class Yardstick:
+    """What every sampler of a run is measured by."""
+
+    n: int
+    """Samples for each seed."""
+    seeds: Sequence[int]
+    judges: Mapping[str, Constraint]
+    """Constraints beside the run's own, bound to its model."""
+    known: frozenset[str]
+    """Samples that are not new: what the model makes of the real data whose latents it carries."""
+
+
+def reconstructions(model: LatentModel[Any]) -> frozenset[str]:
+    """The model's own reconstructions of the real data whose latents it carries, as lines."""
+    return frozenset(map(model.show, model.decode(model.real_posteriors().mean)))
+
+
+def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str, Any]:
+    """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies.
+
+    ``unique`` is the share of different samples, ``new`` that of samples which are no reconstruction of real data: a sampler
+    that starts from the latents of real data could merely repeat it.
+    """
+    steering, model, n = finished.steering, finished.model, yardstick.n
     counted = CountingLabeller(model, steering.labeller.constraints)
     steering.labeller, plain = counted, steering.labeller
     started = time.perf_counter()
@@ -62,7 +91,7 @@ def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int], judg
     fit = {"seconds": time.perf_counter() - started, "labels": counted.labelled}
     counted.labelled = 0
     started = time.perf_counter()
-    drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in seeds]
+    drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in yardstick.seeds]
     draw_seconds, draw_labels = time.perf_counter() - started, counted.labelled
     steering.labeller = plain
 
@@ -73,13 +102,15 @@ def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int], judg
     held = int((plain.values(samples) >= SATISFIED).all(1).sum())
     reference = RejectionSampler(steering).draw(min(n, 1000), torch.Generator().manual_seed(97)).z
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
+    lines = [list(map(model.show, part)) for part in parts]
     quality = [model.quality(part) | model.diversity(part) for part in parts]
     return {
         "satisfied": held / len(samples),
         "interval": wilson_interval(held, len(samples)),
-        "judged": {name: judged(judge, samples) for name, judge in judges.items()},
+        "judged": {name: judged(judge, samples) for name, judge in yardstick.judges.items()},
         **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
-        "unique": mean([len({model.show(sample) for sample in part}) / len(part) for part in parts]),
+        "unique": mean([len(set(part)) / len(part) for part in lines]),
+        "new": mean([line not in yardstick.known for part in lines for line in part]),
         "two_sample_auc": two_sample_auc(z[: len(reference)], reference),
         "frechet": frechet_distance(z, reference),
         "moved": float((z - start).norm(dim=1).mean()),

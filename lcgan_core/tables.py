@@ -79,6 +79,7 @@ BENCH_COLUMNS = (
     ("distinct_2", "distinct-2", ".3f"),
     ("self_bleu", "self-BLEU", ".1f"),
     ("unique", "unique", ".1%"),
+    ("new", "new", ".1%"),
 )
 
 

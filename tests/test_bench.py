@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK_GAN, Lcgan
+from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel
 
-from lcgan_core.bench import frechet_distance, two_sample_auc
-from lcgan_core.samplers import SAMPLERS
+from lcgan_core import Posterior, RunConfig, Wish
+from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.bench import Yardstick, frechet_distance, measure, reconstructions, two_sample_auc
+from lcgan_core.labelling import Labeller
+from lcgan_core.networks import Actor, GanConfig
+from lcgan_core.samplers import SAMPLERS, Steering
+from lcgan_core.sampling import FinishedRun
 
 
 def normal(n: int, seed: int, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:
@@ -50,6 +56,7 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     assert written["rows"] == list(rows.values())
     assert "</svg>" in Path("runs/bench/bench.svg").read_text(encoding="utf-8")
     assert rows["actor"]["judged"] == {}
+    assert all(row["new"] == 1.0 for row in rows.values())  # no two latents of a continuous space decode alike
     judges = ("--judge", "low=half-space", "--set", "low.bound=1", "--judge", "high=half-space", "--set", "high.bound=3")
     few = ("bench", "runs/half-space", "-n", "50", "--seeds", "1")
     ran = run_lcgan(*few, "--sampler", "rejection", *judges, "--json")
@@ -67,3 +74,29 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     assert "rejection" not in table.stdout
     assert "No sampler 'magic'" in run_lcgan("bench", "runs/half-space", "--sampler", "magic").stderr
     assert "No run folder at nowhere" in run_lcgan("bench", "nowhere").stderr
+
+
+class Signs(LinearModel):
+    """A model of three different samples, of which real data has two."""
+
+    def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
+        return [(float((row[0] > 2.0).int() + (row[0] > 3.5).int()),) for row in z]
+
+    def real_posteriors(self) -> Posterior:
+        mean, std = super().real_posteriors()
+        return Posterior(mean.clamp(max=3.0), torch.full_like(std, 1.5))
+
+
+def test_new_is_what_the_model_makes_of_no_real_data() -> None:
+    model = Signs(4)
+    assert reconstructions(model) == {"(0.0,)", "(1.0,)"}
+    config = GanConfig()
+    torch.manual_seed(0)
+    q = AggregatePosterior(model.real_posteriors())
+    steering = Steering(Labeller(model, [HalfSpace(bound=0.5)]), q, Actor(4, config), [], config)
+    finished = FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
+    found = measure(finished, "rejection", Yardstick(1000, [1], {}, reconstructions(model)))
+    wide, most = math.sqrt(0.9**2 + 1.5**2), math.sqrt(2)
+    expected = math.erfc(3.5 / wide / most) / math.erfc(2.0 / wide / most)
+    assert found["satisfied"] == 1.0
+    assert found["new"] == pytest.approx(expected, abs=0.05)
