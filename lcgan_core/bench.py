@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean as mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ from .samplers import SAMPLERS, RejectionSampler, Sampler
 from .sampling import FinishedRun, load_run
 from .statistics import wilson_interval
 
+if TYPE_CHECKING:
+    from .text_vae.judge import Judge
+
 BENCH = "bench.json"
 FIGURE = "bench.svg"
 
@@ -33,13 +36,14 @@ def bench(
     n: int,
     seeds: Sequence[int],
     judges: Mapping[str, Constraint] | None = None,
+    fluency: Judge | None = None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> list[dict[str, Any]]:
     """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
 
     Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row: ``judged`` has the share
-    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. Raises ``RunError`` where a
-    run is not finished or an optional library is missing.
+    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. ``fluency`` is told by the
+    model's own judge, or by the one given. Raises ``RunError`` where a run is not finished or an optional library is missing.
     """
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
@@ -52,7 +56,7 @@ def bench(
         trust = {name: told for name, judge in bound.items() if (told := judge.trust())}
         if model.fingerprint not in known:
             known[model.fingerprint] = reconstructions(model)
-        yardstick = Yardstick(n, seeds, bound, known[model.fingerprint])
+        yardstick = Yardstick(n, seeds, bound, known[model.fingerprint], fluency)
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
             rows.append({"run": str(run), "sampler": name, **measure(finished, name, yardstick), "trust": trust})
@@ -70,6 +74,8 @@ class Yardstick:
     """Constraints beside the run's own, bound to its model."""
     known: frozenset[str]
     """Samples that are not new: what the model makes of the real data whose latents it carries."""
+    fluency: Judge | None = None
+    """Tells perplexity in place of the model's own judge."""
 
 
 def reconstructions(model: LatentModel[Any]) -> frozenset[str]:
@@ -104,6 +110,8 @@ def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str,
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
     lines = [list(map(model.show, part)) for part in parts]
     quality = [model.quality(part) | model.diversity(part) for part in parts]
+    if yardstick.fluency:
+        quality = [found | {"fluency": yardstick.fluency.perplexity(part)} for found, part in zip(quality, lines, strict=True)]
     return {
         "satisfied": held / len(samples),
         "interval": wilson_interval(held, len(samples)),

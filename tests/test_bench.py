@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel
+from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
 
 from lcgan_core import Posterior, RunConfig, Wish
 from lcgan_core.aggregate_posterior import AggregatePosterior
@@ -15,6 +15,7 @@ from lcgan_core.labelling import Labeller
 from lcgan_core.networks import Actor, GanConfig
 from lcgan_core.samplers import SAMPLERS, Steering
 from lcgan_core.sampling import FinishedRun
+from lcgan_core.text_vae.latent_model import TextVaeModel
 
 
 def normal(n: int, seed: int, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:
@@ -100,3 +101,30 @@ def test_new_is_what_the_model_makes_of_no_real_data() -> None:
     expected = math.erfc(3.5 / wide / most) / math.erfc(2.0 / wide / most)
     assert found["satisfied"] == 1.0
     assert found["new"] == pytest.approx(expected, abs=0.05)
+
+
+def test_texts_are_judged_by_labels_and_by_another_language_model(tiny_model: Path, run_lcgan: Lcgan) -> None:
+    settings = ("--set", "keyword.words=bad", *QUICK_GAN, "--set", "gan.min_unique=0", "--set", "gan.max_drift=50")
+    ran = run_lcgan("run", "--model", tiny_model, "--constraint", "keyword", *settings, "--samples", "50")
+    assert ran.exit_code == 0, ran.output
+    texts = [text for text in sorted(set(sentences())) if len(text.split()) > 5][:200]
+    rows = "".join(f"{text},{int('bad' in text)}\n" for text in texts)
+    Path("mine.csv").write_text("text,value\n" + rows, encoding="utf-8")
+    model = TextVaeModel(tiny_model)
+    for part in (model.judge.model, model.tokenizer):
+        part.save_pretrained("gpt")
+    few = ("bench", "runs/keyword", "-n", "50", "--seeds", "1", "--sampler", "rejection", "--sampler", "actor")
+    own, others = (run_lcgan(*few, *more) for more in (["--json"], ["--judge", "labels", "--set", "labels.file=mine.csv"]))
+    assert others.exit_code == 0, others.output
+    assert "labels was learned from 200 labels; of labels held out, it told" in " ".join(others.stdout.split())
+    assert json.loads(Path("runs/bench-2/bench.json").read_text())["rows"][0]["judged"]["labels"]["share"] > 0.6
+    asked = run_lcgan(*few, "--fluency", "gpt")
+    assert "perplexity by gpt" in asked.stdout
+    found = json.loads(Path("runs/bench-3/bench.json").read_text())
+    assert found["fluency"] == "gpt"
+    for row, before in zip(found["rows"], json.loads(own.stdout), strict=True):
+        assert row["fluency"] != before["fluency"]  # the same network, but no end of a text is scored
+        assert row["distinct_2"] == before["distinct_2"]
+    ran = run_lcgan(*few, "--fluency", "someone/a-model")
+    assert "Error: --fluency: someone/a-model is no folder here, and it did not come from the hub:" in ran.stderr
+    assert ran.stderr.strip().endswith("hf download someone/a-model --local-dir FOLDER, and then --fluency FOLDER")

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import ModelError
 from .common import AS_JSON, lcgan, progress
 from .drawing import known_sampler
 from .running import parse_settings
 
 if TYPE_CHECKING:
     from ..constraint import Constraint
+    from ..text_vae.judge import Judge
 
 
 @lcgan.command()
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     "column each.",
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of a judge.")
+@click.option(
+    "--fluency",
+    metavar="MODEL",
+    help="A causal language model of transformers, a folder or a name on the hub, to tell perplexity in place of the judge "
+    "that the model of a run brings.",
+)
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
@@ -37,6 +45,7 @@ def bench(
     samplers: tuple[str, ...],
     judges: tuple[str, ...],
     settings: tuple[str, ...],
+    fluency: str | None,
     count: int,
     seeds: int,
     out: Path | None,
@@ -52,9 +61,11 @@ def bench(
         if gan:
             raise click.UsageError("--set gan: bench trains nothing; set options of a --judge.")
         chosen = [known_sampler(name) for name in samplers] or None
-        rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), on_progress)
+        perplexity = fluency_judge(fluency) if fluency else None
+        rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress)
         folder = out or next_folder(Path("runs"), "bench")
-        write_json(folder / BENCH, {"samples": count, "seeds": seeds, "judges": wishes, "rows": rows})
+        measured_by = {"samples": count, "seeds": seeds, "judges": wishes, "fluency": fluency}
+        write_json(folder / BENCH, {**measured_by, "rows": rows})
         (folder / FIGURE).write_text(draw_figure(rows), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(rows))
@@ -62,7 +73,19 @@ def bench(
     from ..tables import print_bench
 
     print_bench(rows)
+    if fluency:
+        click.echo(f"perplexity by {fluency}, a token of its own; compare it within this bench only")
     click.echo(f"{folder / BENCH}   {folder / FIGURE}")
+
+
+def fluency_judge(source: str) -> Judge:
+    """The causal language model at ``source``; raises ``ModelError`` that says how to give another."""
+    from ..text_vae.judge import chosen_judge
+
+    try:
+        return chosen_judge(source)
+    except ModelError as error:
+        raise ModelError(f"--fluency: {error} --fluency FOLDER") from error
 
 
 def made_judges(wishes: list[dict[str, Any]]) -> dict[str, Constraint]:
