@@ -50,6 +50,7 @@ def bench(
     rows = []
     known: dict[str, frozenset[str]] = {}
     for run in runs:
+        on_progress(str(run), 0.0)
         finished = load_run(run)
         model = finished.model
         bound = {name: judge.bind(model) for name, judge in (judges or {}).items()}
