@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean as mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from .constraint import SATISFIED, Constraint
+from .evaluation import judged
 from .extras import needed
+from .figures import svg
 from .labelling import Labeller
+from .latent_model import LatentModel
 from .samplers import SAMPLERS, RejectionSampler, Sampler
 from .sampling import FinishedRun, load_run
 from .statistics import wilson_interval
+
+if TYPE_CHECKING:
+    from .text_vae.judge import Judge
 
 BENCH = "bench.json"
 FIGURE = "bench.svg"
@@ -27,27 +35,62 @@ def bench(
     samplers: Sequence[str] | None,
     n: int,
     seeds: Sequence[int],
+    judges: Mapping[str, Constraint] | None = None,
+    fluency: Judge | None = None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> list[dict[str, Any]]:
     """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
 
-    Every figure is of ``n`` samples for each of ``seeds``, together. Raises ``RunError`` where a run is not finished or an
-    optional library is missing.
+    Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row: ``judged`` has the share
+    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. ``fluency`` is told by the
+    model's own judge, or by the one given. Raises ``RunError`` where a run is not finished or an optional library is missing.
     """
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
     rows = []
+    known: dict[str, frozenset[str]] = {}
     for run in runs:
+        on_progress(str(run), 0.0)
         finished = load_run(run)
+        model = finished.model
+        bound = {name: judge.bind(model) for name, judge in (judges or {}).items()}
+        trust = {name: told for name, judge in bound.items() if (told := judge.trust())}
+        if model.fingerprint not in known:
+            known[model.fingerprint] = reconstructions(model)
+        yardstick = Yardstick(n, seeds, bound, known[model.fingerprint], fluency)
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
-            rows.append({"run": str(run), "sampler": name, **measure(finished, name, n, seeds)})
+            rows.append({"run": str(run), "sampler": name, **measure(finished, name, yardstick), "trust": trust})
     return rows
 
 
-def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> dict[str, Any]:
-    """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies."""
-    steering, model = finished.steering, finished.model
+@dataclass(frozen=True)
+class Yardstick:
+    """What every sampler of a run is measured by."""
+
+    n: int
+    """Samples for each seed."""
+    seeds: Sequence[int]
+    judges: Mapping[str, Constraint]
+    """Constraints beside the run's own, bound to its model."""
+    known: frozenset[str]
+    """Samples that are not new: what the model makes of the real data whose latents it carries."""
+    fluency: Judge | None = None
+    """Tells perplexity in place of the model's own judge."""
+
+
+def reconstructions(model: LatentModel[Any]) -> frozenset[str]:
+    """The model's own reconstructions of the real data whose latents it carries, as lines."""
+    return frozenset(map(model.show, model.decode(model.real_posteriors().mean)))
+
+
+def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str, Any]:
+    """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies.
+
+    ``unique`` is the share of different samples, ``new`` that of samples which are no reconstruction of real data: a sampler
+    that starts from the latents of real data could merely repeat it.
+    """
+    steering, model, n = finished.steering, finished.model, yardstick.n
     counted = CountingLabeller(model, steering.labeller.constraints)
     steering.labeller, plain = counted, steering.labeller
     started = time.perf_counter()
@@ -55,7 +98,7 @@ def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> d
     fit = {"seconds": time.perf_counter() - started, "labels": counted.labelled}
     counted.labelled = 0
     started = time.perf_counter()
-    drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in seeds]
+    drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in yardstick.seeds]
     draw_seconds, draw_labels = time.perf_counter() - started, counted.labelled
     steering.labeller = plain
 
@@ -63,16 +106,20 @@ def measure(finished: FinishedRun, name: str, n: int, seeds: Sequence[int]) -> d
     started = time.perf_counter()
     samples = model.decode(z)
     decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has decoded them already
-    labelled = plain(z)
-    held = int(labelled.satisfied.sum())
+    held = int((plain.values(samples) >= SATISFIED).all(1).sum())
     reference = RejectionSampler(steering).draw(min(n, 1000), torch.Generator().manual_seed(97)).z
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
+    lines = [list(map(model.show, part)) for part in parts]
     quality = [model.quality(part) | model.diversity(part) for part in parts]
+    if yardstick.fluency:
+        quality = [found | {"fluency": yardstick.fluency.perplexity(part)} for found, part in zip(quality, lines, strict=True)]
     return {
         "satisfied": held / len(samples),
         "interval": wilson_interval(held, len(samples)),
+        "judged": {name: judged(judge, samples) for name, judge in yardstick.judges.items()},
         **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
-        "unique": mean([len({model.show(sample) for sample in part}) / len(part) for part in parts]),
+        "unique": mean([len(set(part)) / len(part) for part in lines]),
+        "new": mean([line not in yardstick.known for part in lines for line in part]),
         "two_sample_auc": two_sample_auc(z[: len(reference)], reference),
         "frechet": frechet_distance(z, reference),
         "moved": float((z - start).norm(dim=1).mean()),
@@ -123,24 +170,20 @@ def frechet_distance(found: Tensor, real: Tensor) -> float:
     return float(apart + first.trace() + second.trace() - 2 * overlap)
 
 
-def draw_figure(rows: list[dict[str, Any]], path: Path) -> None:
+def draw_figure(rows: list[dict[str, Any]]) -> str:
     """Satisfaction against fluency, a panel for each run; the larger a point, the longer a satisfying sample takes."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
     runs = list(dict.fromkeys(row["run"] for row in rows))
-    figure, panels = pyplot.subplots(1, len(runs), figsize=(5 * len(runs), 4), squeeze=False, layout="constrained")
-    for run, panel in zip(runs, panels[0], strict=True):
-        for row in (row for row in rows if row["run"] == run):
-            size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
-            x = row.get("fluency", row["frechet"])
-            panel.scatter(x, row["satisfied"], size, alpha=0.6)
-            panel.annotate(row["sampler"], (x, row["satisfied"]), fontsize=8)
-        panel.set_title(run)
-        panel.set_xlabel("perplexity (less is better)" if "fluency" in rows[0] else "Fréchet distance of latents")
-        panel.set_ylabel("satisfied; area: seconds a satisfying sample")
-        panel.set_ylim(0, 1.05)
-    figure.savefig(path)
-    pyplot.close(figure)
+
+    def draw(figure: Any) -> None:
+        for run, panel in zip(runs, figure.subplots(1, len(runs), squeeze=False)[0], strict=True):
+            for row in (row for row in rows if row["run"] == run):
+                size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
+                x = row.get("fluency", row["frechet"])
+                panel.scatter(x, row["satisfied"], size, alpha=0.6)
+                panel.annotate(row["sampler"], (x, row["satisfied"]), fontsize=8)
+            panel.set_title(run)
+            panel.set_xlabel("perplexity (less is better)" if "fluency" in rows[0] else "Fréchet distance of latents")
+            panel.set_ylabel("satisfied; area: seconds a satisfying sample")
+            panel.set_ylim(0, 1.05)
+
+    return svg(draw, (5 * len(runs), 4))

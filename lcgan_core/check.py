@@ -17,8 +17,6 @@ from .latent_model import LatentModel
 from .networks import GanConfig
 from .samplers import ActorSampler, Steering
 
-ACTIVE = 0.01
-"""Variance of the posterior mean over data above which a latent dimension is active (Burda et al. 2016)."""
 KEPT = 0.5
 """Closeness of samples to their own reconstruction below which edits and labels mean little."""
 
@@ -38,7 +36,6 @@ def check(
     """
     posteriors = model.real_posteriors()
     q, generator = AggregatePosterior(posteriors), generator_of(seed, "check")
-    variance = posteriors.std.square()
     rows = torch.randperm(len(posteriors.mean), generator=generator)[:n]
     from_means = model.decode(posteriors.mean[rows])
     known = list(held_out) or from_means
@@ -59,8 +56,8 @@ def check(
     }
     return {
         "latent_dim": model.latent_dim,
-        "active_units": int((posteriors.mean.var(0) > ACTIVE).sum()),
-        "kl": float(0.5 * (posteriors.mean.square() + variance - 1 - variance.log()).sum(1).mean()),
+        "active_units": posteriors.active_units,
+        "kl": posteriors.kl,
         "reconstruction": mean(model.closeness(known, reconstructed)),
         "latents": {name: _beside(z, q.draw(n, generator)) for name, z in (("prior", prior), ("repaired", repaired))},
         "quality": {name: model.quality(samples) for name, samples in decoded.items()},

@@ -42,10 +42,19 @@ class Classifier(Constraint):
     def __call__(self, samples: Sequence[str]) -> list[float]:
         """The probabilities of the label, in order; a text longer than the model takes is cut.
 
-        Raises ``ConstraintError`` where the model is not there, is no trained classifier, or has no such label.
+        Raises ``ConstraintError`` where the model is not there, is no trained classifier, or has no such label, and where the
+        device is none.
         """
+        from .pretrained import computing_place
+
         try:
-            model, tokenizer = _load(self.model, self.device, self.dtype)
+            place = computing_place(self.device)
+        except ModelError as error:
+            raise ConstraintError(
+                f"{self.name}.device: {error} Choose another, or auto for what there is: --set {self.name}.device=auto"
+            ) from error
+        try:
+            model, tokenizer = _load(self.model, place, self.dtype)
         except ModelError as error:
             raise self._misconfigured(error) from error
         column = self._column(model.config.id2label)
@@ -111,54 +120,17 @@ def _batches(lengths: list[int], tokens_per_batch: int) -> Iterator[list[int]]:
 
 
 @cache
-def _load(source: str, device: str, dtype: str) -> tuple[Any, Any]:
+def _load(source: str, place: str, dtype: str) -> tuple[Any, Any]:
     """The frozen classifier and its tokenizer, once a process; raises ``ModelError`` with what to do before ``--set``."""
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
-    from .text_vae.loading import quiet
+    from .pretrained import load_pretrained
 
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    precision = "float32" if dtype == "auto" and place == "cpu" else dtype
-    classifiers = AutoModelForSequenceClassification
-    with quiet():
-        _check_it_is_there(source)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            model, report = classifiers.from_pretrained(source, dtype=precision, output_loading_info=True)
-        except Exception as error:  # of any kind: many libraries read these files
-            raise ModelError(f"{source} is no classifier: {_first_line(error)} Repair it, or choose another:") from error
-    if report["missing_keys"]:
-        missing = ", ".join(sorted(report["missing_keys"])[:3])
-        raise ModelError(f"{source} is no trained classifier, its weights lack {missing}. Choose one fine-tuned to classify:")
-    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers makes of no files at all
-        raise ModelError(f"{source} has no tokenizer. Save it there (tokenizer.save_pretrained), or choose another model:")
+    model, tokenizer = load_pretrained(AutoModelForSequenceClassification, "classifier", source, place, dtype)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
-    return model.to(place).requires_grad_(False).eval(), tokenizer
-
-
-def _check_it_is_there(source: str) -> None:
-    from huggingface_hub import constants
-    from transformers import AutoConfig
-
-    try:
-        AutoConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        if Path(source).is_dir():
-            raise ModelError(f"{source} holds no model of transformers: {_first_line(error)} Choose another:") from error
-        if source.startswith((".", "/", "~")) or source.count("/") > 1:
-            raise ModelError(f"there is no folder {source}. Choose another:") from error
-        offline = "HF_HUB_OFFLINE is set: unset it. Or, " if constants.HF_HUB_OFFLINE else "Connect. Or, "
-        raise ModelError(
-            f"{source} is no folder here, and it did not come from the hub: {_first_line(error)} {offline}"
-            f"where there is a network: hf download {source} --local-dir FOLDER, and then"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return model, tokenizer
 
 
 def _identity(source: str) -> str:
@@ -167,7 +139,9 @@ def _identity(source: str) -> str:
     if not folder.is_dir():
         from huggingface_hub import hf_hub_download
 
-        _check_it_is_there(source)
+        from .pretrained import check_it_is_there
+
+        check_it_is_there(source)
         return Path(hf_hub_download(source, "config.json")).parent.name
     files = sorted(file for file in folder.iterdir() if file.suffix in MEANINGFUL)
     hashes = [_hash(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]

@@ -11,7 +11,8 @@ from typing import Any
 
 from .constraint import SATISFIED, Constraint
 from .errors import ConstraintError
-from .labelling import scores
+from .evaluation import judged
+from .figures import svg
 from .labels import Labels
 from .pipeline import RunConfig, Wish, run
 from .run_folder import RESULT, read_json
@@ -43,14 +44,15 @@ def curve(
             file = write_subset(labels, size, seed, folder / f"labels-{size}-seed-{seed}.csv")
             wish = Wish(constraint="labels", options={"file": str(file)})
             run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
-        samples = load_run(place).sample(config.samples)
-        values = scores(judge, samples)
+        finished = load_run(place)
+        found = judged(judge.bind(finished.model), finished.sample(config.samples))
         trust = read_json(place / RESULT)["constraints"]["labels"]["trust"]
         rows.append(
             {
                 "labels": size,
                 "seed": seed,
-                "judged": sum(value >= SATISFIED for value in values) / len(values),
+                "judged": found["share"],
+                "interval": found["interval"],
                 "held_out_accuracy": trust["accuracy"],
             }
         )
@@ -82,21 +84,18 @@ def by_size(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def draw_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
+def draw_figure(rows: Sequence[dict[str, Any]]) -> str:
     """Judged satisfaction over the number of labels: the mean, and the range of the seeds."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
     points = by_size(rows)
     sizes = [point["labels"] for point in points]
-    figure, panel = pyplot.subplots(figsize=(5, 4), layout="constrained")
-    panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
-    panel.plot(sizes, [point["mean"] for point in points], "o-")
-    panel.set_xscale("log")
-    panel.set_xticks(sizes, map(str, sizes))
-    panel.set_xlabel("labels")
-    panel.set_ylabel("satisfied, by the judge")
-    figure.savefig(path)
-    pyplot.close(figure)
+
+    def draw(figure: Any) -> None:
+        panel = figure.subplots()
+        panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
+        panel.plot(sizes, [point["mean"] for point in points], "o-")
+        panel.set_xscale("log")
+        panel.set_xticks(sizes, map(str, sizes))
+        panel.set_xlabel("labels")
+        panel.set_ylabel("satisfied, by the judge")
+
+    return svg(draw, (5, 4))

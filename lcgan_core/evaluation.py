@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from .constraint import SATISFIED
-from .labelling import Labelled
+from .constraint import SATISFIED, Constraint
+from .labelling import Labelled, scores
 from .samplers import Sampler
 from .statistics import wilson_interval
 
@@ -61,6 +62,12 @@ def evaluate_sampler(sampler: Sampler, names: list[str], n: int, generator: Gene
         "drift": q.drift(moved.z),
     }
     return Evaluation(before, moved, summary)
+
+
+def judged(judge: Constraint, samples: Sequence[Any]) -> dict[str, Any]:
+    """The share of samples that satisfy a constraint which no training asked, and the 95 % interval of that."""
+    held = sum(value >= SATISFIED for value in scores(judge, samples))
+    return {"share": held / len(samples), "interval": wilson_interval(held, len(samples))}
 
 
 def _satisfying(labelled: Labelled) -> list[Any]:

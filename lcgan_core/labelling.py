@@ -42,10 +42,15 @@ class Labeller:
         """Labels of ``z`` by all constraints, or by those of the positions ``only``, in that order."""
         started = time.perf_counter()
         samples, confidence = self.model.decode_with_confidence(z)
-        asked = self.constraints if only is None else [self.constraints[i] for i in only]
-        values = torch.tensor([scores(constraint, samples) for constraint in asked]).reshape(len(asked), len(samples)).T
+        values = self.values(samples, only)
         self.seconds += time.perf_counter() - started
         return Labelled(z, samples, values, confidence)
+
+    def values(self, samples: Sequence[Any], only: Sequence[int] | None = None) -> Tensor:
+        """What the constraints, or those of the positions ``only``, say of samples that are decoded already, as ``Labelled``
+        has it."""
+        asked = self.constraints if only is None else [self.constraints[i] for i in only]
+        return torch.tensor([scores(constraint, samples) for constraint in asked]).reshape(len(asked), len(samples)).T
 
 
 def scores(constraint: Constraint, samples: Sequence[Any]) -> list[float]:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 SampleT = TypeVar("SampleT")
 
+ACTIVE = 0.01
+"""Variance of the posterior mean over data above which a latent dimension is active (Burda et al. 2016)."""
+
 
 class Posterior(NamedTuple):
     """q(z|x) = N(mean, diag std²) of n samples; both ``[n, latent_dim]``, float32. ``std`` is σ: not σ², not log σ."""
@@ -23,6 +26,17 @@ class Posterior(NamedTuple):
         import torch
 
         return self.mean + self.std * torch.randn(self.mean.shape, generator=generator)
+
+    @property
+    def kl(self) -> float:
+        """The divergence from the prior N(0, I) in nats, mean of the samples."""
+        variance = self.std.square()
+        return float(0.5 * (self.mean.square() + variance - 1 - variance.log()).sum(1).mean())
+
+    @property
+    def active_units(self) -> int:
+        """How many dimensions of z tell the samples apart: their mean varies by more than ``ACTIVE``."""
+        return int((self.mean.var(0) > ACTIVE).sum())
 
 
 class LatentModel(ABC, Generic[SampleT]):

@@ -79,29 +79,40 @@ BENCH_COLUMNS = (
     ("distinct_2", "distinct-2", ".3f"),
     ("self_bleu", "self-BLEU", ".1f"),
     ("unique", "unique", ".1%"),
-    ("two_sample_auc", "latent AUC", ".2f"),
-    ("frechet", "Fréchet", ".2f"),
+    ("new", "new", ".1%"),
 )
 
 
 def print_bench(rows: list[dict[str, Any]]) -> None:
-    """A table for each run; cost is for each satisfying sample."""
+    """For each run a table of its samples, and one of their latents and of the cost of each that satisfies."""
+    out = console()
     shown = [column for column in BENCH_COLUMNS if column[0] in rows[0]]
+    told = ("satisfied (95 %)", *(f"{judge} (95 %)" for judge in rows[0]["judged"]), *(label for _, label, _ in shown))
     for run in dict.fromkeys(row["run"] for row in rows):
-        table = Table(title=run, title_justify="left")
-        for column in ("sampler", "satisfied (95 %)", *(label for _, label, _ in shown), "ms to draw", "ms in all", "decodes"):
-            table.add_column(column, justify="left" if column == "sampler" else "right")
+        samples, latents = Table(title=run, title_justify="left"), Table()
+        for table, columns in ((samples, told), (latents, ("latent AUC", "Fréchet", "ms to draw", "ms in all", "decodes"))):
+            table.add_column("sampler")
+            for column in columns:
+                table.add_column(column, justify="right")
         for row in (row for row in rows if row["run"] == run):
-            cost = row["per_satisfying"]
-            table.add_row(
+            cost, shares = row["per_satisfying"], [(judge["share"], judge["interval"]) for judge in row["judged"].values()]
+            samples.add_row(
                 row["sampler"],
-                share(row["satisfied"], row["interval"]),
+                *(share(*found) for found in [(row["satisfied"], row["interval"]), *shares]),
                 *(format(row[figure], how) for figure, _, how in shown),
+            )
+            latents.add_row(
+                row["sampler"],
+                f"{row['two_sample_auc']:.2f}",
+                f"{row['frechet']:.2f}",
                 f"{1000 * cost['draw_seconds']:.3g}",
                 f"{1000 * cost['seconds']:.3g}",
                 f"{cost['decodes']:.3g}",
             )
-        console().print(table)
+        out.print(samples)
+        out.print(latents)
+        for judge, trust in row["trust"].items():
+            out.print(learned_from(judge, trust))
 
 
 def print_check(model: str, figures: dict[str, Any]) -> None:
@@ -130,7 +141,7 @@ def print_check(model: str, figures: dict[str, Any]) -> None:
 def learned_from(name: str, trust: dict[str, Any]) -> str:
     """How far to trust what a constraint learned from labels."""
     told = share(trust["accuracy"], trust["interval"])
-    return f"{name} was learned from {trust['labels']} labels; of those held out in turn, it told {told} right"
+    return f"{name} was learned from {trust['labels']} labels; of labels held out, it told {told} right"
 
 
 def share(value: float, interval: tuple[float, float]) -> str:

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK_GAN, Lcgan
+from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
 
-from lcgan_core.bench import frechet_distance, two_sample_auc
-from lcgan_core.samplers import SAMPLERS
+from lcgan_core import Posterior, RunConfig, Wish
+from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.bench import Yardstick, frechet_distance, measure, reconstructions, two_sample_auc
+from lcgan_core.labelling import Labeller
+from lcgan_core.networks import Actor, GanConfig
+from lcgan_core.samplers import SAMPLERS, Steering
+from lcgan_core.sampling import FinishedRun
+from lcgan_core.text_vae.latent_model import TextVaeModel
 
 
 def normal(n: int, seed: int, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:
@@ -49,8 +56,75 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     written = json.loads(Path("runs/bench/bench.json").read_text(encoding="utf-8"))
     assert written["rows"] == list(rows.values())
     assert "</svg>" in Path("runs/bench/bench.svg").read_text(encoding="utf-8")
-    table = run_lcgan("bench", "runs/half-space", "-n", "50", "--seeds", "1", "--sampler", "actor", "--out", "mine")
+    assert rows["actor"]["judged"] == {}
+    assert all(row["new"] == 1.0 for row in rows.values())  # no two latents of a continuous space decode alike
+    judges = ("--judge", "low=half-space", "--set", "low.bound=1", "--judge", "high=half-space", "--set", "high.bound=3")
+    few = ("bench", "runs/half-space", "-n", "50", "--seeds", "1")
+    ran = run_lcgan(*few, "--sampler", "rejection", *judges, "--json")
+    (judged,) = (row["judged"] for row in json.loads(ran.stdout))
+    assert list(judged) == ["low", "high"]
+    assert judged["low"]["share"] == 1.0
+    assert 0.1 < judged["high"]["share"] < 0.7
+    assert judged["high"]["interval"][0] < judged["high"]["share"] < judged["high"]["interval"][1]
+    table = run_lcgan(*few, "--sampler", "actor", "--out", "mine", *judges)
+    assert "low (95 %)" in table.stdout
     assert "actor" in table.stdout
+    assert [wish["alias"] for wish in json.loads(Path("mine/bench.json").read_text())["judges"]] == ["low", "high"]
+    assert "bench trains nothing" in run_lcgan("bench", "runs/half-space", "--set", "gan.rounds=1").stderr
+    assert "No constraint 'quarter-space'" in run_lcgan("bench", "runs/half-space", "--judge", "quarter-space").stderr
     assert "rejection" not in table.stdout
     assert "No sampler 'magic'" in run_lcgan("bench", "runs/half-space", "--sampler", "magic").stderr
     assert "No run folder at nowhere" in run_lcgan("bench", "nowhere").stderr
+
+
+class Signs(LinearModel):
+    """A model of three different samples, of which real data has two."""
+
+    def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
+        return [(float((row[0] > 2.0).int() + (row[0] > 3.5).int()),) for row in z]
+
+    def real_posteriors(self) -> Posterior:
+        mean, std = super().real_posteriors()
+        return Posterior(mean.clamp(max=3.0), torch.full_like(std, 1.5))
+
+
+def test_new_is_what_the_model_makes_of_no_real_data() -> None:
+    model = Signs(4)
+    assert reconstructions(model) == {"(0.0,)", "(1.0,)"}
+    config = GanConfig()
+    torch.manual_seed(0)
+    q = AggregatePosterior(model.real_posteriors())
+    steering = Steering(Labeller(model, [HalfSpace(bound=0.5)]), q, Actor(4, config), [], config)
+    finished = FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
+    found = measure(finished, "rejection", Yardstick(1000, [1], {}, reconstructions(model)))
+    wide, most = math.sqrt(0.9**2 + 1.5**2), math.sqrt(2)
+    expected = math.erfc(3.5 / wide / most) / math.erfc(2.0 / wide / most)
+    assert found["satisfied"] == 1.0
+    assert found["new"] == pytest.approx(expected, abs=0.05)
+
+
+def test_texts_are_judged_by_labels_and_by_another_language_model(tiny_model: Path, run_lcgan: Lcgan) -> None:
+    settings = ("--set", "keyword.words=bad", *QUICK_GAN, "--set", "gan.min_unique=0", "--set", "gan.max_drift=50")
+    ran = run_lcgan("run", "--model", tiny_model, "--constraint", "keyword", *settings, "--samples", "50")
+    assert ran.exit_code == 0, ran.output
+    texts = [text for text in sorted(set(sentences())) if len(text.split()) > 5][:200]
+    rows = "".join(f"{text},{int('bad' in text)}\n" for text in texts)
+    Path("mine.csv").write_text("text,value\n" + rows, encoding="utf-8")
+    model = TextVaeModel(tiny_model)
+    for part in (model.judge.model, model.tokenizer):
+        part.save_pretrained("gpt")
+    few = ("bench", "runs/keyword", "-n", "50", "--seeds", "1", "--sampler", "rejection", "--sampler", "actor")
+    own, others = (run_lcgan(*few, *more) for more in (["--json"], ["--judge", "labels", "--set", "labels.file=mine.csv"]))
+    assert others.exit_code == 0, others.output
+    assert "labels was learned from 200 labels; of labels held out, it told" in " ".join(others.stdout.split())
+    assert json.loads(Path("runs/bench-2/bench.json").read_text())["rows"][0]["judged"]["labels"]["share"] > 0.6
+    asked = run_lcgan(*few, "--fluency", "gpt")
+    assert "perplexity by gpt" in asked.stdout
+    found = json.loads(Path("runs/bench-3/bench.json").read_text())
+    assert found["fluency"] == "gpt"
+    for row, before in zip(found["rows"], json.loads(own.stdout), strict=True):
+        assert row["fluency"] != before["fluency"]  # the same network, but no end of a text is scored
+        assert row["distinct_2"] == before["distinct_2"]
+    ran = run_lcgan(*few, "--fluency", "someone/a-model")
+    assert "Error: --fluency: someone/a-model is no folder here, and it did not come from the hub:" in ran.stderr
+    assert ran.stderr.strip().endswith("hf download someone/a-model --local-dir FOLDER, and then --fluency FOLDER")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
@@ -69,3 +70,10 @@ def test_a_collapsed_model_is_told() -> None:
     first, second, _ = verdict(figures)
     assert "Only 1 of 4 latent dimensions" in first
     assert "Reconstructions keep 20%" in second
+
+
+def test_the_divergence_from_the_prior_and_the_active_units_of_posteriors() -> None:
+    posterior = Posterior(torch.tensor([[1.0, 0.05], [-1.0, -0.05]]), torch.tensor([[1.0, 0.5], [1.0, 0.5]]))
+    narrow = 0.5 * (0.05**2 + 0.5**2 - 1 - 2 * math.log(0.5))
+    assert posterior.kl == pytest.approx(0.5 + narrow)
+    assert posterior.active_units == 1

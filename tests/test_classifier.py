@@ -160,7 +160,7 @@ def with_other_sizes(folder: Path) -> None:
     ("make", "message"),
     [
         (Path.mkdir, r"holds no model of transformers: .*model_type.* Choose another:"),
-        (without_head, r"is no trained classifier, its weights lack .*classifier\.weight.*Choose one fine-tuned to classify:"),
+        (without_head, r"is no trained classifier, its weights lack .*classifier\.weight.*Choose one that was trained as one:"),
         (without_tokenizer, r"has no tokenizer\. Save it there"),
         (with_cut_weights, r"is no classifier: .*Repair it, or choose another:"),
         (with_other_sizes, r"is no classifier: .*Repair it, or choose another:"),
@@ -176,6 +176,14 @@ def test_a_folder_that_cannot_be_used_says_why(
         evaluate(Classifier(model=str(folder), label="LABEL_1"), ["good"])
     assert "\n" not in str(raised.value)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_named_before_anything_is_loaded(device: str) -> None:
+    expected = rf"^classifier\.device: torch cannot compute on '{device}' here: .+ --set classifier\.device=auto$"
+    with pytest.raises(ConstraintError, match=expected) as raised:
+        evaluate(Classifier(model="./nowhere", label="good", device=device), ["good"])
+    assert "\n" not in str(raised.value)
 
 
 def test_a_model_that_is_not_there_says_how_to_get_it() -> None:

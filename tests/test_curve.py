@@ -20,6 +20,7 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
     assert [(row["labels"], row["seed"]) for row in rows] == [(20, 0), (20, 1), (60, 0), (60, 1)]
     judged = {size: [row["judged"] for row in rows if row["labels"] == size] for size in (20, 60)}
     assert sum(judged[60]) > 1.0
+    assert all(row["interval"][0] <= row["judged"] <= row["interval"][1] for row in rows)
     with Path("runs/curve/labels-60-seed-1.csv").open(encoding="utf-8") as file:
         chosen = list(csv.DictReader(file))
     assert len(chosen) == 60

@@ -62,7 +62,7 @@ def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_pat
     (core, sentiment) = json.loads(call("lcgan", "plugins", "--json"))
     assert core["distribution"] == "lcgan-core"
     assert (sentiment["distribution"], sentiment["status"]) == ("lcgan-sentiment-plugin", "ok")
-    assert sentiment["constraints"] == ["sentiment"]
+    assert sentiment["constraints"] == ["sentiment", "sentiment-ngrams"]
     result = json.loads(call("lcgan", "run", "--constraint", "sentiment", "--constraint", "length", "--json"))
     assert result["all"]["actor"] > 0.9
     assert result["all"]["prior"] < 0.5

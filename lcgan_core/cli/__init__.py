@@ -1,6 +1,6 @@
 """The command line. Heavy modules are imported by the commands that need them."""
 
-from . import drawing, labelling, models, plugging, running
+from . import comparing, drawing, labelling, models, plugging, running
 from .common import lcgan
 
-__all__ = ["drawing", "labelling", "lcgan", "models", "plugging", "running"]
+__all__ = ["comparing", "drawing", "labelling", "lcgan", "models", "plugging", "running"]

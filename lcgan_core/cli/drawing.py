@@ -1,4 +1,4 @@
-"""What to do with finished runs: sample, edit, interpolate, bench."""
+"""What to do with a finished run: sample, edit, interpolate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .common import AS_JSON, lcgan, progress
+from .common import AS_JSON, lcgan
 
 
 @lcgan.command()
@@ -88,94 +88,9 @@ def interpolate(run_folder: Path, first: str, last: str, steps: int) -> None:
         click.echo(f"{value:.2f}  {found}")
 
 
-@lcgan.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--sampler", "samplers", multiple=True, metavar="NAME", help="One to compare; all of them by default.")
-@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
-@AS_JSON
-def bench(runs: tuple[Path, ...], samplers: tuple[str, ...], count: int, seeds: int, out: Path | None, as_json: bool) -> None:
-    """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
-    with progress() as on_progress:
-        from ..bench import BENCH, FIGURE, draw_figure
-        from ..bench import bench as compare
-        from ..run_folder import next_folder, write_json
-
-        rows = compare(runs, [known_sampler(name) for name in samplers] or None, count, range(1, seeds + 1), on_progress)
-        folder = out or next_folder(Path("runs"), "bench")
-        write_json(folder / BENCH, {"samples": count, "seeds": seeds, "rows": rows})
-        draw_figure(rows, folder / FIGURE)
-    if as_json:
-        click.echo(json.dumps(rows))
-        return
-    from ..tables import print_bench
-
-    print_bench(rows)
-    click.echo(f"{folder / BENCH}   {folder / FIGURE}")
-
-
 def known_sampler(name: str) -> str:
     from ..samplers import SAMPLERS
 
     if name not in SAMPLERS:
         raise click.UsageError(f"No sampler {name!r}. There are: {', '.join(SAMPLERS)}.")
     return name
-
-
-@lcgan.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--judge", required=True, metavar="NAME", help="A constraint that knows the right answer, such as sentiment.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the judge, or of the training."
-)
-@click.option("--target", help="The class to have, where the file's values are class names.")
-@click.option("--sizes", default="20,70,200,1000", show_default=True, help="Numbers of labels to try.")
-@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="How many draws of each number.")
-@click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
-@click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=10), help="Samples to judge of each run.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/curve"), show_default=True, help="Folder.")
-@AS_JSON
-def curve(
-    file: Path,
-    judge: str,
-    settings: tuple[str, ...],
-    target: str | None,
-    sizes: str,
-    seeds: int,
-    model: str,
-    samples: int,
-    out: Path,
-    as_json: bool,
-) -> None:
-    """Show how many labels are enough: runs on parts of FILE (columns text and value), judged by a constraint.
-
-    The same --out goes on where an interrupted curve stopped.
-    """
-    from .running import parse_settings
-
-    with progress() as on_progress:
-        from ..curve import CURVE, FIGURE, by_size, draw_figure
-        from ..curve import curve as runs
-        from ..labels import Labels
-        from ..pipeline import RunConfig, validated
-        from ..plugins import make_constraint
-        from ..run_folder import write_json
-
-        (wish,), gan = parse_settings((judge,), settings, ())
-        asked = {"model": model, "constraints": [wish], "samples": samples, "gan": gan}
-        config = validated(RunConfig, asked, "Wrong settings")
-        numbers = [int(size) for size in sizes.split(",") if size.strip().isdigit()]
-        if len(numbers) != len(sizes.split(",")):
-            raise click.UsageError(f"--sizes {sizes}: expected numbers with commas between, such as 20,70,200.")
-        labels = Labels(file=file, target=target)
-        rows = runs(labels, make_constraint(judge, wish["options"]), config, numbers, range(seeds), out, on_progress)
-        write_json(out / CURVE, {"judge": wish, "rows": rows})
-        draw_figure(rows, out / FIGURE)
-    if as_json:
-        click.echo(json.dumps(rows))
-        return
-    for point in by_size(rows):
-        spread = f"({point['least']:.1%} - {point['most']:.1%}, {point['seeds']} seeds)"
-        click.echo(f"{point['labels']:>6} labels  {point['mean']:.1%}  {spread}")
-    click.echo(f"{out / CURVE}   {out / FIGURE}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from ..figures import svg
 
 PAGE = "report.html"
 CARD = "README.md"
@@ -84,18 +85,6 @@ def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, **figures} for name, figures in rows.items()]
 
 
-def _svg(draw: Any, size: tuple[float, float]) -> str:
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    draw(figure)
-    with matplotlib.rc_context({"svg.hashsalt": "lcgan", "svg.fonttype": "none"}):
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue().partition("<svg")[1] + text.getvalue().partition("<svg")[2]
-
-
 def _curves(metrics: Sequence[dict[str, Any]]) -> str:
     def draw(figure: Any) -> None:
         rounds = [row["round"] + 1 for row in metrics]
@@ -112,7 +101,7 @@ def _curves(metrics: Sequence[dict[str, Any]]) -> str:
             panel.set_xticks(rounds)
         panels[0].set_ylim(0, 1.05)
 
-    return _svg(draw, (10, 2.8))
+    return svg(draw, (10, 2.8))
 
 
 def _map(latents: Latents) -> str:
@@ -128,7 +117,7 @@ def _map(latents: Latents) -> str:
         panel.legend(fontsize=8)
         panel.set_title("first two principal axes of q(z)", fontsize=10)
 
-    return _svg(draw, (4.5, 3.6))
+    return svg(draw, (4.5, 3.6))
 
 
 def _gates(gate: Tensor) -> str:
@@ -139,4 +128,4 @@ def _gates(gate: Tensor) -> str:
         panel.set_xlabel("dimension of z", fontsize=9)
         panel.set_title("how open the actor's gate is", fontsize=10)
 
-    return _svg(draw, (5.5, 3.6))
+    return svg(draw, (5.5, 3.6))

@@ -4,38 +4,68 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import torch
 from sacrebleu.metrics.bleu import BLEU
 from torch.nn import functional as F
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM
 
+from ..errors import ModelError
+from ..pretrained import computing_place, load_pretrained
 from .batches import IGNORED, JudgeBatches
-from .loading import load_whole
+
+MOST_TOKENS = 1024
+"""A longer text is cut, if not earlier by what the model takes."""
 
 
 class Judge:
-    """A causal language model of the same corpus and tokens as the VAE, but of another architecture."""
+    """A causal language model and its tokenizer, which have a token for the beginning of a text and one for padding.
 
-    def __init__(self, folder: Path, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.model = load_whole(AutoModelForCausalLM, folder)
+    ``ends``: whether the tokenizer puts an end to each text that counts too, as it does for models of single sentences; to a
+    model of whole documents the end of a sentence is no end.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, ends: bool = True, batch_size: int = 256) -> None:
+        self.model = model
         self.tokenizer = tokenizer
         self.batches = JudgeBatches(tokenizer)
+        self.ends = ends
+        self.batch_size = batch_size
+        positions = getattr(model.config, "max_position_embeddings", MOST_TOKENS + 1)
+        self.most_tokens = min(MOST_TOKENS, tokenizer.model_max_length, positions - 1)
 
     @torch.inference_mode()
-    def perplexity(self, texts: Sequence[str], batch_size: int = 256) -> float:
-        """exp of the mean negative log-likelihood a token, the end of each text included. Lower is more fluent."""
-        ids = sorted(self.tokenizer(list(texts), truncation=True)["input_ids"], key=len)
+    def perplexity(self, texts: Sequence[str]) -> float:
+        """exp of the mean negative log-likelihood a token. Lower is more fluent; infinite where no text has any token."""
+        ids = self.tokenizer(list(texts), truncation=True, max_length=self.most_tokens, add_special_tokens=self.ends)
+        rows = sorted(filter(None, ids["input_ids"]), key=len)
         loss, tokens = 0.0, 0
-        for start in range(0, len(ids), batch_size):
-            batch = self.batches([{"input_ids": row} for row in ids[start : start + batch_size]])
+        for start in range(0, len(rows), self.batch_size):
+            batch = self.batches([{"input_ids": row} for row in rows[start : start + self.batch_size]])
             labels = batch.pop("labels")[:, 1:]
-            logits = self.model(**batch).logits[:, :-1]
+            logits = self.model(**{name: part.to(self.model.device) for name, part in batch.items()}).logits[:, :-1].cpu()
             scored = labels != IGNORED
-            loss += float(F.cross_entropy(logits[scored], labels[scored], reduction="sum"))
+            loss += float(F.cross_entropy(logits[scored].float(), labels[scored], reduction="sum"))
             tokens += int(scored.sum())
-        return math.exp(loss / tokens)
+        return math.exp(loss / tokens) if tokens else math.inf
+
+
+def chosen_judge(source: str) -> Judge:
+    """The judge that any causal language model of transformers makes, from a folder or by its name on the hub.
+
+    Raises ``ModelError`` where it is not there or tells no likelihood of texts from left to right.
+    """
+    model, tokenizer = load_pretrained(AutoModelForCausalLM, "causal language model", source, computing_place("auto"))
+    tokenizer.bos_token = tokenizer.bos_token or tokenizer.eos_token
+    if tokenizer.bos_token is None:
+        raise ModelError(f"{source} has no token that a text begins with. Choose another:")
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.bos_token
+    begun = torch.tensor([[tokenizer.bos_token_id, other] for other in (0, 1)], device=model.device)
+    first, second = model(input_ids=begun).logits[:, 0].float()
+    if not torch.allclose(first, second, rtol=0.02, atol=0.02):
+        raise ModelError(f"{source} is no causal language model: it sees the token that it is to tell. Choose another:")
+    return Judge(model, tokenizer, ends=False, batch_size=32)
 
 
 def distinct(texts: Sequence[str], n: int) -> float:

@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from ..errors import ModelError
 from ..latent_model import LatentModel, Posterior
@@ -96,7 +96,8 @@ class TextVaeModel(LatentModel[str]):
 
     @cached_property
     def judge(self) -> Judge:
-        return Judge(self.folder / "judge", self.tokenizer)
+        """Of the same corpus and tokens as the VAE, but of another architecture."""
+        return Judge(load_whole(AutoModelForCausalLM, self.folder / "judge"), self.tokenizer)
 
     def quality(self, samples: Sequence[str]) -> dict[str, float]:
         """``fluency``: the judge's perplexity (less is better); ``distinct_2`` (more is better)."""

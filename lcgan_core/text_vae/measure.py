@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from ..check import ACTIVE
 from .judge import corpus_bleu, distinct
 from .latent_model import TextVaeModel
 from .recipe import PretrainConfig
@@ -20,15 +19,14 @@ def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 200
     reconstructed = model.decode(posterior.mean)
     drawn = model.decode(posterior.draw(generator))
     prior = model.decode(torch.randn(len(texts), model.latent_dim, generator=generator))
-    variance = posterior.std.square()
     sets = {"real": texts, "reconstruction": reconstructed, "posterior": drawn, "prior": prior}
     perplexity = {name: model.judge.perplexity(members) for name, members in sets.items()}
     return {
         "texts": len(texts),
         "bleu": corpus_bleu(reconstructed, texts),
         "exact": sum(a == b for a, b in zip(reconstructed, texts, strict=True)) / len(texts),
-        "kl": float(0.5 * (posterior.mean.square() + variance - 1 - variance.log()).sum(1).mean()),
-        "active_units": int((posterior.mean.var(0) > ACTIVE).sum()),
+        "kl": posterior.kl,
+        "active_units": posterior.active_units,
         "latent_dim": model.latent_dim,
         "perplexity": perplexity,
         "relative_perplexity": {name: value / perplexity["real"] for name, value in perplexity.items()},

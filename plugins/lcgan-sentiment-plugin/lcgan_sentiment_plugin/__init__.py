@@ -1,4 +1,4 @@
-"""``sentiment``: a constraint of lcgan for positive or negative texts."""
+"""``sentiment``: a constraint of lcgan for positive or negative texts; ``sentiment-ngrams``: a second opinion on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from lcgan_core import Classifier, Constraint, hookimpl
+
+from .second_judge import SentimentNgrams
 
 SHIPPED = Path(__file__).parent / "model"
 """The classifier in the wheel; its README.md tells where it comes from and what it is worth."""
@@ -46,3 +48,4 @@ class Sentiment(Constraint):
 @hookimpl
 def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
     register(Sentiment)
+    register(SentimentNgrams)

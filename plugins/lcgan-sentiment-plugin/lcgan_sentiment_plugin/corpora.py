@@ -42,7 +42,10 @@ def read_labelled(path: Path) -> list[Labelled]:
                 rows = [line.rstrip("\r\n").split("\t", 2) for line in file]
                 found = [Labelled(text, int(float(valence) > 0)) for _, valence, text in rows if abs(float(valence)) >= CLEAR]
     except (OSError, KeyError, ValueError, EOFError) as error:
-        raise CorpusError(f"{path} holds no labelled texts: {type(error).__name__}: {error}. See read_labelled.") from error
+        raise CorpusError(
+            f"{path} holds no labelled texts: {type(error).__name__}: {error}. "
+            f"Give a CSV file with the columns text and label ({' or '.join(LABELS)})."
+        ) from error
     return found
 
 

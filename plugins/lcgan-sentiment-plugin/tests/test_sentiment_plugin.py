@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 import torch
 from click.testing import CliRunner
 from lcgan_sentiment_plugin import SHIPPED, Sentiment
 from lcgan_sentiment_plugin.corpora import Labelled, as_written, read_labelled
+from lcgan_sentiment_plugin.second_judge import SentimentNgrams
 from lcgan_sentiment_plugin.train import main, trimmed_tokenizer
 from transformers import BertConfig, BertModel, BertTokenizer
 
@@ -196,30 +197,55 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, content: str) -> None:
         read_labelled(path)
 
 
-def test_the_second_judge_counts_samples_before_and_after(labelled_file: Path, tmp_path: Path) -> None:
+class TestSecondJudge(ConstraintContract):
+    constraint = SentimentNgrams
+    satisfied = ("our soup was great .", "the room was nice and the waiter was good .")
+    violated = ("our soup was cold .", "the room was bad and the waiter was slow .")
+
+    @pytest.fixture(autouse=True)
+    def _file(self, labelled_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("sklearn")
+        monkeypatch.setattr(TestSecondJudge, "options", {"train": labelled_file})
+
+
+def test_the_second_judge_tells_either_sentiment_and_how_far_to_trust_it(labelled_file: Path) -> None:
     pytest.importorskip("sklearn")
-    from lcgan_sentiment_plugin import second_judge
+    texts = [text for text, _ in LANGUAGE]
+    positive, negative = (SentimentNgrams(train=labelled_file, target=target) for target in ("positive", "negative"))
+    assert [value >= 0.5 for value in evaluate(positive, texts)] == [bool(label) for _, label in LANGUAGE]
+    assert evaluate(negative, texts) == pytest.approx([1 - value for value in evaluate(positive, texts)])
+    trust = positive.trust()
+    assert (trust["labels"], trust["accuracy"]) == (len(LANGUAGE) - 4, 1.0)  # every twentieth is held out
+    assert trust["interval"][0] < 0.6
 
-    pairs: list[dict[str, Any]] = [
-        {"before": "the soup was cold .", "after": "the soup was good ."},
-        {"before": "our room was great .", "after": "our room was nice ."},
-        {"before": "their music was bad .", "after": "their music was slow ."},
-        {"before": "the waiter was slow .", "after": "the waiter was great ."},
-    ]
-    (tmp_path / "samples.jsonl").write_text("\n".join(map(json.dumps, pairs)) + "\n", encoding="utf-8")
 
-    def count(*options: str) -> dict[str, Any]:
-        arguments = [str(tmp_path), "--train", str(labelled_file), "--valid", str(labelled_file), *options]
-        result = CliRunner().invoke(second_judge.main, arguments, catch_exceptions=False)
-        assert result.exit_code == 0
-        report: dict[str, Any] = json.loads(result.output)
-        return report
+def test_the_second_judge_is_known_by_what_it_learned_from(labelled_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(labelled_file.read_bytes())
+    judge = SentimentNgrams(train=copy)
+    before = judge.fingerprint
+    assert before == SentimentNgrams(train=labelled_file).fingerprint
+    assert evaluate(judge, ["the soup was great ."])[0] > 0.5
+    rows = [line.rpartition(",") for line in copy.read_text(encoding="utf-8").splitlines()[1:]]
+    names = {"positive": "negative", "negative": "positive"}
+    copy.write_text("\n".join(["text,label", *(f"{text},{names[label]}" for text, _, label in rows)]), encoding="utf-8")
+    assert judge.fingerprint != before
+    assert evaluate(judge, ["the soup was great ."])[0] < 0.5
 
-    report = count()
-    assert report["right"]["share"] == 1.0
-    counted = report["runs"][str(tmp_path)]
-    assert (counted["before"]["share"], counted["after"]["share"]) == (0.25, 0.75)
-    assert counted["after"]["texts"] == 4
-    lower, upper = counted["after"]["interval"]
-    assert 0.2 < lower < 0.75 < upper < 1.0
-    assert count("--target", "negative")["runs"][str(tmp_path)]["after"]["share"] == 0.25
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"cannot be read: .*Give a CSV file\.$"),
+        ("text,label\ngood,happy\n", r"holds no labelled texts: .*columns text and label \(negative or positive\)\.$"),
+        ("text,label\ngood,positive\n", r"has 0 negative and 1 positive texts\. Give at least 20 of each"),
+    ],
+)
+def test_a_second_judge_with_nothing_to_learn_from_says_so(tmp_path: Path, content: str | None, message: str) -> None:
+    pytest.importorskip("sklearn")
+    path = tmp_path / "texts.csv"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConstraintError, match=rf"^sentiment-ngrams\.train: \S+texts\.csv {message}"):
+        evaluate(SentimentNgrams(train=path), ["good"])

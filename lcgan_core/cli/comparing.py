@@ -1,0 +1,151 @@
+"""Comparisons over many runs: bench, curve."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ModelError
+from .common import AS_JSON, lcgan, progress
+from .drawing import known_sampler
+from .running import parse_settings
+
+if TYPE_CHECKING:
+    from ..constraint import Constraint
+    from ..text_vae.judge import Judge
+
+
+@lcgan.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--sampler", "samplers", multiple=True, metavar="NAME", help="One to compare; all of them by default.")
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="NAME",
+    help="A constraint that no run was trained by, to judge all samples too; ALIAS=NAME calls it otherwise. Give several for a "
+    "column each.",
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of a judge.")
+@click.option(
+    "--fluency",
+    metavar="MODEL",
+    help="A causal language model of transformers, a folder or a name on the hub, to tell perplexity in place of the judge "
+    "that the model of a run brings.",
+)
+@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
+@AS_JSON
+def bench(
+    runs: tuple[Path, ...],
+    samplers: tuple[str, ...],
+    judges: tuple[str, ...],
+    settings: tuple[str, ...],
+    fluency: str | None,
+    count: int,
+    seeds: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
+    with progress() as on_progress:
+        from ..bench import BENCH, FIGURE, draw_figure
+        from ..bench import bench as compare
+        from ..run_folder import next_folder, write_json
+
+        wishes, gan = parse_settings(judges, settings, ())
+        if gan:
+            raise click.UsageError("--set gan: bench trains nothing; set options of a --judge.")
+        chosen = [known_sampler(name) for name in samplers] or None
+        perplexity = fluency_judge(fluency) if fluency else None
+        rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress)
+        folder = out or next_folder(Path("runs"), "bench")
+        measured_by = {"samples": count, "seeds": seeds, "judges": wishes, "fluency": fluency}
+        write_json(folder / BENCH, {**measured_by, "rows": rows})
+        (folder / FIGURE).write_text(draw_figure(rows), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    from ..tables import print_bench
+
+    print_bench(rows)
+    if fluency:
+        click.echo(f"perplexity by {fluency}, a token of its own; compare it within this bench only")
+    click.echo(f"{folder / BENCH}   {folder / FIGURE}")
+
+
+def fluency_judge(source: str) -> Judge:
+    """The causal language model at ``source``; raises ``ModelError`` that says how to give another."""
+    from ..text_vae.judge import chosen_judge
+
+    try:
+        return chosen_judge(source)
+    except ModelError as error:
+        raise ModelError(f"--fluency: {error} --fluency FOLDER") from error
+
+
+def made_judges(wishes: list[dict[str, Any]]) -> dict[str, Constraint]:
+    """The constraints that ``parse_settings`` read, by their names."""
+    from ..plugins import make_constraint
+
+    return {wish.get("alias", wish["constraint"]): make_constraint(wish["constraint"], wish["options"]) for wish in wishes}
+
+
+@lcgan.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--judge", required=True, metavar="NAME", help="A constraint that knows the right answer, such as sentiment.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the judge, or of the training."
+)
+@click.option("--target", help="The class to have, where the file's values are class names.")
+@click.option("--sizes", default="20,70,200,1000", show_default=True, help="Numbers of labels to try.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="How many draws of each number.")
+@click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
+@click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=10), help="Samples to judge of each run.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/curve"), show_default=True, help="Folder.")
+@AS_JSON
+def curve(
+    file: Path,
+    judge: str,
+    settings: tuple[str, ...],
+    target: str | None,
+    sizes: str,
+    seeds: int,
+    model: str,
+    samples: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Show how many labels are enough: runs on parts of FILE (columns text and value), judged by a constraint.
+
+    The same --out goes on where an interrupted curve stopped.
+    """
+    with progress() as on_progress:
+        from ..curve import CURVE, FIGURE, by_size, draw_figure
+        from ..curve import curve as runs
+        from ..labels import Labels
+        from ..pipeline import RunConfig, validated
+        from ..run_folder import write_json
+
+        (wish,), gan = parse_settings((judge,), settings, ())
+        asked = {"model": model, "constraints": [wish], "samples": samples, "gan": gan}
+        config = validated(RunConfig, asked, "Wrong settings")
+        numbers = [int(size) for size in sizes.split(",") if size.strip().isdigit()]
+        if len(numbers) != len(sizes.split(",")):
+            raise click.UsageError(f"--sizes {sizes}: expected numbers with commas between, such as 20,70,200.")
+        labels = Labels(file=file, target=target)
+        (judging,) = made_judges([wish]).values()
+        rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
+        write_json(out / CURVE, {"judge": wish, "rows": rows})
+        (out / FIGURE).write_text(draw_figure(rows), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for point in by_size(rows):
+        spread = f"({point['least']:.1%} - {point['most']:.1%}, {point['seeds']} seeds)"
+        click.echo(f"{point['labels']:>6} labels  {point['mean']:.1%}  {spread}")
+    click.echo(f"{out / CURVE}   {out / FIGURE}")
