@@ -25,7 +25,7 @@ class GanConfig(BaseModel):
     """Hidden layers of critics and actor."""
     batch_size: int = Field(128, ge=2)
     """Latents a batch."""
-    rounds: int = Field(7, ge=1)
+    rounds: int = Field(8, ge=1)
     """Rounds; after each, the actor's own samples are labelled and join the pool."""
     iterations: int = Field(40, ge=1)
     """Iterations a round: ``critic_batches`` of critic training, then ``actor_batches`` of actor training."""
@@ -33,8 +33,8 @@ class GanConfig(BaseModel):
     """Critic batches an iteration (M)."""
     actor_batches: int = Field(1, ge=1)
     """Actor batches an iteration (N)."""
-    pretraining_batches: int = Field(500, ge=0)
-    """Batches of the attribute critics before the first round."""
+    pretraining_batches: int = Field(1500, ge=0)
+    """Batches of the critics that learn from labels, before the first round and again after the last."""
     critic_learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for the critics."""
     actor_learning_rate: float = Field(1e-3, gt=0)
@@ -50,19 +50,19 @@ class GanConfig(BaseModel):
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
-    confidence_weight: float = Field(0.05, ge=0)
+    confidence_weight: float = Field(0.1, ge=0)
     """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples."""
-    distance_weight: float = Field(0.03, ge=0)
+    distance_weight: float = Field(0.02, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
     """Where the actor starts from: widened posteriors of real samples, or the prior N(0, I)."""
     start_spread: float = Field(1.5, gt=0)
     """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
-    posterior_labels: int = Field(5000, ge=2)
+    posterior_labels: int = Field(10000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
     start_labels: int = Field(2000, ge=0)
     """Samples to label first of where the actor starts from."""
-    actor_labels: int = Field(1000, ge=0)
+    actor_labels: int = Field(2000, ge=0)
     """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1)
     """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
@@ -95,12 +95,18 @@ class Critic(nn.Module):
         return logits
 
 
+CLOSED = -2.0
+"""Where the logits of the actor's gates start: it learns what to change, rather than what to leave."""
+
+
 class Actor(nn.Module):
     """G: ``[n, latent_dim]`` -> z' of the same shape, ``(1 - gate) * z + gate * dz`` with a gate for each dimension."""
 
     def __init__(self, latent_dim: int, config: GanConfig) -> None:
         super().__init__()
         self.net = mlp(latent_dim, 2 * latent_dim, config)
+        with torch.no_grad():
+            self.net[-1].bias[latent_dim:] += CLOSED
 
     def forward(self, z: Tensor) -> Tensor:
         dz, gate = self.move(z)

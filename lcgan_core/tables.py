@@ -65,7 +65,7 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
     if result["stopped"]:
         out.print(f"Stopped early: {result['stopped']}; the best actor, of round {result['best_round'] + 1}, was kept.")
 
-    table = Table(title="the same noise, decoded before and after the actor", title_justify="left")
+    table = Table(title="the same latents, decoded before and after the actor", title_justify="left")
     table.add_column("decode(z)")
     table.add_column("decode(z')")
     for pair in pairs:
@@ -133,7 +133,7 @@ def print_check(model: str, figures: dict[str, Any]) -> None:
         latents = figures["latents"]
         table.add_row(label, *(f"{latents[kind][figure]:.3g}" if kind in latents else "" for kind in kinds))
     out.print(table)
-    out.print("repaired: prior noise, moved by an actor that was trained against the realism critic alone")
+    out.print("repaired: prior noise, moved by an actor that no constraint trained, only the critics of realism and confidence")
     for sentence in verdict(figures):
         out.print(sentence)
 
