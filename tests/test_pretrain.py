@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import TINY_RECIPE, Lcgan, sentences
 from datasets import Dataset
 from safetensors.torch import load_file
@@ -163,13 +164,15 @@ def test_bleu() -> None:
 
 def test_training_starts_from_another_model(tiny_model: Path, run_lcgan: Lcgan) -> None:
     Path("more.txt").write_text("\n".join(sentences()[:400]), encoding="utf-8")
-    options = ("--set", "epochs=4", "--set", "judge_epochs=1", "--set", "kl_warmup=0", "--set", "latents=100")
+    options = ("--set", "epochs=4", "--set", "judge_epochs=0", "--set", "kl_warmup=0", "--set", "latents=100")
     ran = run_lcgan("pretrain", "more.txt", "--out", "more", "--set", f"start={tiny_model}", *options, "--json")
     assert ran.exit_code == 0, ran.output
     first, more = TextVaeModel(tiny_model), TextVaeModel(Path("more"))
     assert more.latent_dim == 8
     assert more.tokenizer.get_vocab() == first.tokenizer.get_vocab()
     assert more.fingerprint != first.fingerprint
+    weights = (load_file(folder / "judge" / "model.safetensors") for folder in (tiny_model, Path("more")))
+    assert all(torch.equal(*pair) for pair in zip(*(found.values() for found in weights), strict=True))
     assert json.loads(ran.stdout)["exact"] > 0.2, "four epochs from chance reconstruct nothing"
     card = Path("more/README.md").read_text(encoding="utf-8")
     commands = [line for line in card.splitlines() if line.startswith("lcgan pretrain")]
@@ -179,6 +182,8 @@ def test_training_starts_from_another_model(tiny_model: Path, run_lcgan: Lcgan) 
     missing = run_lcgan("pretrain", "more.txt", "--out", "other", "--set", "start=nowhere")
     assert "'nowhere'" in missing.stderr or "nowhere" in missing.stderr
     assert missing.exit_code == 1
+    refused = run_lcgan("pretrain", "more.txt", "--out", "other", "--set", "judge_epochs=0")
+    assert "there is no start" in refused.stderr
 
 
 def test_what_is_asked_of_z_beside_the_text_can_be_told_from_it(tiny_model: Path) -> None:

@@ -43,6 +43,8 @@ def pretrain(
 
     Raises ``CorpusError`` where there is nothing to train on, ``ModelError`` where ``out`` holds another model.
     """
+    if not config.judge_epochs and not config.start:
+        raise ModelError("judge_epochs=0 keeps the judge of the model to start from, and there is no start: leave it out.")
     if not resume and out.exists() and any(out.iterdir()):
         raise ModelError(f"{out} is not empty. Give another --out, or go on with an unfinished model by --resume {out}.")
     train_texts, valid_texts = _texts(config)
@@ -77,19 +79,19 @@ def pretrain(
         _save(vae.half(), out)
 
     if not (out / "judge" / "model.safetensors").is_file():
-        judge = fit(
-            TextVaeModel(config.start).judge.model.requires_grad_(True)
-            if config.start
-            else new_judge(tokenizer, config.judge_size),
-            rows,
-            JudgeBatches(tokenizer),
-            out / CHECKPOINTS / "judge",
-            epochs=config.judge_epochs,
-            batch_size=config.batch_size,
-            learning_rate=3e-3,
-            seed=config.seed,
-            on_progress=lambda share: on_progress("judge", share),
-        )
+        judge = TextVaeModel(config.start).judge.model if config.start else new_judge(tokenizer, config.judge_size)
+        if config.judge_epochs:
+            judge = fit(
+                judge.requires_grad_(True),
+                rows,
+                JudgeBatches(tokenizer),
+                out / CHECKPOINTS / "judge",
+                epochs=config.judge_epochs,
+                batch_size=config.batch_size,
+                learning_rate=3e-3,
+                seed=config.seed,
+                on_progress=lambda share: on_progress("judge", share),
+            )
         _save(judge.half(), out / "judge")
 
     if not (out / LATENTS).is_file():

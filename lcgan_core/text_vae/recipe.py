@@ -60,8 +60,8 @@ class PretrainConfig(BaseModel):
     """Peak learning rate of the VAE; it falls to 0 linearly."""
     batch_size: int = Field(64, ge=1)
     """Texts a batch, for the VAE and the judge."""
-    judge_epochs: float = Field(3, gt=0)
-    """Passes over the corpus for the judge."""
+    judge_epochs: float = Field(3, ge=0)
+    """Passes over the corpus for the judge; 0 keeps the judge of the model to start from."""
     judge_size: int = Field(160, ge=4, multiple_of=4)
     """Units of the judge."""
     latents: int = Field(20000, ge=100)
