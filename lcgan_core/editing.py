@@ -14,12 +14,12 @@ from .errors import RunError
 from .labelling import scores
 from .sampling import FinishedRun
 
-SHARES = (0.4, 0.7, 1.0, 1.3, 1.6)
+SHARES = (0.6, 0.9, 1.2, 1.5, 1.8)
 """Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and a bit beyond."""
-PULLS = (0.0, 1.0, 2.0, 4.0)
+PULLS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
 """How strongly each share is drawn back to the sample when it is decoded."""
 RECOGNISED = 0.3
-"""Closeness of a sample's reconstruction below which the model does not know that sample well enough to edit it."""
+"""Closeness of a sample's reconstruction, and of its best edit, below which the model does not know that sample."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
         scored = [(value, closeness, found) for closeness, found, value in zip(close, mine, values, strict=False)]
         scored.sort(key=lambda one: (min(one[0], strength), one[1]), reverse=True)
         value, closeness, best = scored[0]
-        if recognised < RECOGNISED:
+        if max(recognised, closeness) < RECOGNISED:
             (value,) = least_values(finished, [back])
             edits.append(Edit(sample, back, "unknown", value, recognised, []))
         else:
