@@ -15,9 +15,9 @@ from .labelling import scores
 from .sampling import FinishedRun
 
 SHARES = (0.6, 0.9, 1.2, 1.5, 1.8)
-"""Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and a bit beyond."""
+"""Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and beyond."""
 PULLS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
-"""How strongly each share is drawn back to the sample when it is decoded."""
+"""How strongly each share is drawn back to the sample when it is decoded; the farther ones bear more of it."""
 RECOGNISED = 0.3
 """Closeness of a sample's reconstruction, and of its best edit, below which the model does not know that sample."""
 
@@ -49,9 +49,8 @@ def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.9) -
             f"The strength {strength} is not in [0, 1]: 0 keeps as much as possible, 1 satisfies as much as possible."
         )
     already = least_values(finished, samples)
-    edits = iter(
-        changed(finished, [sample for sample, value in zip(samples, already, strict=True) if value < SATISFIED], strength)
-    )
+    violating = [sample for sample, value in zip(samples, already, strict=True) if value < SATISFIED]
+    edits = iter(changed(finished, violating, strength))
     return [
         next(edits) if value < SATISFIED else Edit(sample, sample, "kept", value, 1.0, [])
         for sample, value in zip(samples, already, strict=True)
@@ -71,7 +70,7 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     edits = []
     for sample, back, recognised, mine in zip(samples, reconstructed, known, candidates, strict=True):
         close = model.closeness([sample] * len(mine), mine)
-        scored = [(value, closeness, found) for closeness, found, value in zip(close, mine, values, strict=False)]
+        scored = [(next(values), closeness, found) for closeness, found in zip(close, mine, strict=True)]
         scored.sort(key=lambda one: (min(one[0], strength), one[1]), reverse=True)
         value, closeness, best = scored[0]
         if max(recognised, closeness) < RECOGNISED:
