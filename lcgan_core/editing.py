@@ -14,12 +14,12 @@ from .errors import RunError
 from .labelling import scores
 from .sampling import FinishedRun
 
-MOVES = (0.4, 0.7, 1.0, 1.3)
-"""Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and a bit beyond."""
-DRAWS = 4
-"""Points of the posterior of a sample that are moved; the first is its mean."""
+SHARES = (0.6, 0.9, 1.2, 1.5, 1.8)
+"""Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and beyond."""
+PULLS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
+"""How strongly each share is drawn back to the sample when it is decoded; the farther ones bear more of it."""
 RECOGNISED = 0.3
-"""Closeness of a sample's reconstruction below which the model does not know that sample well enough to edit it."""
+"""Closeness of a sample's reconstruction, and of its best edit, below which the model does not know that sample."""
 
 
 @dataclass
@@ -39,52 +39,58 @@ class Edit:
     """Other edits, the best first."""
 
 
-def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.7, seed: int = 0) -> list[Edit]:
-    """An edit of each sample. ``strength`` in [0, 1] says what counts among candidates: 0 closeness alone, 1 the wish alone.
+def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.9) -> list[Edit]:
+    """An edit of each sample: of the candidates whose value is at least ``strength``, the closest, or else that of most value.
 
-    Raises ``RunError`` where the strength is outside of that.
+    With strength 0 closeness alone counts, with 1 the wish alone. Raises ``RunError`` where the strength is outside of that.
     """
     if not 0 <= strength <= 1:
         raise RunError(
             f"The strength {strength} is not in [0, 1]: 0 keeps as much as possible, 1 satisfies as much as possible."
         )
+    already = least_values(finished, samples)
+    violating = [sample for sample, value in zip(samples, already, strict=True) if value < SATISFIED]
+    edits = iter(changed(finished, violating, strength))
+    return [
+        next(edits) if value < SATISFIED else Edit(sample, sample, "kept", value, 1.0, [])
+        for sample, value in zip(samples, already, strict=True)
+    ]
+
+
+def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> list[Edit]:
+    """Edits of samples that do not satisfy."""
     if not samples:
         return []
     model = finished.model
-    posterior = model.encode(samples)
-    reconstructed = model.decode(posterior.mean)
+    z = model.refine(samples, model.encode(samples).mean)
+    reconstructed = model.decode(z)
     known = model.closeness(samples, reconstructed)
-    already = least_values(finished, samples)
-    moved = candidates(finished, posterior.mean, posterior.std, torch.Generator().manual_seed(seed))
-    decoded = model.decode(moved.flatten(0, 1))
-    values, each = least_values(finished, decoded), moved.shape[1]
+    candidates = moved(finished, samples, z)
+    values = iter(least_values(finished, [candidate for mine in candidates for candidate in mine]))
     edits = []
-    for i, sample in enumerate(samples):
-        if already[i] >= SATISFIED:
-            edits.append(Edit(sample, sample, "kept", already[i], 1.0, []))
-            continue
-        mine = range(i * each, (i + 1) * each)
-        close = dict(zip(mine, model.closeness([sample] * each, [decoded[j] for j in mine]), strict=True))
-        ranked = sorted(mine, key=lambda j: -(strength * values[j] + (1 - strength) * close[j]))
-        best = ranked[0]
-        status = "unknown" if known[i] < RECOGNISED else "edited" if values[best] >= SATISFIED else "missed"
-        if status == "unknown":
-            (value,) = least_values(finished, [reconstructed[i]])
-            edits.append(Edit(sample, reconstructed[i], status, value, known[i], []))
+    for sample, back, recognised, mine in zip(samples, reconstructed, known, candidates, strict=True):
+        close = model.closeness([sample] * len(mine), mine)
+        scored = [(next(values), closeness, found) for closeness, found in zip(close, mine, strict=True)]
+        scored.sort(key=lambda one: (min(one[0], strength), one[1]), reverse=True)
+        value, closeness, best = scored[0]
+        if max(recognised, closeness) < RECOGNISED:
+            (value,) = least_values(finished, [back])
+            edits.append(Edit(sample, back, "unknown", value, recognised, []))
         else:
-            others = list(dict.fromkeys(decoded[j] for j in ranked if decoded[j] != decoded[best]))
-            edits.append(Edit(sample, decoded[best], status, values[best], close[best], others))
+            status = "edited" if value >= SATISFIED else "missed"
+            edits.append(Edit(sample, best, status, value, closeness, [found for _, _, found in scored[1:]]))
     return edits
 
 
 @torch.no_grad()
-def candidates(finished: FinishedRun, mean: Tensor, std: Tensor, generator: torch.Generator) -> Tensor:
-    """Moved latents ``[n, candidates, latent_dim]`` of posteriors ``[n, latent_dim]``."""
-    noise = torch.randn(len(mean), DRAWS, mean.shape[1], generator=generator)
-    noise[:, 0] = 0
-    start = mean[:, None] + 0.5 * std[:, None] * noise
-    far = finished.steering.actor(start.flatten(0, 1)).reshape(start.shape)
-    return torch.cat([torch.lerp(start, far, share) for share in MOVES], dim=1)
+def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list[Any]]:
+    """The distinct candidates for each sample, of the latents ``z`` ``[n, latent_dim]``."""
+    far = finished.steering.actor(z)
+    each = torch.cartesian_prod(torch.tensor(SHARES), torch.tensor(PULLS))
+    moves = torch.lerp(z[:, None], far[:, None], each[:, :1]).flatten(0, 1)
+    near = [sample for sample in samples for _ in each]
+    decoded = finished.model.decode_near(moves, near, each[:, 1].repeat(len(samples)))
+    return [list(dict.fromkeys(decoded[i : i + len(each)])) for i in range(0, len(decoded), len(each))]
 
 
 def least_values(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:

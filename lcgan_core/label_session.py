@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from .latent_model import LatentModel
 from .run_folder import whole
 
 CANDIDATES = 400
-"""Decoded posterior samples among which each question is chosen."""
+"""Decoded posterior samples, or texts of the user's own, among which each question is chosen."""
 CHANCE = 3
 """Every so many questions is one by chance, so that the labels also tell about what the critic is sure of."""
 HEADER = "text,value\r\n"
@@ -30,21 +30,29 @@ HEADER = "text,value\r\n"
 class LabelSession:
     """Answers about samples of a model, in a CSV file that ``labels`` reads; an answer is on the disk before the next question.
 
-    Questions are those whose answer is least sure by what the answers so far teach, or by chance where ``active`` is off.
+    Questions are those whose answer is least sure by what the answers so far teach, or by chance where ``active`` is off. They
+    are about decoded posterior samples, or about ``own`` texts, each of them once.
     """
 
-    def __init__(self, file: Path, model: LatentModel[Any], seed: int = 0, active: bool = True) -> None:
+    def __init__(
+        self, file: Path, model: LatentModel[Any], seed: int = 0, active: bool = True, own: Sequence[str] | None = None
+    ) -> None:
         self.file, self.model, self.active = file, model, active
         self.answers = read_answers(file)
         self.generator = torch.Generator().manual_seed(seed + 1_000_003 * len(self.answers))
         self.q = AggregatePosterior(model.real_posteriors())
         self.texts: list[str] = []
+        self.unasked: list[str] | None = None
+        """Of the user's own texts, those that are not among ``texts`` yet."""
+        if own is not None:
+            answered = {text for text, _ in self.answers}
+            new = [text for text in dict.fromkeys(own) if text not in answered]
+            self.unasked = [new[place] for place in torch.randperm(len(new), generator=self.generator).tolist()]
 
     def question(self) -> str:
-        """The sample to ask about next; asked again, the same one until it is answered or skipped."""
+        """The sample to ask about next, where any is left; asked again, the same one until it is answered or skipped."""
         asked = {text for text, _ in self.answers}
-        if len(self.texts) < CANDIDATES // 2:
-            drawn = self.model.decode(self.q.draw(CANDIDATES, self.generator))
+        if len(self.texts) < CANDIDATES // 2 and (drawn := self._draw()):
             self.texts = list(dict.fromkeys(text for text in [*self.texts, *drawn] if text not in asked))
             self.z = self.model.encode(self.texts).mean.clone()
         if self.active and self.knows_both and len(self.answers) % CHANCE:
@@ -83,6 +91,11 @@ class LabelSession:
         return text
 
     @property
+    def exhausted(self) -> bool:
+        """Whether each of the user's own texts is answered or skipped; samples of the model never run out."""
+        return not self.texts and self.unasked == []
+
+    @property
     def knows_both(self) -> bool:
         """Whether there is an answer of either kind."""
         return len({value >= SATISFIED for _, value in self.answers}) == 2
@@ -93,6 +106,12 @@ class LabelSession:
         if min(held, len(self.answers) - held) < FEWEST:
             return None
         return Labels(file=self.file).bind(self.model).trust()
+
+    def _draw(self) -> list[str]:
+        if self.unasked is None:
+            return self.model.decode(self.q.draw(CANDIDATES, self.generator))
+        drawn, self.unasked = self.unasked[:CANDIDATES], self.unasked[CANDIDATES:]
+        return drawn
 
     def _weights(self) -> torch.Tensor:
         texts, values = zip(*self.answers, strict=True)

@@ -86,6 +86,18 @@ class LatentModel(ABC, Generic[SampleT]):
         """How much of each sample is still in the one after it, in [0, 1]: all or nothing, unless a model can tell more."""
         return [float(self.show(first) == self.show(second)) for first, second in zip(before, after, strict=True)]
 
+    def refine(self, samples: Sequence[SampleT], mean: Tensor) -> Tensor:
+        """Latents near the posteriors' ``mean`` that decode to more of the samples: the mean, unless a model knows better.
+
+        Only edits ask for them: what is lost in reconstruction is lost to the edit.
+        """
+        return mean
+
+    def decode_near(self, z: Tensor, samples: Sequence[SampleT], pull: Tensor) -> list[SampleT]:
+        """What ``decode`` gives, drawn to the sample at the same place by ``pull`` ``[n]``, from 0 on; not drawn, unless a
+        model can."""
+        return self.decode(z)
+
     def show(self, sample: SampleT) -> str:
         """A line that stands for the sample in tables and in ``samples.jsonl``."""
         return str(sample)

@@ -114,7 +114,13 @@ def _generate(studio: Studio) -> None:
 def _edit(studio: Studio) -> None:
     text = gr.Textbox(label="Your text", elem_id="text")
     strength = gr.Slider(
-        0, 1, 0.7, step=0.05, label="Strength", info="What counts: 0 is to keep the text, 1 is to satisfy", elem_id="strength"
+        0,
+        1,
+        0.9,
+        step=0.05,
+        label="Strength",
+        info="The value that is enough: 0 is to keep the text, 1 is to satisfy",
+        elem_id="strength",
     )
     button = gr.Button("Edit", variant="primary", elem_id="edit")
     after = gr.Textbox(label="Edited", interactive=False, elem_id="edited")

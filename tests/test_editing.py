@@ -17,6 +17,7 @@ from lcgan_core.cli import lcgan
 from lcgan_core.editing import edit, interpolate
 from lcgan_core.labelling import Labeller
 from lcgan_core.networks import Actor, Critic, GanConfig
+from lcgan_core.plugins import load_latent_model
 from lcgan_core.samplers import Steering
 from lcgan_core.sampling import FinishedRun
 
@@ -76,7 +77,7 @@ def test_what_satisfies_stays_and_what_is_not_known_is_said_to(finished: Finishe
     assert edit(finished, []) == []
 
 
-def test_the_same_seed_gives_the_same_edits_whatever_stands_beside_them(finished: FinishedRun) -> None:
+def test_edits_are_the_same_whatever_stands_beside_them(finished: FinishedRun) -> None:
     samples = [(-0.5, 0.0, 0.0), (0.5, 1.0, 0.0)]
     assert edit(finished, samples) == edit(finished, samples)
     assert edit(finished, samples)[0].status == edit(finished, samples[:1])[0].status
@@ -142,3 +143,24 @@ def test_the_way_on_the_command_line(run_folder: Path, run_lcgan: Lcgan) -> None
     assert first.partition("  ")[2].startswith("the soup was")
     assert last == "0.00  the bread was great ."
     assert len(load_run(run_folder).sample(3)) == 3
+
+
+def test_a_latent_is_refined_until_it_decodes_to_the_text(tiny_model: Path) -> None:
+    model = load_latent_model(str(tiny_model))
+    texts = sentences()[-100:]
+    mean = model.encode(texts).mean
+    refined = model.refine(texts, mean)
+    before, after = (sum(model.closeness(texts, model.decode(z))) for z in (mean, refined))
+    assert after > before
+    assert torch.equal(mean, model.encode(texts).mean), "what is refined is a copy"
+    assert model.refine([], mean[:0]).shape == (0, 8)
+
+
+def test_decoding_near_a_text_keeps_more_of_it_the_stronger_the_pull(tiny_model: Path) -> None:
+    model = load_latent_model(str(tiny_model))
+    texts = sentences()[:100]
+    z = model.encode(texts[::-1]).mean
+    kept = [sum(model.closeness(texts, model.decode_near(z, texts, torch.full((100,), pull)))) for pull in (0.0, 2.0, 8.0)]
+    assert kept[0] < kept[1] < kept[2]
+    assert model.decode_near(z, texts, torch.zeros(100)) == model.decode(z)
+    assert model.decode_near(z[:0], [], torch.zeros(0)) == []

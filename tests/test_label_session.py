@@ -86,6 +86,21 @@ def test_an_answer_that_cannot_be_written_is_asked_for_again(tiny_model: Path, t
     assert rows(file) == session.answers == [(asked, 1.0)]
 
 
+def test_texts_of_the_users_own_are_asked_about_each_once(tiny_model: Path, tmp_path: Path) -> None:
+    mine, own = tmp_path / "mine.csv", tmp_path / "own.csv"
+    texts = [f"the {noun} was {word} ." for noun in ("food", "soup") for word in ("good", "bad", "cold")]
+    own.write_text("id,line\n" + "".join(f"{i},{text}\n" for i, text in enumerate([*texts, texts[0]])), encoding="utf-8")
+    options = ("--texts", str(own), "--column", "line")
+    press(mine, tiny_model, "yn", "-n", "2", *options)
+    ran = press(mine, tiny_model, "nsyynnnn", *options)
+    assert "5 labels" in ran.stdout, "it ends with the texts"
+    asked = [text for text, _ in rows(mine)]
+    assert len(set(asked)) == 5
+    assert set(asked) < set(texts)
+    press(mine, tiny_model, "y", *options, "--by-chance", "-n", "6")
+    assert {text for text, _ in rows(mine)} == set(texts), "what was skipped is asked about again"
+
+
 def test_two_at_once_are_refused(tiny_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     with only_one(file):

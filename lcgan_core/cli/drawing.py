@@ -38,15 +38,14 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool)
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
 @click.option(
     "--strength",
-    default=0.7,
+    default=0.9,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="What counts: 0 is to keep the text, 1 is to satisfy.",
+    help="The value that is enough; the closest text of such a value is taken. 0 is to keep the text, 1 is to satisfy.",
 )
 @click.option("--candidates", "shown", default=0, show_default=True, type=click.IntRange(min=0), help="Other edits to show.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same edits.")
 @AS_JSON
-def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, seed: int, as_json: bool) -> None:
+def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, as_json: bool) -> None:
     """Move your own texts just far enough to satisfy: those given, or the lines of the standard input.
 
     With --json, one object a line: before, after, status (edited, kept, missed or unknown), value, closeness, candidates.
@@ -60,7 +59,7 @@ def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, 
     finished = load_run(run_folder)
     lines = (line.strip() for line in texts or sys.stdin if line.strip())
     while some := list(islice(lines, 64)):
-        for found in edited(finished, some, strength, seed):
+        for found in edited(finished, some, strength):
             found.candidates = found.candidates[:shown]
             if as_json:
                 click.echo(json.dumps(asdict(found)))

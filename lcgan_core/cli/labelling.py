@@ -19,10 +19,12 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
 @click.option(
     "-n", "count", default=70, show_default=True, type=click.IntRange(min=1), help="Stop at so many labels in the file."
 )
+@click.option("--texts", type=click.Path(path_type=Path), help="Ask about the texts of this file, not about samples.")
+@click.option("--column", default="text", show_default=True, help="The texts' column, in CSV, JSONL and Parquet.")
 @click.option("--by-chance", is_flag=True, help="Ask about any samples, not those whose answer is least sure.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the samples to ask about.")
-def label(file: Path, model: str, count: int, by_chance: bool, seed: int) -> None:
-    """Label samples with one key each, into FILE (columns text and value).
+def label(file: Path, model: str, count: int, texts: Path | None, column: str, by_chance: bool, seed: int) -> None:
+    """Label samples of a model, or texts of your own, with one key each, into FILE (columns text and value).
 
     Every answer is on the disk before the next question; the same FILE goes on where you stopped.
     """
@@ -30,10 +32,15 @@ def label(file: Path, model: str, count: int, by_chance: bool, seed: int) -> Non
     from ..label_session import LabelSession, only_one
     from ..plugins import load_latent_model
 
+    own = None
+    if texts:
+        from ..text_vae.corpus import load_corpus
+
+        own = load_corpus(texts, column)
     with only_one(file):
-        session = LabelSession(file, load_latent_model(model), seed, active=not by_chance)
+        session = LabelSession(file, load_latent_model(model), seed, active=not by_chance, own=own)
         click.echo(KEYS, err=True)
-        while len(session.answers) < count:
+        while len(session.answers) < count and not session.exhausted:
             click.echo(f"{len(session.answers) + 1:>4}/{count}  {session.question()}  ", nl=False, err=True)
             key = click.getchar().lower()
             click.echo(key if key.isprintable() else "", err=True)

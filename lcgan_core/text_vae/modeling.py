@@ -114,6 +114,16 @@ class TextVae(PreTrainedModel):
         mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
         z = mean + log_std.exp() * torch.randn_like(mean)
+        real = labels >= 0
+        reconstruction = self.reconstruction_loss(z, labels) / len(labels)
+        bag_scores = F.log_softmax(F.linear(self.to_bag(z), self.embedding.weight, self.token_bias).float(), -1)
+        words = bag_scores.gather(1, labels.clamp(min=0))[real].sum() / len(labels)
+        length = F.cross_entropy(self.to_length(z).float(), real.sum(1))
+        loss = reconstruction + kl_weight * kl - bag_weight * words + length_weight * length
+        return TextVaeOutput(loss=loss, reconstruction=reconstruction, kl=kl, bag=-words, length=length)
+
+    def reconstruction_loss(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Negative log-likelihood in nats of all ``labels`` ``[batch, time]``, -100 is padding, given ``z``; a sum."""
         previous = F.pad(labels[:, :-1], (1, 0), value=self.config.bos_token_id)
         previous = previous.masked_fill(previous < 0, self.config.pad_token_id)
         z_each_step = z[:, None].expand(-1, labels.shape[1], -1)
@@ -122,23 +132,23 @@ class TextVae(PreTrainedModel):
         real = labels >= 0  # the output layer is most of the cost: leave padding out of it
         hidden = self.to_embedding(torch.cat([self.dropout(states[real]), z_each_step[real]], -1))
         logits = F.linear(hidden, self.embedding.weight, self.token_bias)
-        reconstruction = F.cross_entropy(logits.float(), labels[real], reduction="sum") / len(labels)
-        bag_scores = F.log_softmax(F.linear(self.to_bag(z), self.embedding.weight, self.token_bias).float(), -1)
-        words = bag_scores.gather(1, labels.clamp(min=0))[real].sum() / len(labels)
-        length = F.cross_entropy(self.to_length(z).float(), real.sum(1))
-        loss = reconstruction + kl_weight * kl - bag_weight * words + length_weight * length
-        return TextVaeOutput(loss=loss, reconstruction=reconstruction, kl=kl, bag=-words, length=length)
+        return F.cross_entropy(logits.float(), labels[real], reduction="sum")
 
     def _first_state(self, z: Tensor) -> Tensor:
         return torch.tanh(self.to_first_state(z))
 
     @torch.inference_mode()
-    def generate_tokens(self, z: Tensor) -> tuple[list[list[int]], Tensor]:
+    def generate_tokens(
+        self, z: Tensor, near: Tensor | None = None, pull: Tensor | None = None
+    ) -> tuple[list[list[int]], Tensor]:
         """The most likely next token, again and again, for each row of ``z`` ``[batch, latent_size]``: rows of token ids.
 
         With them the geometric mean ``[batch]`` of the probabilities of each row's tokens, its end included.
         Ends at ``</s>`` (left out) or after ``max_tokens``. Rows that ended leave the batch. What depends on one token or
         on z alone is multiplied out beforehand, so a step costs one recurrent and one output product.
+
+        ``near`` ``[batch, time]`` (``<s>`` first, padded with -1) holds tokens to keep where there is a choice: each scores
+        ``pull`` ``[batch]`` more, and thrice that where it goes on as there.
         """
         emb = self.config.embedding_size
         weight_ih, weight_hh, bias_ih, bias_hh = self.decoder.all_weights[0]
@@ -159,6 +169,8 @@ class TextVae(PreTrainedModel):
             new = torch.tanh(new + torch.sigmoid(reset + state_reset) * state_new)
             state = torch.lerp(new, state, update)
             logits = F.linear(F.linear(state, state_to_hidden) + z_hidden, self.embedding.weight, self.token_bias)
+            if near is not None and pull is not None:
+                logits = drawn_to(near, pull, token, logits)
             most, token = logits.max(-1)
             generated[rows, step] = token
             log_probability[rows, step] = most - logits.logsumexp(-1)
@@ -166,9 +178,19 @@ class TextVae(PreTrainedModel):
             if not going_on.all():
                 rows, token, state = rows[going_on], token[going_on], state[going_on]
                 z_gates, z_hidden = z_gates[going_on], z_hidden[going_on]
+                if near is not None and pull is not None:
+                    near, pull = near[going_on], pull[going_on]
             if not len(rows):
                 break
         ends = (generated != self.config.eos_token_id).long().cumprod(1).sum(1)
         texts = [row[:end] for row, end in zip(generated.tolist(), ends.tolist(), strict=True)]
         steps = (ends + 1).clamp(max=self.config.max_tokens)
         return texts, (log_probability.sum(1) / steps).exp()
+
+
+def drawn_to(near: Tensor, pull: Tensor, token: Tensor, logits: Tensor) -> Tensor:
+    """``logits`` ``[batch, vocab_size]`` of what follows ``token`` ``[batch]``, drawn as ``generate_tokens`` says."""
+    before, after = near[:, :-1], near[:, 1:]
+    more = pull[:, None] * (1 + 2 * (before == token[:, None])) * (after >= 0)
+    bonus = torch.zeros_like(logits).scatter_reduce(1, after.clamp(min=0), more, "amax")
+    return logits + bonus

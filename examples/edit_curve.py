@@ -1,0 +1,124 @@
+"""What edits reach and what they keep, over their strength.
+
+    python examples/edit_curve.py runs/positive valid.csv.gz --only label=negative --judge-from train.csv.gz --target positive
+
+Texts that satisfy the run's constraints already come back as they are: they are counted (kept) and left out of the other
+figures. Texts that the model does not know count as they come back. Every strength is timed with an empty cache of values.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from unseen_judge import Judge, read_rows, unseen_judge
+
+from lcgan_core import edit, load_run
+from lcgan_core.constraint import SATISFIED
+from lcgan_core.run_folder import write_json
+from lcgan_core.sampling import FinishedRun
+from lcgan_core.text_vae.judge import corpus_bleu
+
+BATCH = 64
+"""Texts edited at once, as ``lcgan edit`` does."""
+STATUSES = ("kept", "edited", "missed", "unknown")
+
+
+def measure(finished: FinishedRun, texts: Sequence[str], strength: float, judge: Judge | None) -> dict[str, Any]:
+    """Shares of the texts that did not satisfy before, BLEU in percent against those, and texts a second."""
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["LCGAN_CACHE"] = empty
+        started = time.perf_counter()
+        edits = [found for i in range(0, len(texts), BATCH) for found in edit(finished, texts[i : i + BATCH], strength)]
+        seconds = time.perf_counter() - started
+    changed = [found for found in edits if found.status != "kept"]
+    before, after = [found.before for found in changed], [found.after for found in changed]
+    statuses = Counter(found.status for found in edits)
+    return {
+        "strength": strength,
+        "satisfied": sum(found.value >= SATISFIED for found in changed) / len(changed),
+        "judged": sum(judge(after)) / len(changed) if judge else None,
+        "bleu": corpus_bleu(after, before),
+        "sentence_bleu": 100 * sum(found.closeness for found in changed) / len(changed),
+        **{status: statuses[status] / len(edits) for status in STATUSES},
+        "texts_per_second": len(texts) / seconds,
+    }
+
+
+def draw_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Satisfaction over BLEU, a point for each strength."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, panel = pyplot.subplots(figsize=(5, 4), layout="constrained")
+    bleu = [row["bleu"] for row in rows]
+    panel.plot(bleu, [row["satisfied"] for row in rows], "o--", label="by the run's own constraints")
+    if rows[0]["judged"] is not None:
+        panel.plot(bleu, [row["judged"] for row in rows], "o-", label="by a judge that training never saw")
+    for row in rows:
+        panel.annotate(f"{row['strength']:g}", (row["bleu"], row["satisfied"]), xytext=(3, 3), textcoords="offset points")
+    panel.set_xlabel("BLEU against the source")
+    panel.set_ylabel("satisfied")
+    panel.legend()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--column", default="text", show_default=True)
+@click.option("--only", metavar="COLUMN=VALUE", help="Edit only rows with this value.")
+@click.option("--judge-from", type=click.Path(path_type=Path), help="Labelled texts to train the unseen judge on.")
+@click.option("--target", default="positive", show_default=True, help="What the unseen judge is to find.")
+@click.option("--strengths", default="0,0.5,0.7,0.9,0.97,0.99,1", show_default=True)
+@click.option("-n", "count", default=500, show_default=True, help="So many texts, drawn by chance.")
+@click.option("--out", default=Path("runs/edit-curve"), show_default=True, type=click.Path(path_type=Path))
+def main(
+    run: Path,
+    file: Path,
+    column: str,
+    only: str | None,
+    judge_from: Path | None,
+    target: str,
+    strengths: str,
+    count: int,
+    out: Path,
+) -> None:
+    """Edits texts of the CSV file FILE by RUN, and prints and draws what came of it; writes OUT.json and OUT.svg."""
+    rows = read_rows(file)
+    if only:
+        name, _, value = only.partition("=")
+        rows = [row for row in rows if row[name] == value]
+    texts = random.Random(0).sample([row[column] for row in rows], min(count, len(rows)))
+    judge = unseen_judge(judge_from, target) if judge_from else None
+    finished = load_run(run)
+    edit(finished, texts[:BATCH])  # to load and to warm up
+    print(f"{len(texts)} texts, {torch.get_num_threads()} threads")
+    print("strength  satisfied  judged   BLEU  sentence BLEU   kept  missed  unknown  texts/s")
+    points = []
+    for strength in map(float, strengths.split(",")):
+        point = measure(finished, texts, strength, judge)
+        points.append(point)
+        judged = f"{point['judged']:7.1%}" if judge else "      -"
+        print(
+            f"{strength:8g}  {point['satisfied']:9.1%} {judged}  {point['bleu']:5.1f}  {point['sentence_bleu']:13.1f}  "
+            f"{point['kept']:5.1%}  {point['missed']:6.1%}  {point['unknown']:7.1%}  {point['texts_per_second']:7.1f}"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(out.with_suffix(".json"), {"run": str(run), "texts": len(texts), "rows": points})
+    draw_figure(points, out.with_suffix(".svg"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""A judge that no training of lcgan ever saw, for the scripts here that measure: it is to be fooled by other things."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lcgan_sentiment_plugin.corpora import LABELS, read_labelled
+from lcgan_sentiment_plugin.second_judge import trained_judge
+
+Judge = Callable[[Sequence[str]], list[bool]]
+
+
+def unseen_judge(train: Path, target: str) -> Judge:
+    """Tells whether texts have the sentiment ``target``, by n-grams of the labelled texts in ``train``."""
+    judge = trained_judge(read_labelled(train))
+    return lambda texts: [LABELS[label] == target for label in judge.predict(list(texts))]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header, gzipped or not."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
