@@ -7,16 +7,16 @@ import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lcgan_sentiment_plugin.corpora import LABELS, read_labelled
-from lcgan_sentiment_plugin.second_judge import trained_judge
+from lcgan_core.constraint import SATISFIED
+from lcgan_core.plugins import make_constraint
 
 Judge = Callable[[Sequence[str]], list[bool]]
 
 
 def unseen_judge(train: Path, target: str) -> Judge:
     """Tells whether texts have the sentiment ``target``, by n-grams of the labelled texts in ``train``."""
-    judge = trained_judge(read_labelled(train))
-    return lambda texts: [LABELS[label] == target for label in judge.predict(list(texts))]
+    judge = make_constraint("sentiment-ngrams", {"train": train, "target": target})
+    return lambda texts: [value >= SATISFIED for value in judge(texts)]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -96,7 +96,7 @@ class Critic(nn.Module):
 
 
 CLOSED = -2.0
-"""Where the logits of the actor's gates start: it learns what to change, rather than what to leave."""
+"""Where the log odds of the actor's gates start: it learns what to change, rather than what to leave."""
 
 
 class Actor(nn.Module):
@@ -105,8 +105,6 @@ class Actor(nn.Module):
     def __init__(self, latent_dim: int, config: GanConfig) -> None:
         super().__init__()
         self.net = mlp(latent_dim, 2 * latent_dim, config)
-        with torch.no_grad():
-            self.net[-1].bias[latent_dim:] += CLOSED
 
     def forward(self, z: Tensor) -> Tensor:
         dz, gate = self.move(z)
@@ -115,7 +113,7 @@ class Actor(nn.Module):
     def move(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Where each dimension would go, and how far the gate lets it: 0 keeps, 1 replaces."""
         dz, gate_logits = self.net(z).chunk(2, dim=-1)
-        return dz, torch.sigmoid(gate_logits)
+        return dz, torch.sigmoid(gate_logits + CLOSED)
 
 
 @dataclass
