@@ -44,15 +44,15 @@ class GanConfig(BaseModel):
     (Yazıcı et al. 2019, arXiv 1806.04498)."""
     augmentation: float = Field(0.5, ge=0)
     """Noise on labelled latents while the attribute critics learn, in units of the encoder's average std."""
-    realism_weight: float = Field(0.3, ge=0)
+    realism_weight: float = Field(0.2, ge=0)
     """Weight of the realism critic in the actor's loss; constraints bring their own weights."""
     gradient_penalty: float = Field(1.0, ge=0)
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
-    confidence_weight: float = Field(0.1, ge=0)
+    confidence_weight: float = Field(0.06, ge=0)
     """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples."""
-    distance_weight: float = Field(0.02, ge=0)
+    distance_weight: float = Field(0.01, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
     """Where the actor starts from: widened posteriors of real samples, or the prior N(0, I)."""
