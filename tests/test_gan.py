@@ -25,7 +25,7 @@ from lcgan_core.gan import (
     train,
 )
 from lcgan_core.labelling import Labelled, Labeller, Pool
-from lcgan_core.networks import Actor, Critic, GanConfig, Networks
+from lcgan_core.networks import CLOSED, Actor, Critic, GanConfig, Networks
 
 BOUND = 2.0
 """HalfSpace asks for 2 z_0 > 2, so z_0 > 1: in q(z) = N(0, 0.9² + 0.4²) that is 15.5 %."""
@@ -340,7 +340,7 @@ def test_the_gate_keeps_or_replaces_a_dimension() -> None:
     assert isinstance(last, torch.nn.Linear)
     with torch.no_grad():
         last.weight.zero_()
-        last.bias.copy_(torch.tensor([7.0, 7.0, 7.0, -50.0, 0.0, 50.0]))
+        last.bias.copy_(torch.tensor([7.0, 7.0, 7.0, -50.0, -CLOSED, 50.0]))
     z = torch.ones(2, 3)
     assert actor(z)[0].tolist() == pytest.approx([1.0, 4.0, 7.0])
 
