@@ -50,7 +50,9 @@ def main() -> None:
     torch.set_flush_denormal(True)
     machine = product_rate(1024, 1024, 1024)
     print(f"machine: {2 * machine / 1e9:.0f} GFLOP/s in 1024 x 1024 float32 products, {torch.get_num_threads()} threads")
-    benchmark_decode(TextVaeModel.load("reviews"), machine)
+    model = TextVaeModel.load("reviews")
+    benchmark_decode(model, machine)
+    benchmark_sentiment(model, machine)
     benchmark_training(machine)
     benchmark_listing()
 
@@ -76,6 +78,25 @@ def benchmark_decode(model: TextVaeModel, machine: float, n: int = 2048, batch: 
         model.decode(z)
     for event in sorted(profile.key_averages(), key=lambda event: -event.self_cpu_time_total)[:6]:
         print(f"    {event.self_cpu_time_total / 1e6:7.3f}  {event.key} x {event.count}")
+
+
+def benchmark_sentiment(model: TextVaeModel, machine: float, n: int = 2048) -> None:
+    """Labels by the sentiment plugin, where it is installed."""
+    try:
+        from lcgan_sentiment_plugin import Sentiment
+    except ImportError:
+        print("sentiment: not installed")
+        return
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    constraint = Sentiment()
+    folder = constraint.classifier.model
+    texts = model.decode(AggregatePosterior(model.real_posteriors()).draw(n, torch.Generator().manual_seed(0)))
+    tokens = sum(map(len, AutoTokenizer.from_pretrained(folder)(texts)["input_ids"]))
+    layers = AutoModelForSequenceClassification.from_pretrained(folder).base_model.encoder
+    needed = tokens * sum(parameter.numel() for parameter in layers.parameters() if parameter.dim() == 2)
+    seconds = per_call(lambda: constraint(texts))
+    print(f"sentiment: {n / seconds:.0f} texts/s, {needed / seconds / machine:.0%} of the machine's rate")
 
 
 def benchmark_training(machine: float, dim: int = 64) -> None:
