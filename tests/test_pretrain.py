@@ -11,12 +11,14 @@ import torch
 from conftest import TINY_RECIPE, Lcgan, sentences
 from datasets import Dataset
 from safetensors.torch import load_file
+from transformers import BertConfig, BertModel
 
 import lcgan_core.text_vae.pretrain as pretraining
 from lcgan_core import CorpusError
 from lcgan_core.text_vae.corpus import load_corpus
 from lcgan_core.text_vae.judge import corpus_bleu
 from lcgan_core.text_vae.latent_model import TextVaeModel
+from lcgan_core.text_vae.meaning import MEANING_SIZE, meanings
 from lcgan_core.text_vae.recipe import PretrainConfig, recipe_of
 
 TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
@@ -193,3 +195,27 @@ def test_what_is_asked_of_z_beside_the_text_can_be_told_from_it(tiny_model: Path
     tokens = [len(row) for row in model.tokenizer(texts)["input_ids"]]
     told = model.vae.to_length(z).argmax(1).tolist()
     assert sum(a == b for a, b in zip(told, tokens, strict=True)) / 300 > 0.7
+
+
+def test_what_texts_mean_can_be_told_from_z(tiny_model: Path, run_lcgan: Lcgan) -> None:
+    corpus = sentences()[:400]
+    Path("corpus.txt").write_text("\n".join(corpus), encoding="utf-8")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    tokenizer = TextVaeModel(tiny_model).tokenizer
+    BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=24, **sizes)).save_pretrained("encoder")
+    tokenizer.save_pretrained("encoder")
+    line = ("pretrain", "corpus.txt", "--set", f"start={tiny_model}", "--set", "judge_epochs=0", "--set", "latents=100")
+    more = (*line, "--set", "epochs=30", "--set", "learning_rate=0.005", "--set", "kl_weight=0.05")
+    ran = run_lcgan(*more, "--out", "model", "--set", "meaning_model=encoder", "--set", "meaning_weight=2")
+    assert ran.exit_code == 0, ran.output
+    model = TextVaeModel(Path("model"))
+    trained_on = [text for i, text in enumerate(corpus) if i % 20]
+    meant = meanings("encoder", trained_on)
+    told = model.vae.to_meaning(model.encode(trained_on).mean)
+    assert model.vae.config.meaning_size == meant.shape[1] == MEANING_SIZE
+    assert (told - meant).square().mean() < 0.5 * meant.square().mean()
+
+    missing = run_lcgan(*line, "--out", "other", "--set", "meaning_model=./nowhere")
+    assert missing.exit_code == 1
+    assert "meaning_model: there is no folder ./nowhere. Choose another: --set meaning_model=FOLDER" in missing.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -34,20 +36,26 @@ class JudgeBatches:
 
 
 class VaeBatches:
-    """Pads rows of token ids into VAE batches; each encoder token is dropped with probability ``deletion_noise``."""
+    """Pads rows of token ids into VAE batches; each encoder token is dropped with probability ``deletion_noise``.
+
+    What the texts mean goes along where the rows say it.
+    """
 
     def __init__(self, pad_id: int, deletion_noise: float) -> None:
         self.pad_id = pad_id
         self.deletion_noise = deletion_noise
 
-    def __call__(self, rows: list[dict[str, list[int]]]) -> Batch:
+    def __call__(self, rows: list[dict[str, Any]]) -> Batch:
         clean = [torch.tensor(row["input_ids"]) for row in rows]
         seen = [self._corrupt(row) for row in clean]
-        return {
+        batch = {
             "input_ids": pad(seen, self.pad_id),
             "lengths": torch.tensor([len(row) for row in seen]),
             "labels": pad(clean, IGNORED),
         }
+        if "meaning" in rows[0]:
+            batch["meanings"] = torch.tensor([row["meaning"] for row in rows])
+        return batch
 
     def _corrupt(self, row: Tensor) -> Tensor:
         kept = torch.rand(len(row)) >= self.deletion_noise

@@ -14,7 +14,10 @@ from transformers.utils.generic import ModelOutput
 
 
 class TextVaeConfig(PreTrainedConfig):
-    """Sizes of a text VAE. ``max_tokens`` bounds every generation, the closing ``</s>`` included."""
+    """Sizes of a text VAE. ``max_tokens`` bounds every generation, the closing ``</s>`` included.
+
+    A ``meaning_size`` of 0 is a VAE that was not told what texts mean.
+    """
 
     model_type = "lcgan-text-vae"
 
@@ -27,6 +30,7 @@ class TextVaeConfig(PreTrainedConfig):
         latent_size: int = 64,
         max_tokens: int = 32,
         dropout: float = 0.1,
+        meaning_size: int = 0,
         pad_token_id: int = 0,
         bos_token_id: int = 1,
         eos_token_id: int = 2,
@@ -39,6 +43,7 @@ class TextVaeConfig(PreTrainedConfig):
         self.latent_size = latent_size
         self.max_tokens = max_tokens
         self.dropout = dropout
+        self.meaning_size = meaning_size
         self.pad_token_id = pad_token_id
         self.bos_token_id = bos_token_id
         self.eos_token_id = eos_token_id
@@ -47,13 +52,14 @@ class TextVaeConfig(PreTrainedConfig):
 
 @dataclass
 class TextVaeOutput(ModelOutput):
-    """``loss`` is reconstruction plus the weighted other three: sums over a text, means over the batch, in nats."""
+    """``loss`` is reconstruction plus the weighted others: sums over a text, means over the batch, in nats."""
 
     loss: Tensor | None = None
     reconstruction: Tensor | None = None
     kl: Tensor | None = None
     bag: Tensor | None = None
     length: Tensor | None = None
+    meaning: Tensor | None = None
 
 
 class TextVae(PreTrainedModel):
@@ -75,6 +81,7 @@ class TextVae(PreTrainedModel):
         self.token_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.to_bag = nn.Linear(latent, emb)
         self.to_length = nn.Linear(latent, config.max_tokens + 1)
+        self.to_meaning = nn.Linear(latent, config.meaning_size) if config.meaning_size else None
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -103,6 +110,8 @@ class TextVae(PreTrainedModel):
         kl_weight: float = 1.0,
         bag_weight: float = 0.0,
         length_weight: float = 0.0,
+        meanings: Tensor | None = None,
+        meaning_weight: float = 0.0,
         **_: Any,
     ) -> TextVaeOutput:
         """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
@@ -110,6 +119,7 @@ class TextVae(PreTrainedModel):
         Label -100 is padding. KL of q(z|x) against N(0, I), closed form (Kingma & Welling 2014, appendix B). ``bag`` is the
         cross-entropy of the tokens without their order (the bag-of-words loss of Zhao, Zhao & Eskenazi 2017), ``length`` that
         of their number, both told by a linear layer from z: what a text is about and how long it is lie along directions.
+        ``meaning`` is half the squared error of telling ``meanings`` ``[batch, meaning_size]`` likewise.
         """
         mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
@@ -120,7 +130,12 @@ class TextVae(PreTrainedModel):
         words = bag_scores.gather(1, labels.clamp(min=0))[real].sum() / len(labels)
         length = F.cross_entropy(self.to_length(z).float(), real.sum(1))
         loss = reconstruction + kl_weight * kl - bag_weight * words + length_weight * length
-        return TextVaeOutput(loss=loss, reconstruction=reconstruction, kl=kl, bag=-words, length=length)
+        output = TextVaeOutput(reconstruction=reconstruction, kl=kl, bag=-words, length=length)
+        if meanings is not None and self.to_meaning is not None:
+            output.meaning = 0.5 * (self.to_meaning(z).float() - meanings).square().sum(-1).mean()
+            loss = loss + meaning_weight * output.meaning
+        output.loss = loss
+        return output
 
     def reconstruction_loss(self, z: Tensor, labels: Tensor) -> Tensor:
         """Negative log-likelihood in nats of all ``labels`` ``[batch, time]``, -100 is padding, given ``z``; a sum."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..errors import CorpusError, ModelError
@@ -22,6 +23,7 @@ from .batches import JudgeBatches, VaeBatches
 from .corpus import load_corpus
 from .latent_model import LATENTS, TextVaeModel, encode_texts
 from .loading import load_whole
+from .meaning import MEANING_SIZE, meanings
 from .measure import measure, model_card
 from .modeling import TextVae, TextVaeConfig
 from .recipe import RECIPE, PretrainConfig
@@ -61,7 +63,7 @@ def pretrain(
     if not (out / "model.safetensors").is_file():
         vae = fit(
             _new_vae(config, tokenizer),
-            rows,
+            _with_meanings(rows, config, train_texts, out / CHECKPOINTS / "meanings.safetensors", on_progress),
             VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
             out / CHECKPOINTS / "vae",
             epochs=config.epochs,
@@ -74,6 +76,7 @@ def pretrain(
             kl_warmup=config.kl_warmup,
             bag_weight=config.bag_weight,
             length_weight=config.length_weight,
+            meaning_weight=config.meaning_weight,
             final_deletion_noise=config.final_deletion_noise,
         )
         _save(vae.half(), out)
@@ -112,8 +115,13 @@ def pretrain(
 
 
 def _new_vae(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
+    meaning_size = MEANING_SIZE if config.meaning_model else 0
     if config.start:
-        return TextVaeModel(config.start).vae.requires_grad_(True)
+        vae = TextVaeModel(config.start).vae.requires_grad_(True)
+        if meaning_size and not vae.to_meaning:
+            vae.config.meaning_size = meaning_size
+            vae.to_meaning = nn.Linear(vae.config.latent_size, meaning_size)
+        return vae
     sizes = config.model_dump(
         include={"embedding_size", "encoder_size", "decoder_size", "latent_size", "max_tokens", "dropout"}
     )
@@ -123,6 +131,7 @@ def _new_vae(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> Text
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
+            meaning_size=meaning_size,
             **sizes,
         )
     )
@@ -140,6 +149,20 @@ def _texts(config: PretrainConfig) -> tuple[list[str], list[str]]:
 def _rows(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> Dataset:
     ids = tokenizer(texts, truncation=True)["input_ids"]
     return Dataset.from_dict({"input_ids": ids, "length": [len(row) for row in ids]})
+
+
+def _with_meanings(
+    rows: Dataset, config: PretrainConfig, texts: list[str], kept: Path, on_progress: Callable[[str, float], None]
+) -> Dataset:
+    """``rows`` with what their texts mean, where the recipe asks for it; ``kept`` is for an interrupted training."""
+    if not config.meaning_model:
+        return rows
+    if not kept.is_file():
+        on_progress("meanings", 0.0)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with whole(kept) as unfinished:
+            save_file({"meanings": meanings(config.meaning_model, texts)}, unfinished)
+    return rows.add_column("meaning", load_file(kept)["meanings"].tolist())
 
 
 def _save(part: PreTrainedModel | PreTrainedTokenizerFast, folder: Path) -> None:

@@ -50,6 +50,10 @@ class PretrainConfig(BaseModel):
     """Weight of telling linearly from z which tokens a text has; more lays words out along directions of z."""
     length_weight: float = Field(0.25, ge=0)
     """Weight of telling linearly from z how many tokens a text has; more makes lengths easier to constrain."""
+    meaning_model: str | None = None
+    """A text encoder of transformers, a folder or a name on the hub: its sentence embeddings are to be told linearly from z."""
+    meaning_weight: float = Field(1.0, ge=0)
+    """Weight of telling them; more makes wishes about what a text means easier, and few labels go further."""
     deletion_noise: float = Field(0.12, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder; more makes prior samples better."""
     final_deletion_noise: float = Field(0.02, ge=0, lt=1)

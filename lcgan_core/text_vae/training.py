@@ -124,6 +124,7 @@ class VaeTrainer(Trainer):
         kl_warmup: float,
         bag_weight: float,
         length_weight: float,
+        meaning_weight: float,
         final_deletion_noise: float,
         **kwargs: Any,
     ) -> None:
@@ -131,10 +132,10 @@ class VaeTrainer(Trainer):
         self.batches = data_collator
         self.kl_weight = kl_weight
         self.kl_warmup = kl_warmup
-        self.weights = {"bag_weight": bag_weight, "length_weight": length_weight}
+        self.weights = {"bag_weight": bag_weight, "length_weight": length_weight, "meaning_weight": meaning_weight}
         self.final_deletion_noise = final_deletion_noise
         self.first_deletion_noise = self.batches.deletion_noise
-        self.parts = dict.fromkeys(("reconstruction", "kl", "bag", "length"), 0.0)
+        self.parts = dict.fromkeys(("reconstruction", "kl", "bag", "length", "meaning"), 0.0)
         self.batches_logged = 0
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
@@ -146,7 +147,7 @@ class VaeTrainer(Trainer):
         inputs["lengths"] = inputs["lengths"].cpu()  # packing wants them there
         output = model(**inputs, kl_weight=self.kl_weight * risen, **self.weights)
         for name in self.parts:
-            self.parts[name] += output[name].item()
+            self.parts[name] += 0.0 if output.get(name) is None else output[name].item()
         self.batches_logged += 1
         return (output.loss, output) if return_outputs else output.loss
 
