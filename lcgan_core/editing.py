@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,10 +14,12 @@ from .errors import RunError
 from .labelling import scores
 from .sampling import FinishedRun
 
-SHARES = (0.6, 0.9, 1.2, 1.5, 1.8)
+SHARES = (0.6, 1.0, 1.4, 1.8)
 """Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and beyond."""
-PULLS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
+PULLS = (0.0, 2.0, 4.0)
 """How strongly each share is drawn back to the sample when it is decoded; the farther ones bear more of it."""
+MIXED = 3
+"""The best candidates whose changes are also tried in part."""
 RECOGNISED = 0.3
 """Closeness of a sample's reconstruction, and of its best edit, below which the model does not know that sample."""
 
@@ -57,6 +59,14 @@ def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.9) -
     ]
 
 
+class Candidate(NamedTuple):
+    """A possible edit of a sample."""
+
+    value: float
+    closeness: float
+    sample: Any
+
+
 def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> list[Edit]:
     """Edits of samples that do not satisfy."""
     if not samples:
@@ -65,21 +75,37 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     z = model.refine(samples, model.encode(samples).mean)
     reconstructed = model.decode(z)
     known = model.closeness(samples, reconstructed)
-    candidates = moved(finished, samples, z)
-    values = iter(least_values(finished, [candidate for mine in candidates for candidate in mine]))
+    decoded = ranked(finished, samples, moved(finished, samples, z), strength)
+    mixed = ranked(finished, samples, mixtures(finished, samples, [mine[:MIXED] for mine in decoded]), strength)
     edits = []
-    for sample, back, recognised, mine in zip(samples, reconstructed, known, candidates, strict=True):
-        close = model.closeness([sample] * len(mine), mine)
-        scored = [(next(values), closeness, found) for closeness, found in zip(close, mine, strict=True)]
-        scored.sort(key=lambda one: (min(one[0], strength), one[1]), reverse=True)
-        value, closeness, best = scored[0]
-        if max(recognised, closeness) < RECOGNISED:
+    for sample, back, recognised, mine, finer in zip(samples, reconstructed, known, decoded, mixed, strict=True):
+        if max(recognised, mine[0].closeness) < RECOGNISED:
             (value,) = least_values(finished, [back])
             edits.append(Edit(sample, back, "unknown", value, recognised, []))
         else:
-            status = "edited" if value >= SATISFIED else "missed"
-            edits.append(Edit(sample, best, status, value, closeness, [found for _, _, found in scored[1:]]))
+            best, *others = best_first(mine + finer, strength)
+            status = "edited" if best.value >= SATISFIED else "missed"
+            edits.append(Edit(sample, best.sample, status, best.value, best.closeness, [other.sample for other in others]))
     return edits
+
+
+def ranked(finished: FinishedRun, samples: Sequence[Any], found: list[list[Any]], strength: float) -> list[list[Candidate]]:
+    """What was ``found`` for each sample, the best first."""
+    values = iter(least_values(finished, [one for mine in found for one in mine]))
+    before = [sample for sample, mine in zip(samples, found, strict=True) for _ in mine]
+    closeness = iter(finished.model.closeness(before, [one for mine in found for one in mine]))
+    return [best_first([Candidate(next(values), next(closeness), one) for one in mine], strength) for mine in found]
+
+
+def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
+    return sorted(candidates, key=lambda one: (min(one.value, strength), one.closeness), reverse=True)
+
+
+def mixtures(finished: FinishedRun, samples: Sequence[Any], best: list[list[Candidate]]) -> list[list[Any]]:
+    """The distinct samples with only some of the changes of the ``best`` candidates for each: not every change was needed."""
+    before = [sample for sample, mine in zip(samples, best, strict=True) for _ in mine]
+    mixed = iter(finished.model.mixtures(before, [one.sample for mine in best for one in mine]))
+    return [list(dict.fromkeys(found for _ in mine for found in next(mixed))) for mine in best]
 
 
 @torch.no_grad()

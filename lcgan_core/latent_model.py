@@ -98,6 +98,13 @@ class LatentModel(ABC, Generic[SampleT]):
         model can."""
         return self.decode(z)
 
+    def mixtures(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[list[SampleT]]:
+        """For each pair, samples with some of what tells after from before, and not all of it: none, unless a model knows how.
+
+        None is of lower quality than the worse of the two.
+        """
+        return [[] for _ in before]
+
     def show(self, sample: SampleT) -> str:
         """A line that stands for the sample in tables and in ``samples.jsonl``."""
         return str(sample)

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
 
+import lcgan_core.editing as editing
 from lcgan_core import RunConfig, RunError, Wish, load_run
 from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.cli import lcgan
@@ -129,6 +130,18 @@ def test_texts_are_edited_from_the_command_line(run_folder: Path, run_lcgan: Lcg
     assert all("cold" in row["after"].split() for row in edited)
     assert sum(row["closeness"] for row in edited) / len(edited) > 0.3
     assert all(len(row["candidates"]) <= 2 for row in found)
+
+
+def test_changes_that_the_wish_does_not_need_are_left_out(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, texts = load_run(run_folder), [text for text in sentences() if "cold" not in text][:60]
+    finer = edit(run, texts)
+    monkeypatch.setattr(editing, "MIXED", 0)
+    coarse = edit(run, texts)
+    closer = [a.closeness - b.closeness for a, b in zip(finer, coarse, strict=True) if a.status == b.status == "edited"]
+    assert len(closer) > 20
+    assert min(closer) >= 0, "mixtures are further candidates, and none goes"
+    assert sum(more > 0 for more in closer) > 3
+    assert all(found.value >= 0.9 for found in finer if found.status == "edited")
 
 
 def test_texts_come_from_the_standard_input_too(run_folder: Path) -> None:

@@ -18,6 +18,7 @@ from lcgan_core import ModelError
 from lcgan_core.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
 from lcgan_core.text_vae.judge import Judge, chosen_judge, distinct, self_bleu
 from lcgan_core.text_vae.latent_model import TextVaeModel, encode_texts
+from lcgan_core.text_vae.mixing import mixed_texts
 from lcgan_core.text_vae.modeling import TextVae, TextVaeConfig
 from lcgan_core.text_vae.tokenizer import train_tokenizer
 
@@ -271,3 +272,27 @@ def test_a_damaged_model_folder_is_told(tiny_model: Path, tmp_path: Path, name: 
 def test_no_such_model() -> None:
     with pytest.raises(ModelError, match=r"No text VAE called 'revues'.*lcgan pretrain"):
         TextVaeModel.load("revues")
+
+
+def test_mixtures_take_some_of_the_changed_passages() -> None:
+    mixed = mixed_texts("the food was cold and i hated it .", "the soup was cold and i loved it !")
+    assert len(mixed) == 2**3 - 2
+    assert "the food was cold and i loved it ." in mixed
+    assert "the soup was cold and i hated it !" in mixed
+    assert mixed_texts("good food .", "bad food .") == []
+    assert mixed_texts("", "bad food .") == []
+    assert "we ate here again ." in mixed_texts("last night we ate here again .", "we ate there .")
+    assert len(mixed_texts("a b c d e f g h i j k l", "x b x d x f x h x j x l")) == 2**4 - 2
+
+
+def test_no_mixture_is_less_fluent_than_both(tiny_model: Path) -> None:
+    model = TextVaeModel(tiny_model)
+    before, after = sentences()[:60], sentences()[60:120]
+    found = model.mixtures(before, after)
+    assert sum(map(len, found)) > 20
+    for first, second, mixed in zip(before, after, found, strict=True):
+        bound = max(model.judge.perplexity([text]) for text in (first, second))
+        assert all(model.judge.perplexity([text]) <= bound * 1.001 for text in mixed)
+        assert set(mixed) <= set(mixed_texts(first, second))
+    assert sum(map(len, found)) < sum(len(mixed_texts(*pair)) for pair in zip(before, after, strict=True))
+    assert model.mixtures([], []) == []

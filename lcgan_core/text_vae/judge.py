@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from sacrebleu.metrics.bleu import BLEU
+from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM
 
@@ -35,20 +36,28 @@ class Judge:
         positions = getattr(model.config, "max_position_embeddings", MOST_TOKENS + 1)
         self.most_tokens = min(MOST_TOKENS, tokenizer.model_max_length, positions - 1)
 
-    @torch.inference_mode()
     def perplexity(self, texts: Sequence[str]) -> float:
         """exp of the mean negative log-likelihood a token. Lower is more fluent; infinite where no text has any token."""
+        loss, tokens = self.likelihoods(texts)
+        return math.exp(float(loss.sum() / tokens.sum())) if tokens.sum() else math.inf
+
+    @torch.inference_mode()
+    def likelihoods(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The negative log-likelihood of each text in nats, and how many tokens it has; both ``[n]``."""
         ids = self.tokenizer(list(texts), truncation=True, max_length=self.most_tokens, add_special_tokens=self.ends)
-        rows = sorted(filter(None, ids["input_ids"]), key=len)
-        loss, tokens = 0.0, 0
-        for start in range(0, len(rows), self.batch_size):
-            batch = self.batches([{"input_ids": row} for row in rows[start : start + self.batch_size]])
+        rows: list[list[int]] = ids["input_ids"]
+        order = sorted((i for i, row in enumerate(rows) if row), key=lambda i: len(rows[i]))
+        loss = torch.zeros(len(rows), dtype=torch.float64)
+        for start in range(0, len(order), self.batch_size):
+            some = order[start : start + self.batch_size]
+            batch = self.batches([{"input_ids": rows[i]} for i in some])
             labels = batch.pop("labels")[:, 1:]
             logits = self.model(**{name: part.to(self.model.device) for name, part in batch.items()}).logits[:, :-1].cpu()
             scored = labels != IGNORED
-            loss += float(F.cross_entropy(logits[scored].float(), labels[scored], reduction="sum"))
-            tokens += int(scored.sum())
-        return math.exp(loss / tokens) if tokens else math.inf
+            each = torch.zeros(labels.shape, dtype=torch.float64)
+            each[scored] = F.cross_entropy(logits[scored].float(), labels[scored], reduction="none").double()
+            loss[some] = each.sum(1)
+        return loss, torch.tensor([len(row) for row in rows])
 
 
 def chosen_judge(source: str) -> Judge:

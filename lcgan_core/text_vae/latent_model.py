@@ -18,6 +18,7 @@ from ..latent_model import LatentModel, Posterior
 from .batches import IGNORED, pad
 from .judge import Judge, distinct, self_bleu, sentence_bleu
 from .loading import load_whole
+from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
 
 EMBEDDED = Path(__file__).parent.parent / "models"
@@ -120,6 +121,19 @@ class TextVaeModel(LatentModel[str]):
                 (z.grad,) = torch.autograd.grad(self.vae.reconstruction_loss(z, labels), z)
                 adam.step()
         return z.detach()
+
+    def mixtures(self, before: Sequence[str], after: Sequence[str]) -> list[list[str]]:
+        """Texts with some of the changed passages, of no higher perplexity than the less fluent of the two."""
+        if not before:
+            return []
+        mixed = [mixed_texts(first, second) for first, second in zip(before, after, strict=True)]
+        texts = list(dict.fromkeys([*before, *after, *(text for some in mixed for text in some)]))
+        loss, tokens = self.judge.likelihoods(texts)
+        per_token = dict(zip(texts, (loss / tokens.clamp(min=1)).tolist(), strict=True))
+        return [
+            [text for text in some if per_token[text] <= max(per_token[first], per_token[second])]
+            for first, second, some in zip(before, after, mixed, strict=True)
+        ]
 
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors
