@@ -54,9 +54,9 @@ class LabelSession:
         asked = {text for text, _ in self.answers}
         if len(self.texts) < CANDIDATES // 2 and (drawn := self._draw()):
             self.texts = list(dict.fromkeys(text for text in [*self.texts, *drawn] if text not in asked))
-            self.z = self.model.encode(self.texts).mean.clone()
+            self.features = self.model.features(self.texts)
         if self.active and self.knows_both and len(self.answers) % CHANCE:
-            unsure = (probability(self.z, self._weights()) - 0.5).abs()
+            unsure = (probability(self.features, self._weights()) - 0.5).abs()
             self._to_front(int(unsure.argmin()))
         return self.texts[0]
 
@@ -87,7 +87,7 @@ class LabelSession:
             csv.writer(file).writerows((text, f"{value:g}") for text, value in self.answers)
         self.question()
         self.texts.insert(0, text)
-        self.z = torch.cat([self.model.encode([text]).mean, self.z])
+        self.features = torch.cat([self.model.features([text]), self.features])
         return text
 
     @property
@@ -115,14 +115,14 @@ class LabelSession:
 
     def _weights(self) -> torch.Tensor:
         texts, values = zip(*self.answers, strict=True)
-        return logistic_regression(self.model.encode(texts).mean.clone(), torch.tensor(values))
+        return logistic_regression(self.model.features(texts), torch.tensor(values))
 
     def _to_front(self, place: int) -> None:
         self.texts.insert(0, self.texts.pop(place))
-        self.z = torch.cat([self.z[place : place + 1], self.z[:place], self.z[place + 1 :]])
+        self.features = torch.cat([self.features[place : place + 1], self.features[:place], self.features[place + 1 :]])
 
     def _drop(self) -> str:
-        self.z = self.z[1:]
+        self.features = self.features[1:]
         return self.texts.pop(0)
 
 

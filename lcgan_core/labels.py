@@ -87,7 +87,7 @@ class Labels(Constraint):
 
 
 class LearnedLabels(Labels):
-    """Labels, and what they teach on one model: logistic regression on the posterior means of the labelled texts.
+    """Labels, and what they teach on one model: logistic regression on the model's features of the labelled texts.
 
     A decoded sample is scored by encoding it again, so that a latent counts for what its sample turned out to be.
     """
@@ -106,11 +106,10 @@ class LearnedLabels(Labels):
         import torch
 
         texts, values = zip(*self.rows, strict=True)
-        # What is encoded in inference mode can be learned from only as a copy.
-        return self._model.encode(texts).mean.clone(), torch.tensor(values)
+        return self._model.features(texts), torch.tensor(values)
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        found: list[float] = probability(self._model.encode(samples).mean, self._weights).tolist()
+        found: list[float] = probability(self._model.features(samples), self._weights).tolist()
         return found
 
     def trust(self) -> dict[str, Any]:
@@ -119,31 +118,33 @@ class LearnedLabels(Labels):
 
         from .statistics import wilson_interval
 
-        z, values = self._data()
-        order = torch.randperm(len(z), generator=torch.Generator().manual_seed(0))  # files are often sorted by value
+        features, values = self._data()
+        order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))  # files are often sorted by value
         right = 0
         for fold in range(FOLDS):
             held_out = order % FOLDS == fold
-            weights = logistic_regression(z[~held_out], values[~held_out])
-            told = probability(z[held_out], weights) >= SATISFIED
+            weights = logistic_regression(features[~held_out], values[~held_out])
+            told = probability(features[held_out], weights) >= SATISFIED
             right += int((told == (values[held_out] >= SATISFIED)).sum())
-        return {"labels": len(z), "accuracy": right / len(z), "interval": wilson_interval(right, len(z))}
+        return {"labels": len(values), "accuracy": right / len(values), "interval": wilson_interval(right, len(values))}
 
 
-def logistic_regression(z: Tensor, values: Tensor) -> Tensor:
-    """Weights ``[latent_dim + 1]``, the last for the constant, that tell ``values`` in [0, 1] from ``z``; the rarer
+def logistic_regression(features: Tensor, values: Tensor) -> Tensor:
+    """Weights ``[features + 1]``, the last for the constant, that tell ``values`` in [0, 1] from ``[n, features]``; the rarer
     kind counts more."""
     import torch
     from torch.nn import functional as F
 
-    weights = torch.zeros(z.shape[1] + 1, requires_grad=True)
+    weights = torch.zeros(features.shape[1] + 1, requires_grad=True)
     importance = values / values.sum() + (1 - values) / (1 - values).sum()
-    importance = importance * len(z) / importance.sum()
+    importance = importance * len(features) / importance.sum()
     optimizer = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        wrong = F.binary_cross_entropy_with_logits(z @ weights[:-1] + weights[-1], values, weight=importance, reduction="sum")
+        wrong = F.binary_cross_entropy_with_logits(
+            features @ weights[:-1] + weights[-1], values, weight=importance, reduction="sum"
+        )
         total = wrong + 0.5 * RIDGE * weights[:-1].square().sum()
         total.backward()
         return total
@@ -152,5 +153,5 @@ def logistic_regression(z: Tensor, values: Tensor) -> Tensor:
     return weights.detach()
 
 
-def probability(z: Tensor, weights: Tensor) -> Tensor:
-    return (z @ weights[:-1] + weights[-1]).sigmoid()
+def probability(features: Tensor, weights: Tensor) -> Tensor:
+    return (features @ weights[:-1] + weights[-1]).sigmoid()

@@ -86,6 +86,11 @@ class LatentModel(ABC, Generic[SampleT]):
         """How much of each sample is still in the one after it, in [0, 1]: all or nothing, unless a model can tell more."""
         return [float(self.show(first) == self.show(second)) for first, second in zip(before, after, strict=True)]
 
+    def features(self, samples: Sequence[SampleT]) -> Tensor:
+        """What a few dozen labels of samples are learned from, ``[n, features]``: the means of their posteriors, unless a model
+        knows figures that say more of them. Each varies by about 1."""
+        return self.encode(samples).mean.clone()  # what inference mode made can be learned from only as a copy
+
     def refine(self, samples: Sequence[SampleT], mean: Tensor) -> Tensor:
         """Latents near the posteriors' ``mean`` that decode to more of the samples: the mean, unless a model knows better.
 

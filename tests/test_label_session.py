@@ -129,7 +129,7 @@ def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path:
     for number in range(60):
         text = session.question()
         if number > 20 and number % 3:
-            chances = (probability(session.z, session._weights()) - 0.5).abs()
+            chances = (probability(session.features, session._weights()) - 0.5).abs()
             unsure.append(float(chances[0]))
             others.append(float(chances.median()))
         session.answer(float(text.split()[1] in ("food", "waiter", "soup")))

@@ -85,6 +85,11 @@ class TextVaeModel(LatentModel[str]):
         """q(z|x) of each text, in the order given; a text is cut after ``max_tokens`` tokens."""
         return encode_texts(self.vae, self.tokenizer, samples)
 
+    def features(self, samples: Sequence[str]) -> Tensor:
+        """What the model can tell of the texts' meaning, where it was told meanings (``meaning_model`` in its recipe)."""
+        mean = super().features(samples)
+        return self.vae.to_meaning(mean) if self.vae.to_meaning else mean
+
     def decode(self, z: Tensor, batch_size: int = 512) -> list[str]:
         """The most likely text of each z, token by token."""
         return self.decode_with_confidence(z, batch_size)[0]
