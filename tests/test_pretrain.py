@@ -216,6 +216,7 @@ def test_what_texts_mean_can_be_told_from_z(tiny_model: Path, run_lcgan: Lcgan) 
     assert model.vae.config.meaning_size == meant.shape[1] == MEANING_SIZE
     assert (told - meant).square().mean() < 0.5 * meant.square().mean()
     assert torch.equal(model.features(trained_on), told), "labels are learned from what the model can tell"
+    assert "sentence embeddings that `encoder` gives" in Path("model/README.md").read_text(encoding="utf-8")
 
     missing = run_lcgan(*line, "--out", "other", "--set", "meaning_model=./nowhere")
     assert missing.exit_code == 1

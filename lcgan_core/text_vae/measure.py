@@ -8,6 +8,7 @@ import torch
 
 from .judge import corpus_bleu, distinct
 from .latent_model import TextVaeModel
+from .meaning import MEANING_SIZE
 from .recipe import PretrainConfig
 
 
@@ -45,12 +46,18 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
     )
     parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
     commands = "\n".join(recipe.commands("OUT"))
+    told = (
+        f"\nThe first {MEANING_SIZE} principal components of the sentence embeddings that `{recipe.meaning_model}` gives\n"
+        "are told linearly from z: what a text means lies along directions, and few labels go far.\n"
+        if recipe.meaning_model
+        else ""
+    )
     return f"""# A text VAE for lcgan
 
 A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
 {measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
 ({judge:,} parameters), and the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts.
-
+{told}
 ## Data
 
 {recipe.about or "Not described (`--set about=...`)."}
