@@ -41,7 +41,7 @@ class Edit:
     """Other edits, the best first."""
 
 
-def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.9) -> list[Edit]:
+def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.97) -> list[Edit]:
     """An edit of each sample: of the candidates whose value is at least ``strength``, the closest, or else that of most value.
 
     With strength 0 closeness alone counts, with 1 the wish alone. Raises ``RunError`` where the strength is outside of that.

@@ -116,8 +116,8 @@ def _edit(studio: Studio) -> None:
     strength = gr.Slider(
         0,
         1,
-        0.9,
-        step=0.05,
+        0.97,
+        step=0.01,
         label="Strength",
         info="The value that is enough: 0 is to keep the text, 1 is to satisfy",
         elem_id="strength",
