@@ -76,7 +76,7 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     reconstructed = model.decode(z)
     known = model.closeness(samples, reconstructed)
     decoded = ranked(finished, samples, moved(finished, samples, z), strength)
-    mixed = ranked(finished, samples, mixtures(finished, samples, [mine[:MIXED] for mine in decoded]), strength)
+    mixed = ranked(finished, samples, mixtures(finished, samples, decoded), strength)
     edits = []
     for sample, back, recognised, mine, finer in zip(samples, reconstructed, known, decoded, mixed, strict=True):
         if max(recognised, mine[0].closeness) < RECOGNISED:
@@ -101,11 +101,13 @@ def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (min(one.value, strength), one.closeness), reverse=True)
 
 
-def mixtures(finished: FinishedRun, samples: Sequence[Any], best: list[list[Candidate]]) -> list[list[Any]]:
-    """The distinct samples with only some of the changes of the ``best`` candidates for each: not every change was needed."""
-    before = [sample for sample, mine in zip(samples, best, strict=True) for _ in mine]
-    mixed = iter(finished.model.mixtures(before, [one.sample for mine in best for one in mine]))
-    return [list(dict.fromkeys(found for _ in mine for found in next(mixed))) for mine in best]
+def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[Candidate]]) -> list[list[Any]]:
+    """New samples with only some of the changes of the best candidates for each: not every change was needed."""
+    pairs = [(sample, one.sample) for sample, mine in zip(samples, decoded, strict=True) for one in mine[:MIXED]]
+    mixed = iter(finished.model.mixtures([before for before, _ in pairs], [after for _, after in pairs]))
+    found = [dict.fromkeys(one for _ in mine[:MIXED] for one in next(mixed)) for mine in decoded]
+    known = [{one.sample for one in mine} for mine in decoded]
+    return [[one for one in new if one not in old] for new, old in zip(found, known, strict=True)]
 
 
 @torch.no_grad()

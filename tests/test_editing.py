@@ -142,6 +142,7 @@ def test_changes_that_the_wish_does_not_need_are_left_out(run_folder: Path, monk
     assert min(closer) >= 0, "mixtures are further candidates, and none goes"
     assert sum(more > 0 for more in closer) > 3
     assert all(found.value >= 0.9 for found in finer if found.status == "edited")
+    assert all(len(set(found.candidates) | {found.after}) == 1 + len(found.candidates) for found in finer if found.candidates)
 
 
 def test_texts_come_from_the_standard_input_too(run_folder: Path) -> None:
