@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 import lcgan_core.text_vae.pretrain as pretraining
+import lcgan_core.text_vae.prior_texts as choosing
 from lcgan_core import CorpusError
 from lcgan_core.text_vae.corpus import load_corpus
 from lcgan_core.text_vae.judge import corpus_bleu
 from lcgan_core.text_vae.latent_model import TextVaeModel
 from lcgan_core.text_vae.meaning import MEANING_SIZE, meanings
+from lcgan_core.text_vae.prior_texts import Trigrams, prior_texts
 from lcgan_core.text_vae.recipe import PretrainConfig, recipe_of
 
 TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
@@ -221,3 +224,39 @@ def test_what_texts_mean_can_be_told_from_z(tiny_model: Path, run_lcgan: Lcgan) 
     missing = run_lcgan(*line, "--out", "other", "--set", "meaning_model=./nowhere")
     assert missing.exit_code == 1
     assert "meaning_model: there is no folder ./nowhere. Choose another: --set meaning_model=FOLDER" in missing.stderr
+
+
+def test_trigrams_find_what_was_seen_likelier() -> None:
+    rows = [[5, 6, 7, 2], [5, 6, 8, 2], [6, 5, 2]]
+    trigrams = Trigrams(rows, begin=1)
+    every = [math.exp(2 * trigrams.log_likelihood([5, token]) - trigrams.log_likelihood([5])) for token in range(1, 10)]
+    assert sum(every) == pytest.approx(1, abs=1e-6), "a probability for each token that may follow"
+    assert trigrams.log_likelihood([5, 6, 7, 2]) > trigrams.log_likelihood([7, 6, 5, 2])
+    assert trigrams.log_likelihood([]) == 0
+
+
+def test_draws_of_the_prior_learn_to_read_well(tiny_model: Path, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "PRIOR_TEXTS", 600)
+    corpus = sentences()[:400]
+    Path("corpus.txt").write_text("\n".join(corpus), encoding="utf-8")
+    options = ("--set", "epochs=30", "--set", "judge_epochs=0", "--set", "kl_warmup=0", "--set", "latents=100")
+    line = ("pretrain", "corpus.txt", "--set", f"start={tiny_model}", *options, "--set", "learning_rate=0.003")
+    for out, weight in (("without", 0), ("with", 1)):
+        ran = run_lcgan(*line, "--out", out, "--set", f"prior_weight={weight}")
+        assert ran.exit_code == 0, ran.output
+    before = TextVaeModel(tiny_model)
+    rows = before.tokenizer([text for i, text in enumerate(corpus) if i % 20])["input_ids"]
+    chosen = prior_texts(before.vae, before.real_posteriors().std.mean(0), rows, seed=0, on_progress=lambda share: None)
+    trigrams = Trigrams(rows, begin=before.vae.config.bos_token_id)
+
+    def fluency(found: list[list[int]]) -> float:
+        return sum(trigrams.log_likelihood([*row, 2]) for row in found) / len(found)
+
+    texts = [[token for token in row if token > 2] for row in chosen["labels"].tolist()]
+    assert fluency(texts) > fluency(before.vae.generate_tokens(chosen["z"])[0]) + 0.1
+    z = torch.randn(1000, 8, generator=torch.Generator().manual_seed(1))  # none that training saw
+    without, with_texts = (fluency(TextVaeModel(Path(out)).vae.generate_tokens(z)[0]) for out in ("without", "with"))
+    assert with_texts > without + 0.1
+
+    refused = run_lcgan("pretrain", "corpus.txt", "--out", "other", "--set", "prior_weight=1")
+    assert "prior_weight wants a trained model to learn from" in refused.stderr

@@ -46,7 +46,10 @@ def test_its_plugin_is_found_and_scores(install: Callable[..., None]) -> None:
 
 QUICKLY = [
     argument
-    for setting in ("rounds=1", "iterations=10", "pretraining_batches=50", "min_unique=0", "max_drift=1000")
+    for setting in (
+        *("rounds=1", "iterations=10", "pretraining_batches=50", "min_unique=0", "max_drift=1000"),
+        *("posterior_labels=3000", "max_posterior_labels=3000", "start_labels=500", "actor_labels=500"),
+    )
     for argument in ("--set", f"gan.{setting}")
 ]
 

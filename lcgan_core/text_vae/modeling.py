@@ -60,6 +60,7 @@ class TextVaeOutput(ModelOutput):
     bag: Tensor | None = None
     length: Tensor | None = None
     meaning: Tensor | None = None
+    prior: Tensor | None = None
 
 
 class TextVae(PreTrainedModel):
@@ -112,6 +113,9 @@ class TextVae(PreTrainedModel):
         length_weight: float = 0.0,
         meanings: Tensor | None = None,
         meaning_weight: float = 0.0,
+        prior_z: Tensor | None = None,
+        prior_labels: Tensor | None = None,
+        prior_weight: float = 0.0,
         **_: Any,
     ) -> TextVaeOutput:
         """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
@@ -119,7 +123,8 @@ class TextVae(PreTrainedModel):
         Label -100 is padding. KL of q(z|x) against N(0, I), closed form (Kingma & Welling 2014, appendix B). ``bag`` is the
         cross-entropy of the tokens without their order (the bag-of-words loss of Zhao, Zhao & Eskenazi 2017), ``length`` that
         of their number, both told by a linear layer from z: what a text is about and how long it is lie along directions.
-        ``meaning`` is half the squared error of telling ``meanings`` ``[batch, meaning_size]`` likewise.
+        ``meaning`` is half the squared error of telling ``meanings`` ``[batch, meaning_size]`` likewise. ``prior`` is the
+        negative log-likelihood of ``prior_labels`` given ``prior_z``, rows of their own.
         """
         mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
@@ -134,6 +139,9 @@ class TextVae(PreTrainedModel):
         if meanings is not None and self.to_meaning is not None:
             output.meaning = 0.5 * (self.to_meaning(z).float() - meanings).square().sum(-1).mean()
             loss = loss + meaning_weight * output.meaning
+        if prior_z is not None and prior_labels is not None:
+            output.prior = self.reconstruction_loss(prior_z, prior_labels) / len(prior_z)
+            loss = loss + prior_weight * output.prior
         output.loss = loss
         return output
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..errors import CorpusError, ModelError
@@ -26,6 +26,7 @@ from .loading import load_whole
 from .meaning import MEANING_SIZE, meanings
 from .measure import measure, model_card
 from .modeling import TextVae, TextVaeConfig
+from .prior_texts import prior_texts
 from .recipe import RECIPE, PretrainConfig
 from .tokenizer import train_tokenizer
 from .training import VaeTrainer, fit, new_judge
@@ -47,6 +48,8 @@ def pretrain(
     """
     if not config.judge_epochs and not config.start:
         raise ModelError("judge_epochs=0 keeps the judge of the model to start from, and there is no start: leave it out.")
+    if config.prior_weight and not config.start:
+        raise ModelError("prior_weight wants a trained model to learn from, and there is no start: leave it out, or give both.")
     if not resume and out.exists() and any(out.iterdir()):
         raise ModelError(f"{out} is not empty. Give another --out, or go on with an unfinished model by --resume {out}.")
     train_texts, valid_texts = _texts(config)
@@ -63,8 +66,10 @@ def pretrain(
     if not (out / "model.safetensors").is_file():
         vae = fit(
             _new_vae(config, tokenizer),
-            _with_meanings(rows, config, train_texts, out / CHECKPOINTS / "meanings.safetensors", on_progress),
-            VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
+            _with_meanings(rows, config, train_texts, out / CHECKPOINTS, on_progress),
+            VaeBatches(
+                tokenizer.pad_token_id, config.deletion_noise, _prior_texts(rows, config, out / CHECKPOINTS, on_progress)
+            ),
             out / CHECKPOINTS / "vae",
             epochs=config.epochs,
             batch_size=config.batch_size,
@@ -77,6 +82,7 @@ def pretrain(
             bag_weight=config.bag_weight,
             length_weight=config.length_weight,
             meaning_weight=config.meaning_weight,
+            prior_weight=config.prior_weight,
             final_deletion_noise=config.final_deletion_noise,
         )
         _save(vae.half(), out)
@@ -152,17 +158,39 @@ def _rows(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> Dataset:
 
 
 def _with_meanings(
-    rows: Dataset, config: PretrainConfig, texts: list[str], kept: Path, on_progress: Callable[[str, float], None]
+    rows: Dataset, config: PretrainConfig, texts: list[str], checkpoints: Path, on_progress: Callable[[str, float], None]
 ) -> Dataset:
-    """``rows`` with what their texts mean, where the recipe asks for it; ``kept`` is for an interrupted training."""
-    if not config.meaning_model:
+    """``rows`` with what their texts mean, where the recipe asks for it."""
+    source = config.meaning_model
+    if not source:
         return rows
+    on_progress("meanings", 0.0)
+    kept = _computed_once(checkpoints / "meanings.safetensors", lambda: {"meanings": meanings(source, texts)})
+    return rows.add_column("meaning", kept["meanings"].tolist())
+
+
+def _prior_texts(
+    rows: Dataset, config: PretrainConfig, checkpoints: Path, on_progress: Callable[[str, float], None]
+) -> dict[str, Tensor] | None:
+    """What draws of the prior are to decode to, where the recipe asks for it."""
+    if not (config.prior_weight and config.start):
+        return None
+    before = TextVaeModel(config.start)
+    std = before.real_posteriors().std.mean(0)
+    return _computed_once(
+        checkpoints / "prior_texts.safetensors",
+        lambda: prior_texts(before.vae, std, rows["input_ids"], config.seed, lambda share: on_progress("prior texts", share)),
+    )
+
+
+def _computed_once(kept: Path, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What ``compute`` returns, ``kept`` for when a training was interrupted and goes on."""
     if not kept.is_file():
-        on_progress("meanings", 0.0)
         kept.parent.mkdir(parents=True, exist_ok=True)
+        tensors = compute()
         with whole(kept) as unfinished:
-            save_file({"meanings": meanings(config.meaning_model, texts)}, unfinished)
-    return rows.add_column("meaning", load_file(kept)["meanings"].tolist())
+            save_file(tensors, unfinished)
+    return load_file(kept)
 
 
 def _save(part: PreTrainedModel | PreTrainedTokenizerFast, folder: Path) -> None:

@@ -54,6 +54,9 @@ class PretrainConfig(BaseModel):
     """A text encoder of transformers, a folder or a name on the hub: its sentence embeddings are to be told linearly from z."""
     meaning_weight: float = Field(1.0, ge=0)
     """Weight of telling them; more makes wishes about what a text means easier, and few labels go further."""
+    prior_weight: float = Field(0.0, ge=0)
+    """Weight of decoding draws of N(0, I) to what the model to start from has nearby that reads well, as n-grams of the corpus
+    find; more makes samples, of the prior and of an actor, more fluent."""
     deletion_noise: float = Field(0.12, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder; more makes prior samples better."""
     final_deletion_noise: float = Field(0.02, ge=0, lt=1)

@@ -1,0 +1,73 @@
+"""What draws of the prior are to decode to: texts that a trained model has nearby, told by n-grams to read well.
+
+Between the latents of real texts a decoder writes bits of several. Learning to write there what reads well nearby repairs that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from .batches import IGNORED, pad
+from .modeling import TextVae
+
+PRIOR_TEXTS = 40_000
+PROPOSALS = 16
+AT_ONCE = 64
+
+
+class Trigrams:
+    """A trigram model of rows of token ids, each order smoothed by the next lower one (MacKay & Peto 1995).
+
+    Of another family than the judge of fluency, so that texts chosen by the one can be judged by the other.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[int]], begin: int) -> None:
+        self.begin = begin
+        self.counts: list[Counter[tuple[int, ...]]] = [Counter() for _ in range(4)]
+        for row in rows:
+            begun = [begin, begin, *row]
+            for n in range(1, 4):
+                self.counts[n].update(zip(*(begun[i:] for i in range(n)), strict=False))
+        self.counts[0][()] = self.counts[1].total()
+
+    def log_likelihood(self, row: Sequence[int]) -> float:
+        """Mean natural logarithm of the probabilities of the tokens; a token that was never seen has 1e-9."""
+        begun = [self.begin, self.begin, *row]
+        logarithms = []
+        for end in range(3, len(begun) + 1):
+            probability = 0.0
+            for n, strength in ((1, 0), (2, 2), (3, 4)):
+                gram = tuple(begun[end - n : end])
+                seen = self.counts[n - 1][gram[:-1]] + strength
+                probability = (self.counts[n][gram] + strength * probability) / seen
+            logarithms.append(math.log(probability + 1e-9))
+        return sum(logarithms) / max(1, len(logarithms))
+
+
+def prior_texts(
+    vae: TextVae, std: Tensor, rows: Sequence[Sequence[int]], seed: int, on_progress: Callable[[float], None]
+) -> dict[str, Tensor]:
+    """``z`` ``[PRIOR_TEXTS, latent_size]`` of N(0, I), and ``labels`` ``[PRIOR_TEXTS, time]``, padded with -100.
+
+    The text of a z is the one that trigrams of the corpus, ``rows`` of token ids that end in ``</s>``, find likeliest among
+    those that ``vae`` decodes z and ``PROPOSALS - 1`` latents around it to, as far away as a posterior is wide: ``std``
+    ``[latent_size]``.
+    """
+    trigrams = Trigrams(rows, vae.config.bos_token_id)
+    generator = Generator().manual_seed(seed)
+    z = torch.randn(PRIOR_TEXTS, vae.config.latent_size, generator=generator)
+    chosen: list[Tensor] = []
+    for some in z.split(AT_ONCE):
+        around = std * torch.randn(len(some), PROPOSALS, z.shape[1], generator=generator)
+        around[:, 0] = 0
+        found = vae.generate_tokens((some[:, None] + around).flatten(0, 1))[0]
+        ended = [[*ids, vae.config.eos_token_id][: vae.config.max_tokens] for ids in found]
+        for start in range(0, len(ended), PROPOSALS):
+            chosen.append(torch.tensor(max(ended[start : start + PROPOSALS], key=trigrams.log_likelihood)))
+        on_progress(len(chosen) / PRIOR_TEXTS)
+    return {"z": z, "labels": pad(chosen, IGNORED)}
