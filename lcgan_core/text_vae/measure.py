@@ -52,12 +52,18 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
         if recipe.meaning_model
         else ""
     )
+    repaired = (
+        "\nDraws of N(0, I) were taught to decode to what the model before had nearby that reads best, as trigrams of\n"
+        "the corpus find; the judge had no part in that.\n"
+        if recipe.prior_weight
+        else ""
+    )
     return f"""# A text VAE for lcgan
 
 A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
 {measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
 ({judge:,} parameters), and the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts.
-{told}
+{told}{repaired}
 ## Data
 
 {recipe.about or "Not described (`--set about=...`)."}
