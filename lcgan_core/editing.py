@@ -18,7 +18,7 @@ SHARES = (0.6, 1.0, 1.4, 1.8)
 """Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and beyond."""
 PULLS = (0.0, 2.0, 4.0)
 """How strongly each share is drawn back to the sample when it is decoded; the farther ones bear more of it."""
-MIXED = 3
+MIXED = 5
 """The best candidates whose changes are also tried in part."""
 RECOGNISED = 0.3
 """Closeness of a sample's reconstruction, and of its best edit, below which the model does not know that sample."""
@@ -41,7 +41,7 @@ class Edit:
     """Other edits, the best first."""
 
 
-def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.97) -> list[Edit]:
+def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.99) -> list[Edit]:
     """An edit of each sample: of the candidates whose value is at least ``strength``, the closest, or else that of most value.
 
     With strength 0 closeness alone counts, with 1 the wish alone. Raises ``RunError`` where the strength is outside of that.

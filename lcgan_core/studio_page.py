@@ -116,7 +116,7 @@ def _edit(studio: Studio) -> None:
     strength = gr.Slider(
         0,
         1,
-        0.97,
+        0.99,
         step=0.01,
         label="Strength",
         info="The value that is enough: 0 is to keep the text, 1 is to satisfy",

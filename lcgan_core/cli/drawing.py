@@ -38,7 +38,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool)
 @click.argument("texts", metavar="[TEXT]...", nargs=-1)
 @click.option(
     "--strength",
-    default=0.97,
+    default=0.99,
     show_default=True,
     type=click.FloatRange(0, 1),
     help="The value that is enough; the closest text of such a value is taken. 0 is to keep the text, 1 is to satisfy.",

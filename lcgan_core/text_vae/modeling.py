@@ -171,7 +171,7 @@ class TextVae(PreTrainedModel):
         on z alone is multiplied out beforehand, so a step costs one recurrent and one output product.
 
         ``near`` ``[batch, time]`` (``<s>`` first, padded with -1) holds tokens to keep where there is a choice: each scores
-        ``pull`` ``[batch]`` more, and thrice that where it goes on as there.
+        ``pull`` ``[batch]`` more, and thrice that where it goes on as there. Probabilities say nothing then, and are left at 1.
         """
         emb = self.config.embedding_size
         weight_ih, weight_hh, bias_ih, bias_hh = self.decoder.all_weights[0]
@@ -196,7 +196,8 @@ class TextVae(PreTrainedModel):
                 logits = drawn_to(near, pull, token, logits)
             most, token = logits.max(-1)
             generated[rows, step] = token
-            log_probability[rows, step] = most - logits.logsumexp(-1)
+            if near is None:
+                log_probability[rows, step] = most - logits.logsumexp(-1)
             going_on = token != self.config.eos_token_id
             if not going_on.all():
                 rows, token, state = rows[going_on], token[going_on], state[going_on]
@@ -215,5 +216,5 @@ def drawn_to(near: Tensor, pull: Tensor, token: Tensor, logits: Tensor) -> Tenso
     """``logits`` ``[batch, vocab_size]`` of what follows ``token`` ``[batch]``, drawn as ``generate_tokens`` says."""
     before, after = near[:, :-1], near[:, 1:]
     more = pull[:, None] * (1 + 2 * (before == token[:, None])) * (after >= 0)
-    bonus = torch.zeros_like(logits).scatter_reduce(1, after.clamp(min=0), more, "amax")
-    return logits + bonus
+    kept = after.clamp(min=0)
+    return logits.scatter_reduce(1, kept, logits.gather(1, kept) + more, "amax")
