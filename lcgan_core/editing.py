@@ -76,7 +76,8 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     reconstructed = model.decode(z)
     known = model.closeness(samples, reconstructed)
     decoded = ranked(finished, samples, moved(finished, samples, z), strength)
-    mixed = ranked(finished, samples, mixtures(finished, samples, decoded), strength)
+    nearest = [mine[0].closeness if mine[0].value >= strength else 0.0 for mine in decoded]
+    mixed = ranked(finished, samples, mixtures(finished, samples, decoded), strength, nearest)
     edits = []
     for sample, back, recognised, mine, finer in zip(samples, reconstructed, known, decoded, mixed, strict=True):
         if max(recognised, mine[0].closeness) < RECOGNISED:
@@ -89,12 +90,21 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     return edits
 
 
-def ranked(finished: FinishedRun, samples: Sequence[Any], found: list[list[Any]], strength: float) -> list[list[Candidate]]:
-    """What was ``found`` for each sample, the best first."""
-    values = iter(least_values(finished, [one for mine in found for one in mine]))
+def ranked(
+    finished: FinishedRun,
+    samples: Sequence[Any],
+    found: list[list[Any]],
+    strength: float,
+    nearest: Sequence[float] | None = None,
+) -> list[list[Candidate]]:
+    """What was ``found`` for each sample and is closer to it than ``nearest``, where that is given, the best first."""
     before = [sample for sample, mine in zip(samples, found, strict=True) for _ in mine]
     closeness = iter(finished.model.closeness(before, [one for mine in found for one in mine]))
-    return [best_first([Candidate(next(values), next(closeness), one) for one in mine], strength) for mine in found]
+    close = [[(one, next(closeness)) for one in mine] for mine in found]
+    if nearest is not None:  # the rest cannot win: do not ask for their values
+        close = [[(one, share) for one, share in mine if share > least] for mine, least in zip(close, nearest, strict=True)]
+    values = iter(least_values(finished, [one for mine in close for one, _ in mine]))
+    return [best_first([Candidate(next(values), share, one) for one, share in mine], strength) for mine in close]
 
 
 def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
