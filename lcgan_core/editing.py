@@ -76,7 +76,7 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     reconstructed = model.decode(z)
     known = model.closeness(samples, reconstructed)
     decoded = ranked(finished, samples, moved(finished, samples, z), strength)
-    nearest = [mine[0].closeness if mine[0].value >= strength else 0.0 for mine in decoded]
+    nearest = [mine[0].closeness if mine[0].value >= strength else -1.0 for mine in decoded]
     mixed = ranked(finished, samples, mixtures(finished, samples, decoded), strength, nearest)
     edits = []
     for sample, back, recognised, mine, finer in zip(samples, reconstructed, known, decoded, mixed, strict=True):

@@ -164,23 +164,28 @@ def _with_meanings(
     source = config.meaning_model
     if not source:
         return rows
-    on_progress("meanings", 0.0)
-    kept = _computed_once(checkpoints / "meanings.safetensors", lambda: {"meanings": meanings(source, texts)})
-    return rows.add_column("meaning", kept["meanings"].tolist())
+
+    def compute() -> dict[str, Tensor]:
+        on_progress("meanings", 0.0)
+        return {"meanings": meanings(source, texts)}
+
+    return rows.add_column("meaning", _computed_once(checkpoints / "meanings.safetensors", compute)["meanings"].tolist())
 
 
 def _prior_texts(
     rows: Dataset, config: PretrainConfig, checkpoints: Path, on_progress: Callable[[str, float], None]
 ) -> dict[str, Tensor] | None:
     """What draws of the prior are to decode to, where the recipe asks for it."""
-    if not (config.prior_weight and config.start):
+    start = config.start
+    if not (config.prior_weight and start):
         return None
-    before = TextVaeModel(config.start)
-    std = before.real_posteriors().std.mean(0)
-    return _computed_once(
-        checkpoints / "prior_texts.safetensors",
-        lambda: prior_texts(before.vae, std, rows["input_ids"], config.seed, lambda share: on_progress("prior texts", share)),
-    )
+
+    def compute() -> dict[str, Tensor]:
+        before = TextVaeModel(start)
+        std = before.real_posteriors().std.mean(0)
+        return prior_texts(before.vae, std, rows["input_ids"], config.seed, lambda share: on_progress("prior texts", share))
+
+    return _computed_once(checkpoints / "prior_texts.safetensors", compute)
 
 
 def _computed_once(kept: Path, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
