@@ -76,6 +76,11 @@ class GanConfig(BaseModel):
     """Share of distinct decoded samples below which the actor counts as collapsed."""
 
 
+def cpu_multiplies_bf16() -> bool:
+    """Whether this machine's processor multiplies bfloat16 in hardware."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def mlp(inputs: int, outputs: int, config: GanConfig) -> nn.Sequential:
     layers: list[nn.Module] = []
     for size in [inputs] + [config.width] * (config.depth - 1):

@@ -26,7 +26,7 @@ from .errors import RunError
 from .extras import needed
 from .gan import State, distance, draw_start
 from .labelling import Labelled, Labeller
-from .networks import Actor, Critic, GanConfig
+from .networks import Actor, Critic, GanConfig, cpu_multiplies_bf16
 
 
 class Drawn(NamedTuple):
@@ -84,7 +84,11 @@ class Sampler(ABC):
 
 
 class ActorSampler(Sampler):
-    """Choosing among proposals costs a pass through the critics, and no decoding."""
+    """Choosing among proposals costs a pass through the critics, and no decoding.
+
+    Where the processor has bfloat16 the networks are computed in it, at a third of the cost: it rounds z' by far less than a
+    posterior is wide.
+    """
 
     name = "actor"
 
@@ -92,8 +96,10 @@ class ActorSampler(Sampler):
     def draw(self, n: int, generator: Generator) -> Drawn:
         proposals = self.steering.config.proposals
         start = draw_start(self.steering.q, n * proposals, self.steering.config, generator)
-        moved = self.steering.actor(start)
-        best = self.steering.energy(moved).reshape(n, proposals).argmin(1) + proposals * torch.arange(n)
+        with torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
+            moved = self.steering.actor(start)
+            energy = self.steering.energy(moved)
+        best = energy.reshape(n, proposals).argmin(1) + proposals * torch.arange(n)
         return Drawn(start[best], moved[best])
 
 

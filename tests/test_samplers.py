@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
 
-from lcgan_core import RunConfig, RunError, Wish
+from lcgan_core import RunConfig, RunError, Wish, samplers
 from lcgan_core.gan import draw_start, train
 from lcgan_core.labelling import Labeller
 from lcgan_core.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
@@ -55,12 +55,23 @@ def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -
     assert fitted.std(0) == pytest.approx(real.std(0), abs=0.15)
 
 
-def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Steering) -> None:
+def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
     drawn = ActorSampler(steering).draw(50, seeded())
     start = draw_start(steering.q, 200, steering.config, seeded())
     energy = steering.energy(steering.actor(start).detach()).reshape(50, 4)
     assert torch.allclose(steering.energy(drawn.z), energy.amin(1))
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=1e-6)
+
+
+def test_bfloat16_draws_what_float32_draws_but_for_rounding(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: True)
+    drawn = ActorSampler(steering).draw(50, seeded())
+    start = draw_start(steering.q, 200, steering.config, seeded())
+    energy = steering.energy(steering.actor(start).detach()).reshape(50, 4)
+    assert drawn.z.dtype == torch.float32
+    assert torch.allclose(steering.energy(drawn.z), energy.amin(1), rtol=0.05, atol=0.01)
+    assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=0.03)
 
 
 @pytest.mark.parametrize("name", ["gradient", "ode"])

@@ -21,14 +21,13 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
+from ..networks import cpu_multiplies_bf16
 from .batches import Batch, VaeBatches
 
 
 def bf16_is_fast() -> bool:
-    """Whether this machine multiplies bfloat16 in hardware."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    """Whether what trains here, a GPU or else the processor, multiplies bfloat16 in hardware."""
+    return bool(torch.cuda.is_bf16_supported()) if torch.cuda.is_available() else cpu_multiplies_bf16()
 
 
 def new_judge(tokenizer: PreTrainedTokenizerFast, width: int) -> GPT2LMHeadModel:
