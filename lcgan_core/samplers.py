@@ -86,8 +86,8 @@ class Sampler(ABC):
 class ActorSampler(Sampler):
     """Choosing among proposals costs a pass through the critics, and no decoding.
 
-    Where the processor has bfloat16 the networks are computed in it, at a third of the cost: it rounds z' by far less than a
-    posterior is wide.
+    Where the processor has bfloat16 the networks are computed in it, at less than half the cost: it rounds z' by far less than
+    a posterior is wide.
     """
 
     name = "actor"
