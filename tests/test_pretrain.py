@@ -18,6 +18,7 @@ import lcgan_core.text_vae.pretrain as pretraining
 import lcgan_core.text_vae.prior_texts as choosing
 from lcgan_core import CorpusError
 from lcgan_core.text_vae.corpus import load_corpus
+from lcgan_core.text_vae.crossovers import crossovers
 from lcgan_core.text_vae.judge import corpus_bleu
 from lcgan_core.text_vae.latent_model import TextVaeModel
 from lcgan_core.text_vae.meaning import MEANING_SIZE, meanings
@@ -219,6 +220,8 @@ def test_what_texts_mean_can_be_told_from_z(tiny_model: Path, run_lcgan: Lcgan) 
     assert model.vae.config.meaning_size == meant.shape[1] == MEANING_SIZE
     assert (told - meant).square().mean() < 0.5 * meant.square().mean()
     assert torch.equal(model.features(trained_on), told), "labels are learned from what the model can tell"
+    both = meanings("encoder", trained_on, ["the soup was hot ."])
+    assert torch.allclose(both[:-1], meant, atol=1e-4), "other texts have no part in the directions"
     assert "sentence embeddings that `encoder` gives" in Path("model/README.md").read_text(encoding="utf-8")
 
     missing = run_lcgan(*line, "--out", "other", "--set", "meaning_model=./nowhere")
@@ -232,7 +235,31 @@ def test_trigrams_find_what_was_seen_likelier() -> None:
     every = [math.exp(2 * trigrams.log_likelihood([5, token]) - trigrams.log_likelihood([5])) for token in range(1, 10)]
     assert sum(every) == pytest.approx(1, abs=1e-6), "a probability for each token that may follow"
     assert trigrams.log_likelihood([5, 6, 7, 2]) > trigrams.log_likelihood([7, 6, 5, 2])
-    assert trigrams.log_likelihood([]) == 0
+    assert trigrams.log_likelihood([]) == trigrams.acceptable([]) == 0
+
+
+def test_rare_tokens_are_acceptable_where_they_belong() -> None:
+    rows = [*[[5, 6, 2]] * 50, [7, 8, 2]]
+    trigrams = Trigrams(rows, begin=1)
+    rarer = trigrams.log_likelihood([5, 6, 2]) - trigrams.log_likelihood([7, 8, 2])
+    assert rarer > 1
+    assert trigrams.acceptable([5, 6, 2]) - trigrams.acceptable([7, 8, 2]) < 0.5 * rarer
+    assert trigrams.acceptable([7, 8, 2]) > trigrams.acceptable([8, 7, 2])
+
+
+def test_crossovers_are_new_texts_of_what_was_said_before() -> None:
+    texts = ["the soup was hot and good .", "my soup was cold .", "we like it", "ok"]
+    made = crossovers(texts, 10, seed=0)
+    assert sorted(made) == ["my soup was hot and good .", "the soup was cold ."], "all there are, and none twice"
+    assert crossovers(texts, 1, seed=0) == made[:1]
+    assert crossovers(texts, 0, seed=0) == []
+    corpus = sentences()[:200]
+    many = crossovers(corpus, 100, seed=1)
+    assert len(set(many)) == 100
+    assert not set(many) & set(corpus)
+    seen = {tuple(words[i : i + 3]) for words in map(str.split, corpus) for i in range(len(words) - 2)}
+    assert all(tuple(words[i : i + 3]) in seen for words in map(str.split, many) for i in range(len(words) - 2))
+    assert max(len(text.split()) for text in many) <= max(len(text.split()) for text in corpus)
 
 
 def test_draws_of_the_prior_learn_to_read_well(tiny_model: Path, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +273,7 @@ def test_draws_of_the_prior_learn_to_read_well(tiny_model: Path, run_lcgan: Lcga
         assert ran.exit_code == 0, ran.output
     before = TextVaeModel(tiny_model)
     rows = before.tokenizer([text for i, text in enumerate(corpus) if i % 20])["input_ids"]
-    chosen = prior_texts(before.vae, before.real_posteriors().std.mean(0), rows, seed=0, on_progress=lambda share: None)
+    chosen = prior_texts(before.vae, before.real_posteriors(), rows, seed=0, on_progress=lambda share: None)
     trigrams = Trigrams(rows, begin=before.vae.config.bos_token_id)
 
     def fluency(found: list[list[int]]) -> float:
@@ -260,3 +287,22 @@ def test_draws_of_the_prior_learn_to_read_well(tiny_model: Path, run_lcgan: Lcga
 
     refused = run_lcgan("pretrain", "corpus.txt", "--out", "other", "--set", "prior_weight=1")
     assert "prior_weight wants a trained model to learn from" in refused.stderr
+
+
+def test_a_model_goes_on_with_a_prior_that_fits(tiny_model: Path, run_lcgan: Lcgan) -> None:
+    Path("corpus.txt").write_text("\n".join(sentences()[:400]), encoding="utf-8")
+    options = ("--set", f"start={tiny_model}", "--set", "judge_epochs=0", "--set", "kl_warmup=0", "--set", "epochs=10")
+    line = ("pretrain", "corpus.txt", *options, "--set", "crossovers=0.5", "--set", "length_weight=2")
+
+    def off(folder: Path) -> float:
+        model = TextVaeModel(folder)
+        posterior = model.encode(sentences()[:1000])
+        second = torch.cov(posterior.mean.T) + posterior.std.square().mean(0).diag()
+        return float((second - torch.eye(len(second))).square().sum() + posterior.mean.mean(0).square().sum())
+
+    for out, weight in (("without", 0), ("with", 0.1)):
+        ran = run_lcgan(*line, "--out", out, "--set", f"moment_weight={weight}")
+        assert ran.exit_code == 0, ran.output
+    assert off(Path("with")) < 0.5 * min(off(Path("without")), off(tiny_model))
+    assert "mean and covariance" in Path("with/README.md").read_text(encoding="utf-8")
+    assert "made of the beginning of one" in Path("with/README.md").read_text(encoding="utf-8")

@@ -19,8 +19,9 @@ from lcgan_core.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
 from lcgan_core.text_vae.judge import Judge, chosen_judge, distinct, self_bleu
 from lcgan_core.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.text_vae.mixing import mixed_texts
-from lcgan_core.text_vae.modeling import TextVae, TextVaeConfig
+from lcgan_core.text_vae.modeling import TextVae, TextVaeConfig, off_moments
 from lcgan_core.text_vae.tokenizer import train_tokenizer
+from lcgan_core.text_vae.whitening import whiten
 
 ODD_TEXTS = ["", "plain words", "it 's _num_ , ok ?", "naïve 😀 日本", "a  double  space", "UPPER lower"]
 
@@ -296,3 +297,33 @@ def test_no_mixture_is_less_fluent_than_both(tiny_model: Path) -> None:
         assert set(mixed) <= set(mixed_texts(first, second))
     assert sum(map(len, found)) < sum(len(mixed_texts(*pair)) for pair in zip(before, after, strict=True))
     assert model.mixtures([], []) == []
+
+
+def test_a_whitened_model_says_the_same_in_other_coordinates(tiny_model: Path) -> None:
+    model = TextVaeModel(tiny_model)
+    texts = sentences()[:300]
+    before, real = model.encode(texts), model.real_posteriors()
+    said, length = model.decode(before.mean), model.vae.to_length(before.mean)
+    bag = model.vae.to_bag(before.mean)
+    whitened = whiten(model.vae, real)
+    after = model.encode(texts)
+    covariance = torch.cov(whitened.mean.T) + whitened.std.square().mean(0).diag()
+    off = (torch.cov(real.mean.T) + real.std.square().mean(0).diag() - torch.eye(8)).square().sum()
+    assert (covariance - torch.eye(8)).square().sum() < 0.5 * off, "all but what posteriors cannot say on their diagonals"
+    assert whitened.mean.mean(0).abs().max() < 1e-3
+    assert not torch.allclose(before.mean, after.mean, atol=0.1)
+    assert sum(a == b for a, b in zip(model.decode(after.mean), said, strict=True)) > 295
+    assert torch.allclose(model.vae.to_length(after.mean), length, atol=0.05)
+    assert torch.allclose(model.vae.to_bag(after.mean), bag, atol=0.05)
+    assert (after.std.log().mean(0) - whitened.std.log().mean(0)).abs().max() < 0.1
+
+
+def test_moments_are_off_by_what_they_are_off_by() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(40_000, 3, generator=generator)
+    assert abs(off_moments(z)) < 0.02
+    assert off_moments(2 * z) == pytest.approx(3 * 3**2, rel=0.05)
+    shifted = torch.tensor([1.0, 0.0, 0.0])
+    assert off_moments(z + shifted) == pytest.approx(1 + 1, rel=0.05)
+    small = torch.stack([off_moments(row) for row in z[:39_936].split(8)])
+    assert abs(small.mean()) < 4 * small.std() / len(small) ** 0.5, "small batches add no bias"

@@ -53,9 +53,20 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
         else ""
     )
     repaired = (
-        "\nDraws of N(0, I) were taught to decode to what the model before had nearby that reads best, as trigrams of\n"
-        "the corpus find; the judge had no part in that.\n"
+        "\nDraws of N(0, I) and of widened posteriors were taught to decode to what the model before had nearby that\n"
+        "reads best, as trigrams of the corpus find; the judge had no part in that.\n"
         if recipe.prior_weight
+        else ""
+    )
+    fitted = (
+        "\nThe mean and covariance of q(z), the latents of real texts, were brought to those of N(0, I), and kept there.\n"
+        if recipe.moment_weight
+        else ""
+    )
+    made_up = (
+        f"\nBeside the corpus, {recipe.crossovers:g} times as many texts were learned that are made of the beginning of one\n"
+        "and the end of another.\n"
+        if recipe.crossovers
         else ""
     )
     return f"""# A text VAE for lcgan
@@ -63,7 +74,7 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
 A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
 {measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
 ({judge:,} parameters), and the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts.
-{told}{repaired}
+{told}{repaired}{fitted}{made_up}
 ## Data
 
 {recipe.about or "Not described (`--set about=...`)."}

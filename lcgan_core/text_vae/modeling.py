@@ -61,6 +61,7 @@ class TextVaeOutput(ModelOutput):
     length: Tensor | None = None
     meaning: Tensor | None = None
     prior: Tensor | None = None
+    moments: Tensor | None = None
 
 
 class TextVae(PreTrainedModel):
@@ -116,6 +117,7 @@ class TextVae(PreTrainedModel):
         prior_z: Tensor | None = None,
         prior_labels: Tensor | None = None,
         prior_weight: float = 0.0,
+        moment_weight: float = 0.0,
         **_: Any,
     ) -> TextVaeOutput:
         """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
@@ -124,7 +126,8 @@ class TextVae(PreTrainedModel):
         cross-entropy of the tokens without their order (the bag-of-words loss of Zhao, Zhao & Eskenazi 2017), ``length`` that
         of their number, both told by a linear layer from z: what a text is about and how long it is lie along directions.
         ``meaning`` is half the squared error of telling ``meanings`` ``[batch, meaning_size]`` likewise. ``prior`` is the
-        negative log-likelihood of ``prior_labels`` given ``prior_z``, rows of their own.
+        negative log-likelihood of ``prior_labels`` given ``prior_z``, rows of their own. ``moments`` is what ``off_moments``
+        says of z.
         """
         mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
@@ -142,6 +145,9 @@ class TextVae(PreTrainedModel):
         if prior_z is not None and prior_labels is not None:
             output.prior = self.reconstruction_loss(prior_z, prior_labels) / len(prior_z)
             loss = loss + prior_weight * output.prior
+        if moment_weight:
+            output.moments = off_moments(z)
+            loss = loss + moment_weight * output.moments
         output.loss = loss
         return output
 
@@ -210,6 +216,19 @@ class TextVae(PreTrainedModel):
         texts = [row[:end] for row, end in zip(generated.tolist(), ends.tolist(), strict=True)]
         steps = (ends + 1).clamp(max=self.config.max_tokens)
         return texts, (log_probability.sum(1) / steps).exp()
+
+
+def off_moments(z: Tensor) -> Tensor:
+    """|E z|² + |E zzᵀ - I|² of the distribution that ``z`` ``[batch, latent_size]`` is drawn from: 0 for that of the prior.
+
+    Two halves of the batch stand for it independently, so that no bias of small batches is added; below 0 now and then.
+    (Kumar et al. 2018, arXiv 1711.00848, have such a penalty.)
+    """
+    first, second = z.split([len(z) // 2, len(z) - len(z) // 2])
+    identity = torch.eye(z.shape[1], device=z.device)
+    squares = [half.T @ half / max(1, len(half)) - identity for half in (first, second)]
+    apart: Tensor = (first.mean(0) * second.mean(0)).sum() + (squares[0] * squares[1]).sum()
+    return apart
 
 
 def drawn_to(near: Tensor, pull: Tensor, token: Tensor, logits: Tensor) -> Tensor:

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ..errors import CorpusError, ModelError
+from ..latent_model import Posterior
 from ..run_folder import whole, write_json
 from .batches import JudgeBatches, VaeBatches
 from .corpus import load_corpus
+from .crossovers import crossovers
 from .latent_model import LATENTS, TextVaeModel, encode_texts
 from .loading import load_whole
 from .meaning import MEANING_SIZE, meanings
@@ -30,6 +32,7 @@ from .prior_texts import prior_texts
 from .recipe import RECIPE, PretrainConfig
 from .tokenizer import train_tokenizer
 from .training import VaeTrainer, fit, new_judge
+from .whitening import whiten
 
 CHECKPOINTS = "checkpoints"
 MEASURED = "measured.json"
@@ -64,27 +67,7 @@ def pretrain(
     rows = _rows(tokenizer, train_texts)
 
     if not (out / "model.safetensors").is_file():
-        vae = fit(
-            _new_vae(config, tokenizer),
-            _with_meanings(rows, config, train_texts, out / CHECKPOINTS, on_progress),
-            VaeBatches(
-                tokenizer.pad_token_id, config.deletion_noise, _prior_texts(rows, config, out / CHECKPOINTS, on_progress)
-            ),
-            out / CHECKPOINTS / "vae",
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            seed=config.seed,
-            on_progress=lambda share: on_progress("VAE", share),
-            trainer_class=VaeTrainer,
-            kl_weight=config.kl_weight,
-            kl_warmup=config.kl_warmup,
-            bag_weight=config.bag_weight,
-            length_weight=config.length_weight,
-            meaning_weight=config.meaning_weight,
-            prior_weight=config.prior_weight,
-            final_deletion_noise=config.final_deletion_noise,
-        )
+        vae = _fit_vae(config, tokenizer, train_texts, rows, out / CHECKPOINTS, on_progress)
         _save(vae.half(), out)
 
     if not (out / "judge" / "model.safetensors").is_file():
@@ -120,14 +103,56 @@ def pretrain(
     return measured
 
 
-def _new_vae(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
-    meaning_size = MEANING_SIZE if config.meaning_model else 0
+def _fit_vae(
+    config: PretrainConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    texts: list[str],
+    rows: Dataset,
+    checkpoints: Path,
+    on_progress: Callable[[str, float], None],
+) -> PreTrainedModel:
+    """Trains the VAE on ``rows``, the token ids of ``texts``, and on what the recipe makes beside them."""
+    drawn = None
     if config.start:
-        vae = TextVaeModel(config.start).vae.requires_grad_(True)
-        if meaning_size and not vae.to_meaning:
-            vae.config.meaning_size = meaning_size
-            vae.to_meaning = nn.Linear(vae.config.latent_size, meaning_size)
-        return vae
+        before = TextVaeModel(config.start)
+        vae, posteriors = before.vae, before.real_posteriors()
+        if config.moment_weight:
+            posteriors = whiten(vae, posteriors)
+        if config.prior_weight:
+            drawn = _prior_texts(vae, posteriors, rows, config, checkpoints, on_progress)
+    else:
+        vae = _new_vae(config, tokenizer)
+    made_up = crossovers(texts, round(config.crossovers * len(texts)), config.seed)
+    all_rows = concatenate_datasets([rows, _rows(tokenizer, made_up)]) if made_up else rows
+    if config.meaning_model:
+        meant = _meanings(config.meaning_model, texts, made_up, checkpoints, on_progress)
+        all_rows = all_rows.add_column("meaning", meant.tolist())
+        if not vae.to_meaning:
+            vae.config.meaning_size = MEANING_SIZE
+            vae.to_meaning = nn.Linear(vae.config.latent_size, MEANING_SIZE)
+    return fit(
+        vae.requires_grad_(True),
+        all_rows,
+        VaeBatches(tokenizer.pad_token_id, config.deletion_noise, drawn),
+        checkpoints / "vae",
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        on_progress=lambda share: on_progress("VAE", share),
+        trainer_class=VaeTrainer,
+        kl_weight=config.kl_weight,
+        kl_warmup=config.kl_warmup,
+        bag_weight=config.bag_weight,
+        length_weight=config.length_weight,
+        meaning_weight=config.meaning_weight,
+        prior_weight=config.prior_weight,
+        moment_weight=config.moment_weight,
+        final_deletion_noise=config.final_deletion_noise,
+    )
+
+
+def _new_vae(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
     sizes = config.model_dump(
         include={"embedding_size", "encoder_size", "decoder_size", "latent_size", "max_tokens", "dropout"}
     )
@@ -137,7 +162,6 @@ def _new_vae(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> Text
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
-            meaning_size=meaning_size,
             **sizes,
         )
     )
@@ -157,33 +181,30 @@ def _rows(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> Dataset:
     return Dataset.from_dict({"input_ids": ids, "length": [len(row) for row in ids]})
 
 
-def _with_meanings(
-    rows: Dataset, config: PretrainConfig, texts: list[str], checkpoints: Path, on_progress: Callable[[str, float], None]
-) -> Dataset:
-    """``rows`` with what their texts mean, where the recipe asks for it."""
-    source = config.meaning_model
-    if not source:
-        return rows
+def _meanings(
+    source: str, texts: list[str], made_up: list[str], checkpoints: Path, on_progress: Callable[[str, float], None]
+) -> Tensor:
+    """What ``texts`` mean, and behind them what the texts mean that were made up of those."""
 
     def compute() -> dict[str, Tensor]:
         on_progress("meanings", 0.0)
-        return {"meanings": meanings(source, texts)}
+        return {"meanings": meanings(source, texts, made_up)}
 
-    return rows.add_column("meaning", _computed_once(checkpoints / "meanings.safetensors", compute)["meanings"].tolist())
+    return _computed_once(checkpoints / "meanings.safetensors", compute)["meanings"]
 
 
 def _prior_texts(
-    rows: Dataset, config: PretrainConfig, checkpoints: Path, on_progress: Callable[[str, float], None]
-) -> dict[str, Tensor] | None:
-    """What draws of the prior are to decode to, where the recipe asks for it."""
-    start = config.start
-    if not (config.prior_weight and start):
-        return None
+    vae: TextVae,
+    posteriors: Posterior,
+    rows: Dataset,
+    config: PretrainConfig,
+    checkpoints: Path,
+    on_progress: Callable[[str, float], None],
+) -> dict[str, Tensor]:
+    """What draws of the prior are to decode to, by the model to start from."""
 
     def compute() -> dict[str, Tensor]:
-        before = TextVaeModel(start)
-        std = before.real_posteriors().std.mean(0)
-        return prior_texts(before.vae, std, rows["input_ids"], config.seed, lambda share: on_progress("prior texts", share))
+        return prior_texts(vae, posteriors, rows["input_ids"], config.seed, lambda share: on_progress("prior texts", share))
 
     return _computed_once(checkpoints / "prior_texts.safetensors", compute)
 

@@ -1,4 +1,4 @@
-"""What draws of the prior are to decode to: texts that a trained model has nearby, told by n-grams to read well.
+"""What draws between real texts are to decode to: texts that a trained model has nearby, told by n-grams to read well.
 
 Between the latents of real texts a decoder writes bits of several. Learning to write there what reads well nearby repairs that.
 """
@@ -12,12 +12,19 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Generator, Tensor
 
+from ..aggregate_posterior import AggregatePosterior
+from ..latent_model import Posterior
 from .batches import IGNORED, pad
 from .modeling import TextVae
 
-PRIOR_TEXTS = 40_000
+PRIOR_TEXTS = 60_000
 PROPOSALS = 16
 AT_ONCE = 64
+SPREAD = 1.5
+"""Where an actor starts by default."""
+RARITY = 0.5
+"""Of 1,500 draws, the chosen texts had a perplexity of 46.1 with 0, 47.8 with 0.5, 51.1 with 1, distinct-2 0.569, 0.580, 0.597;
+decoded as they were 82.7."""
 
 
 class Trigrams:
@@ -48,19 +55,34 @@ class Trigrams:
             logarithms.append(math.log(probability + 1e-9))
         return sum(logarithms) / max(1, len(logarithms))
 
+    def acceptable(self, row: Sequence[int]) -> float:
+        """``log_likelihood`` less ``RARITY`` of what the tokens have out of context, so that rare words are not shunned.
+
+        With ``RARITY`` 1 it is the SLOR of Pauls & Klein 2012 and Lau et al. 2017.
+        """
+        alone = [math.log(self.counts[1][(token,)] / self.counts[0][()] + 1e-9) for token in row]
+        return self.log_likelihood(row) - RARITY * sum(alone) / max(1, len(alone))
+
 
 def prior_texts(
-    vae: TextVae, std: Tensor, rows: Sequence[Sequence[int]], seed: int, on_progress: Callable[[float], None]
+    vae: TextVae,
+    posteriors: Posterior,
+    rows: Sequence[Sequence[int]],
+    seed: int,
+    on_progress: Callable[[float], None],
 ) -> dict[str, Tensor]:
-    """``z`` ``[PRIOR_TEXTS, latent_size]`` of N(0, I), and ``labels`` ``[PRIOR_TEXTS, time]``, padded with -100.
+    """``z`` ``[PRIOR_TEXTS, latent_size]``, and ``labels`` ``[PRIOR_TEXTS, time]``, padded with -100.
 
-    The text of a z is the one that trigrams of the corpus, ``rows`` of token ids that end in ``</s>``, find likeliest among
-    those that ``vae`` decodes z and ``PROPOSALS - 1`` latents around it to, as far away as a posterior is wide: ``std``
-    ``[latent_size]``.
+    Half of z are draws of N(0, I), half of ``posteriors`` ``SPREAD`` times as wide. The text of a z is the one that trigrams of
+    the corpus, ``rows`` of token ids that end in ``</s>``, find most ``acceptable`` among those that ``vae`` decodes z and
+    ``PROPOSALS - 1`` latents around it to, as far away as a posterior is wide.
     """
     trigrams = Trigrams(rows, vae.config.bos_token_id)
     generator = Generator().manual_seed(seed)
-    z = torch.randn(PRIOR_TEXTS, vae.config.latent_size, generator=generator)
+    std = posteriors.std.mean(0)
+    between = AggregatePosterior(posteriors).draw(PRIOR_TEXTS // 2, generator, spread=SPREAD)
+    drawn = torch.randn(PRIOR_TEXTS - len(between), len(std), generator=generator)
+    z = torch.cat([drawn, between])
     chosen: list[Tensor] = []
     for some in z.split(AT_ONCE):
         around = std * torch.randn(len(some), PROPOSALS, z.shape[1], generator=generator)
@@ -68,6 +90,6 @@ def prior_texts(
         found = vae.generate_tokens((some[:, None] + around).flatten(0, 1))[0]
         ended = [[*ids, vae.config.eos_token_id][: vae.config.max_tokens] for ids in found]
         for start in range(0, len(ended), PROPOSALS):
-            chosen.append(torch.tensor(max(ended[start : start + PROPOSALS], key=trigrams.log_likelihood)))
+            chosen.append(torch.tensor(max(ended[start : start + PROPOSALS], key=trigrams.acceptable)))
         on_progress(len(chosen) / PRIOR_TEXTS)
     return {"z": z, "labels": pad(chosen, IGNORED)}

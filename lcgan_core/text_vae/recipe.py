@@ -57,6 +57,12 @@ class PretrainConfig(BaseModel):
     prior_weight: float = Field(0.0, ge=0)
     """Weight of decoding draws of N(0, I) to what the model to start from has nearby that reads well, as n-grams of the corpus
     find; more makes samples, of the prior and of an actor, more fluent."""
+    moment_weight: float = Field(0.0, ge=0)
+    """Weight of the distance of q(z)'s mean and covariance from those of N(0, I), to which a model to start from is brought
+    first; more makes the prior fit what is encoded."""
+    crossovers: float = Field(0.0, ge=0)
+    """Texts made of the beginning of one and the end of another, as a share of the corpus, to train on beside it; more
+    reconstructs texts better that were never seen."""
     deletion_noise: float = Field(0.12, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder; more makes prior samples better."""
     final_deletion_noise: float = Field(0.02, ge=0, lt=1)

@@ -125,6 +125,7 @@ class VaeTrainer(Trainer):
         length_weight: float,
         meaning_weight: float,
         prior_weight: float,
+        moment_weight: float,
         final_deletion_noise: float,
         **kwargs: Any,
     ) -> None:
@@ -137,10 +138,11 @@ class VaeTrainer(Trainer):
             "length_weight": length_weight,
             "meaning_weight": meaning_weight,
             "prior_weight": prior_weight,
+            "moment_weight": moment_weight,
         }
         self.final_deletion_noise = final_deletion_noise
         self.first_deletion_noise = self.batches.deletion_noise
-        self.parts = dict.fromkeys(("reconstruction", "kl", "bag", "length", "meaning", "prior"), 0.0)
+        self.parts = dict.fromkeys(("reconstruction", "kl", "bag", "length", "meaning", "prior", "moments"), 0.0)
         self.batches_logged = 0
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
