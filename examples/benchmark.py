@@ -104,7 +104,7 @@ def benchmark_training(machine: float, dim: int = 64) -> None:
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(5000, dim, generator=generator)
     q = AggregatePosterior(Posterior(z, torch.full_like(z, 0.3)))
-    state = State(Networks.new(dim, 1, config, 0), [Pool(z, (z[:, 0] > 0).float(), base_rate=0.5)])
+    state = State(Networks.new(dim, 1, config, 0), [Pool(z, (z[:, 0] > 0).float())])
     seconds = per_call(lambda: train_round(state, q, [1.0], config, generator, lambda what, share: None))
     critic = sum(parameter.numel() for parameter in Critic(dim, config).parameters())
     actor = sum(parameter.numel() for parameter in Actor(dim, config).parameters())

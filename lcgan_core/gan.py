@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -32,6 +32,9 @@ from .networks import CONFIDENCE, Critic, GanConfig, Networks
 
 SAMPLES_WITHOUT_LABELS = 1000
 """So many samples of the actor are looked at after a round that labels none."""
+
+LEAST_LIKELY = 300
+"""So many real samples, in effect, count as likely to satisfy at the least, that samples do not all come from a few."""
 
 
 class TaughtCritic(NamedTuple):
@@ -166,7 +169,9 @@ def begin(
     new = [i for i, name in enumerate(attributes) if name not in taught]
     pools: dict[str, Pool] = {}
     if new or not attributes:
-        pools = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
+        pools, base_rates = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
+        for i, base_rate in zip(new, base_rates, strict=True):
+            networks.attributes[i].base_rate.fill_(base_rate)
     for name, (critic, pool) in taught.items():
         networks.modules()[name].load_state_dict(critic.state_dict())
         pools[name] = dataclasses.replace(pool)
@@ -191,8 +196,9 @@ def label_first(
     config: GanConfig,
     generator: Generator,
     on_progress: Callable[[str, float], None],
-) -> dict[str, Pool]:
-    """The first pools, of the ``new`` constraints and of the decoder's confidence, by the name of what learns from them.
+) -> tuple[dict[str, Pool], list[float]]:
+    """The first pools, of the ``new`` constraints and of the decoder's confidence, by the name of what learns from them; and
+    the share of posterior samples that satisfy each of the constraints.
 
     Labels are of draws from the posteriors of real samples, more of them for a rare constraint, and of where the actor starts.
     """
@@ -221,18 +227,18 @@ def label_first(
                 )
             )
     both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
-    pools = {f"attribute{i}": Pool(both, values[:, column], base_rates[column]) for column, i in enumerate(new)}
+    pools = {f"attribute{i}": Pool(both, values[:, column]) for column, i in enumerate(new)}
     confidence = [part.confidence for part in (*found, start) if part.confidence is not None]
     if confidence and config.confidence_weight:
-        pools[CONFIDENCE] = Pool(both, torch.cat(confidence), float(torch.cat(confidence[:-1]).mean()))
-    return pools
+        pools[CONFIDENCE] = Pool(both, torch.cat(confidence))
+    return pools, base_rates
 
 
-def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator) -> Tensor:
-    """n latents ``[n, latent_dim]`` as the actor starts from."""
+def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
+    """n latents ``[n, latent_dim]`` as the actor starts from; ``likely`` tells which real samples satisfy, once it is known."""
     if config.start == "prior":
         return torch.randn(n, len(q.mean), generator=generator)
-    return q.draw(n, generator, spread=config.start_spread)
+    return q.draw(n, generator, likely, config.start_spread)
 
 
 def train_on_labels(
@@ -258,7 +264,7 @@ def train_round(
     """The iterations of one round: M critic batches, then N actor batches, again and again."""
     networks, n = state.networks, config.batch_size
     critics = state.critics(weights, config)
-    likely = likely_to_satisfy(state, q.posteriors.mean)
+    likely = likely_to_satisfy(networks.attributes, q)
     # Without new labels, a critic of an earlier run has nothing more to learn.
     learners = [learner for learner in state.learners() if config.actor_labels or not learner.pool.reused]
     losses = {"label_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
@@ -267,7 +273,7 @@ def train_round(
             losses["label_loss"] += train_on_labels(state, learners, q, config, generator)
             # Real is what the actor should look like: samples of q(z) that satisfy, not all of them.
             real = q.draw(n, generator, weights=likely)
-            fake = draw_start(q, n, config, generator)
+            fake = draw_start(q, n, config, generator, likely)
             with torch.no_grad():
                 fake[n // 10 :] = networks.actor(fake[n // 10 :])  # 10 % stay where the actor starts
             loss = realism_loss(networks.realism, real, fake)
@@ -277,7 +283,7 @@ def train_round(
                 loss = loss + config.gradient_penalty * config.penalty_interval * penalty
             networks.step("realism", loss)
         for _ in range(config.actor_batches):
-            z = draw_start(q, n, config, generator)
+            z = draw_start(q, n, config, generator, likely)
             if config.distance_weight:
                 z[n // 2 :] = q.draw(n - n // 2, generator)
             loss = actor_loss(z, networks.actor(z), critics, q.average_std, config.distance_weight)
@@ -294,15 +300,19 @@ def train_round(
 
 
 @torch.no_grad()
-def likely_to_satisfy(state: State, z: Tensor) -> Tensor:
-    """The attribute critics' probability ``[n]`` that all constraints hold, for real latents.
+def likely_to_satisfy(attributes: Iterable[Critic], q: AggregatePosterior) -> Tensor:
+    """How likely each real sample satisfies all constraints, by their critics at its posterior mean: ``[real samples]``.
 
-    The critics learn from as many satisfying as violating latents; Bayes' rule puts the base rate of real samples back.
+    Where few do, the weights are flattened until as many count as ``LEAST_LIKELY``, or a tenth of all where that is less
+    (the effective sample size of Kish 1965).
     """
-    probability = torch.ones(len(z))
-    for critic, pool in zip(state.networks.attributes, state.pools, strict=True):
-        probability *= torch.sigmoid(critic(z) + torch.logit(torch.tensor(pool.base_rate)))
-    return probability.clamp(min=1e-6)
+    likely = torch.ones(len(q.posteriors.mean))
+    for critic in attributes:
+        likely *= critic.probability(q.posteriors.mean)
+    likely = likely.clamp(min=1e-6)
+    while likely.sum().square() / likely.square().sum() < min(LEAST_LIKELY, len(likely) / 10):
+        likely = likely.sqrt()
+    return likely
 
 
 @torch.no_grad()
@@ -313,7 +323,8 @@ def judge_round(
 
     With ``actor_labels`` 0 it labels nothing, and goes by what the critics hold of those samples.
     """
-    start = draw_start(q, config.actor_labels or SAMPLES_WITHOUT_LABELS, config, generator)
+    likely = likely_to_satisfy(state.networks.attributes, q)
+    start = draw_start(q, config.actor_labels or SAMPLES_WITHOUT_LABELS, config, generator, likely)
     dz, gate = state.networks.averaged_actor.move(start)
     moved = torch.lerp(start, dz, gate)
     if not moved.isfinite().all():

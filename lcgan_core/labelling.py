@@ -70,8 +70,6 @@ class Pool:
     """``[n, latent_dim]``"""
     values: Tensor
     """``[n]``"""
-    base_rate: float
-    """Share of posterior samples that satisfy; of the decoder's confidence, its mean on them."""
     reused: int = 0
     """How many of the labels, the first ones, are of an earlier run."""
 

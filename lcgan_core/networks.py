@@ -55,7 +55,7 @@ class GanConfig(BaseModel):
     distance_weight: float = Field(0.01, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
-    """Where the actor starts from: widened posteriors of real samples, or the prior N(0, I)."""
+    """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
     start_spread: float = Field(1.5, gt=0)
     """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
     posterior_labels: int = Field(10000, ge=2)
@@ -89,15 +89,26 @@ def mlp(inputs: int, outputs: int, config: GanConfig) -> nn.Sequential:
 
 
 class Critic(nn.Module):
-    """D: ``[n, latent_dim]`` -> the log odds ``[n]`` that the sample of z satisfies (or that z is real)."""
+    """D: ``[n, latent_dim]`` -> the log odds ``[n]`` that the sample of z satisfies (or that z is real).
+
+    It learns from as many satisfying as violating latents.
+    """
+
+    base_rate: Tensor
+    """Share of posterior samples that satisfy, ``[]``."""
 
     def __init__(self, latent_dim: int, config: GanConfig) -> None:
         super().__init__()
         self.net = mlp(latent_dim, 1, config)
+        self.register_buffer("base_rate", torch.tensor(0.5))
 
     def forward(self, z: Tensor) -> Tensor:
         logits: Tensor = self.net(z)[:, 0]
         return logits
+
+    def probability(self, z: Tensor) -> Tensor:
+        """That the sample of z satisfies, ``[n]``: Bayes' rule puts the base rate back."""
+        return torch.sigmoid(self(z) + torch.logit(self.base_rate))
 
 
 CLOSED = -2.0

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from .aggregate_posterior import AggregatePosterior
 from .errors import RunError
 from .extras import needed
-from .gan import State, distance, draw_start
+from .gan import State, distance, draw_start, likely_to_satisfy
 from .labelling import Labelled, Labeller
 from .networks import Actor, Critic, GanConfig, cpu_multiplies_bf16
 
@@ -45,6 +45,8 @@ class Steering:
     actor: Actor
     critics: Sequence[tuple[Critic, float]]
     """All critics, with their weights in the actor's loss."""
+    likely: Tensor
+    """Which real samples satisfy, as ``likely_to_satisfy`` tells it."""
     config: GanConfig
 
     @classmethod
@@ -53,7 +55,12 @@ class Steering:
         actor = Actor(labeller.model.latent_dim, config)
         actor.load_state_dict(state.best_actor)
         q = AggregatePosterior(labeller.model.real_posteriors())
-        return cls(labeller, q, actor, state.critics(weights, config), config)
+        likely = likely_to_satisfy(state.networks.attributes, q)
+        return cls(labeller, q, actor, state.critics(weights, config), likely, config)
+
+    def start(self, n: int, generator: Generator) -> Tensor:
+        """n latents ``[n, latent_dim]`` that the actor starts from."""
+        return draw_start(self.q, n, self.config, generator, self.likely)
 
     def energy(self, z: Tensor) -> Tensor:
         """The critics' loss of each row, ``[n]``; low where all of them hold."""
@@ -95,7 +102,7 @@ class ActorSampler(Sampler):
     @torch.no_grad()
     def draw(self, n: int, generator: Generator) -> Drawn:
         proposals = self.steering.config.proposals
-        start = draw_start(self.steering.q, n * proposals, self.steering.config, generator)
+        start = self.steering.start(n * proposals, generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
             moved = self.steering.actor(start)
             energy = self.steering.energy(moved)
@@ -188,7 +195,7 @@ class GradientSampler(Sampler):
     learning_rate = 0.05
 
     def draw(self, n: int, generator: Generator) -> Drawn:
-        start = draw_start(self.steering.q, n, self.steering.config, generator)
+        start = self.steering.start(n, generator)
         z = start.clone().requires_grad_()
         adam = torch.optim.Adam([z], self.learning_rate)
         for _ in range(self.steps):

@@ -10,6 +10,7 @@ import torch
 
 from . import run_folder as files
 from .aggregate_posterior import AggregatePosterior
+from .gan import likely_to_satisfy
 from .labelling import Labeller
 from .latent_model import LatentModel
 from .networks import CONFIDENCE, REALISM
@@ -30,7 +31,8 @@ class FinishedRun:
     def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> list[Any]:
         """n samples, decoded from latents that the sampler of that name draws. The same seed gives the same samples.
 
-        ``strength`` is the share of the way from where each latent started: 0 decodes the noise, 1 what was made of it.
+        ``strength`` is the share of the way from where each latent started: 0 decodes that, 1 what was
+        made of it.
         """
         drawn = SAMPLERS[sampler](self.steering).draw(n, torch.Generator().manual_seed(seed))
         return self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
@@ -45,7 +47,9 @@ def load_run(folder: Path) -> FinishedRun:
     weights = {wish.name: wish.weight for wish in config.constraints} | {REALISM: config.gan.realism_weight}
     if files.critic_file(folder, CONFIDENCE).is_file():
         weights[CONFIDENCE] = config.gan.confidence_weight
-    critics = [(load_critic(files.critic_file(folder, name), model), weight) for name, weight in weights.items()]
+    critics = {name: load_critic(files.critic_file(folder, name), model) for name in weights}
+    weighted = [(critic, weights[name]) for name, critic in critics.items()]
     actor = load_actor(folder / files.ACTOR, model)
     q = AggregatePosterior(model.real_posteriors())
-    return FinishedRun(config, model, Steering(Labeller(model, constraints), q, actor, critics, config.gan))
+    likely = likely_to_satisfy([critics[wish.name] for wish in config.constraints], q)
+    return FinishedRun(config, model, Steering(Labeller(model, constraints), q, actor, weighted, likely, config.gan))

@@ -28,8 +28,7 @@ def save_weights(
     for name, fingerprint, (_, critic, pool) in zip([*names, CONFIDENCE], [*asked, CONFIDENCE], state.learners(), strict=False):
         tensors = {f"critic/{key}": value for key, value in critic.state_dict().items()}
         tensors |= {"pool/z": pool.z, "pool/values": pool.values}
-        about = {"constraint": fingerprint, "base_rate": pool.base_rate}
-        files.write_tensors(files.critic_file(folder, name), tensors, {**common, **about})
+        files.write_tensors(files.critic_file(folder, name), tensors, {**common, "constraint": fingerprint})
     realism = {f"critic/{key}": value for key, value in state.networks.realism.state_dict().items()}
     files.write_tensors(files.critic_file(folder, REALISM), realism, {**common, "constraints": asked})
 
@@ -63,7 +62,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
                     f"{path} has {made.depth} layers of {made.width}, this run asks for {gan.depth} of {gan.width}. "
                     f"Use it with --set gan.width={made.width} --set gan.depth={made.depth}."
                 )
-            pool = Pool(tensors["pool/z"], tensors["pool/values"], metadata["base_rate"], reused=len(tensors["pool/z"]))
+            pool = Pool(tensors["pool/z"], tensors["pool/values"], reused=len(tensors["pool/z"]))
             return TaughtCritic(load_critic(path, model), pool)
     return None
 
@@ -71,8 +70,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
 def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
     tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
-    pools = {name: pool for name, _, pool in state.learners()}
-    for name, pool in pools.items():
+    for name, _, pool in state.learners():
         tensors |= {f"pool/{name}/z": pool.z, f"pool/{name}/values": pool.values}
     progress = {
         "round": state.round,
@@ -80,7 +78,7 @@ def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
         "best_score": state.best_score,
         "stopped": state.stopped,
     }
-    about = {name: {"base_rate": pool.base_rate, "reused": pool.reused} for name, pool in pools.items()}
+    about = {name: {"reused": pool.reused} for name, _, pool in state.learners()}
     files.write_tensors(path, tensors, {"identity": identity, "progress": progress, "pools": about})
 
 

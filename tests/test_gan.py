@@ -14,6 +14,7 @@ from conftest import LINEAR_GAN, HalfSpace, LinearModel
 from lcgan_core import Constraint, TrainingError
 from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.gan import (
+    LEAST_LIKELY,
     State,
     TaughtCritic,
     actor_loss,
@@ -21,6 +22,7 @@ from lcgan_core.gan import (
     distance,
     draw_start,
     gradient_penalty,
+    likely_to_satisfy,
     realism_loss,
     train,
 )
@@ -52,7 +54,9 @@ def moved_by(state: State, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_base_rate_is_that_of_real_data(trained: tuple[State, Any]) -> None:
     spread = math.sqrt(0.9**2 + 0.4**2)
-    assert trained[0].pools[0].base_rate == pytest.approx(0.5 * math.erfc(1 / spread / math.sqrt(2)), abs=0.025)
+    assert float(trained[0].networks.attributes[0].base_rate) == pytest.approx(
+        0.5 * math.erfc(1 / spread / math.sqrt(2)), abs=0.025
+    )
 
 
 def test_the_actor_satisfies_and_leaves_the_other_dimensions_alone(trained: tuple[State, Any]) -> None:
@@ -171,7 +175,8 @@ def test_critics_of_earlier_runs_are_composed_without_a_label(trained: tuple[Sta
     again = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], LINEAR_GAN, 0, taught)
     assert counts == {0: 3 * 400, 1: 3 * 400}
     assert again.labels == 3 * 400
-    assert not torch.equal(next(iter(again.networks.attributes[0].state_dict().values())), next(iter(before[0].values())))
+    learned = next(again.networks.attributes[0].parameters())
+    assert not torch.equal(learned, before[0]["net.0.weight"])
 
 
 def test_a_new_constraint_beside_a_taught_one_is_labelled_alone(trained: tuple[State, Any]) -> None:
@@ -224,6 +229,36 @@ def test_where_the_actor_starts(start: str, spread: float, std: float) -> None:
     q = AggregatePosterior(LinearModel(6).real_posteriors())
     drawn = draw_start(q, 20_000, config, torch.Generator().manual_seed(0))
     assert drawn.std() == pytest.approx(std, abs=0.02)
+
+
+def test_the_actor_starts_from_real_samples_that_likely_satisfy(trained: tuple[State, Any]) -> None:
+    q = AggregatePosterior(LinearModel(6).real_posteriors())
+    likely = likely_to_satisfy(trained[0].networks.attributes, q)
+    drawn = draw_start(q, 20_000, GanConfig(start_spread=1.0), torch.Generator().manual_seed(0), likely)
+    satisfied = 2 * drawn[:, 0] > BOUND
+    base_rate = float(trained[0].networks.attributes[0].base_rate)
+    assert float(satisfied.float().mean()) > 0.8 > 2 * base_rate
+    assert drawn[:, 1:].std() == pytest.approx(0.98, abs=0.03), "and are otherwise what real samples are"
+
+
+def test_few_real_samples_that_satisfy_are_not_all_that_the_actor_starts_from() -> None:
+    class Picky(Critic):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return 40 * (z[:, 0] - self.bound)
+
+    def in_effect(bound: float) -> float:
+        critic = Picky(6, LINEAR_GAN)
+        critic.bound = bound
+        likely = likely_to_satisfy([critic], q)
+        assert (likely > 0).all()
+        return float(likely.sum().square() / likely.square().sum())
+
+    q = AggregatePosterior(LinearModel(6).real_posteriors())
+    rows = len(q.posteriors.mean)
+    assert in_effect(0.0) == pytest.approx(rows / 2, rel=0.1)
+    least = min(LEAST_LIKELY, rows / 10)
+    assert all(in_effect(bound) >= least for bound in (2.0, 2.5, 3.0, 9.0))
+    assert likely_to_satisfy([], q).tolist() == [1.0] * rows
 
 
 @pytest.mark.parametrize(("bound", "what"), [(1e9, "nothing to learn from"), (-1e9, "nothing to change")])
@@ -360,6 +395,6 @@ def test_realism_is_one_for_real() -> None:
 def test_batches_hold_as_many_satisfying_as_violating_latents() -> None:
     values = torch.zeros(1000)
     values[:20] = 1
-    pool = Pool(torch.arange(1000.0)[:, None], values, base_rate=0.02)
+    pool = Pool(torch.arange(1000.0)[:, None], values)
     _, drawn = pool.draw(4000, torch.Generator().manual_seed(0))
     assert float(drawn.mean()) == pytest.approx(0.5, abs=0.03)

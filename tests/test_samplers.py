@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
 
 from lcgan_core import RunConfig, RunError, Wish, samplers
-from lcgan_core.gan import draw_start, train
+from lcgan_core.gan import train
 from lcgan_core.labelling import Labeller
 from lcgan_core.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
 from lcgan_core.sampling import FinishedRun
@@ -58,7 +59,7 @@ def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -
 def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
     drawn = ActorSampler(steering).draw(50, seeded())
-    start = draw_start(steering.q, 200, steering.config, seeded())
+    start = steering.start(200, seeded())
     energy = steering.energy(steering.actor(start).detach()).reshape(50, 4)
     assert torch.allclose(steering.energy(drawn.z), energy.amin(1))
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=1e-6)
@@ -67,7 +68,7 @@ def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Ste
 def test_bfloat16_draws_what_float32_draws_but_for_rounding(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: True)
     drawn = ActorSampler(steering).draw(50, seeded())
-    start = draw_start(steering.q, 200, steering.config, seeded())
+    start = steering.start(200, seeded())
     energy = steering.energy(steering.actor(start).detach()).reshape(50, 4)
     assert drawn.z.dtype == torch.float32
     assert torch.allclose(steering.energy(drawn.z), energy.amin(1), rtol=0.05, atol=0.01)
@@ -90,7 +91,7 @@ def test_strength_leads_from_the_noise_to_the_sample(steering: Steering) -> None
 
 def test_what_hardly_ever_satisfies_is_said_to(steering: Steering) -> None:
     labeller = Labeller(steering.labeller.model, [HalfSpace(bound=1e9)])
-    never = Steering(labeller, steering.q, steering.actor, steering.critics, LINEAR_GAN)
+    never = dataclasses.replace(steering, labeller=labeller)
     with pytest.raises(RunError, match=r"Only 0 of .* posterior samples satisfy; 5 were asked for"):
         RejectionSampler(never).draw(5, seeded())
     with pytest.raises(RunError, match="nothing to fit to"):
