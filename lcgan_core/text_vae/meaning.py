@@ -9,6 +9,7 @@ from transformers import AutoModel
 
 from ..errors import ModelError
 from ..pretrained import computing_place, load_pretrained
+from .training import bf16_is_fast
 
 MEANING_SIZE = 32
 BATCH = 256
@@ -36,9 +37,10 @@ def meanings(source: str, texts: list[str], more: list[str] | None = None) -> Te
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     for batch in (order[start : start + BATCH] for start in range(0, len(order), BATCH)):
         tokens = tokenizer([texts[i] for i in batch], padding=True, truncation=True, max_length=limit, return_tensors="pt")
-        states = encoder(**tokens.to(encoder.device)).last_hidden_state
+        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16_is_fast()):
+            states = encoder(**tokens.to(encoder.device)).last_hidden_state.float()
         kept = tokens["attention_mask"][..., None]
-        embedded[batch] = F.normalize(((states * kept).sum(1) / kept.sum(1)).float(), dim=-1).cpu()
+        embedded[batch] = F.normalize((states * kept).sum(1) / kept.sum(1), dim=-1).cpu()
     return principal(embedded, MEANING_SIZE, known)
 
 

@@ -50,6 +50,10 @@ class TextVaeConfig(PreTrainedConfig):
         super().__init__(**kwargs)
 
 
+MOMENTUM = 0.005
+"""How much a batch moves the running means of ``TextVae.off_moments``."""
+
+
 @dataclass
 class TextVaeOutput(ModelOutput):
     """``loss`` is reconstruction plus the weighted others: sums over a text, means over the batch, in nats."""
@@ -84,6 +88,7 @@ class TextVae(PreTrainedModel):
         self.to_bag = nn.Linear(latent, emb)
         self.to_length = nn.Linear(latent, config.max_tokens + 1)
         self.to_meaning = nn.Linear(latent, config.meaning_size) if config.meaning_size else None
+        self.running_moments: tuple[Tensor, Tensor] | None = None  # no buffers: from_pretrained would leave them uninitialised
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -127,7 +132,7 @@ class TextVae(PreTrainedModel):
         of their number, both told by a linear layer from z: what a text is about and how long it is lie along directions.
         ``meaning`` is half the squared error of telling ``meanings`` ``[batch, meaning_size]`` likewise. ``prior`` is the
         negative log-likelihood of ``prior_labels`` given ``prior_z``, rows of their own. ``moments`` is what ``off_moments``
-        says of z.
+        says.
         """
         mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
@@ -146,10 +151,27 @@ class TextVae(PreTrainedModel):
             output.prior = self.reconstruction_loss(prior_z, prior_labels) / len(prior_z)
             loss = loss + prior_weight * output.prior
         if moment_weight:
-            output.moments = off_moments(z)
+            output.moments = self.off_moments(z)
             loss = loss + moment_weight * output.moments
         output.loss = loss
         return output
+
+    def off_moments(self, z: Tensor) -> Tensor:
+        """|E z|² + |E zzᵀ - I|² of q(z), 0 for N(0, I) (a penalty like that of Kumar et al. 2018, arXiv 1711.00848).
+
+        The expectations are running means, for a batch is too small and its texts are alike; the gradient is that of ``z``
+        ``[batch, latent_size]`` in their place.
+        """
+        identity = torch.eye(z.shape[1], device=z.device)
+        mean, square = z.mean(0), (z[:, :, None] * z[:, None]).mean(0)
+        with torch.no_grad():
+            running_mean, running_square = self.running_moments or (torch.zeros_like(mean), identity)
+            running_mean, running_square = running_mean.lerp(mean, MOMENTUM), running_square.lerp(square, MOMENTUM)
+            self.running_moments = running_mean, running_square
+            off = running_square - identity
+            apart: Tensor = running_mean.square().sum() + off.square().sum()
+        slope = 2 * (running_mean * mean).sum() + 2 * (off * square).sum()
+        return apart + slope - slope.detach()
 
     def reconstruction_loss(self, z: Tensor, labels: Tensor) -> Tensor:
         """Negative log-likelihood in nats of all ``labels`` ``[batch, time]``, -100 is padding, given ``z``; a sum."""
@@ -216,19 +238,6 @@ class TextVae(PreTrainedModel):
         texts = [row[:end] for row, end in zip(generated.tolist(), ends.tolist(), strict=True)]
         steps = (ends + 1).clamp(max=self.config.max_tokens)
         return texts, (log_probability.sum(1) / steps).exp()
-
-
-def off_moments(z: Tensor) -> Tensor:
-    """|E z|² + |E zzᵀ - I|² of the distribution that ``z`` ``[batch, latent_size]`` is drawn from: 0 for that of the prior.
-
-    Two halves of the batch stand for it independently, so that no bias of small batches is added; below 0 now and then.
-    (Kumar et al. 2018, arXiv 1711.00848, have such a penalty.)
-    """
-    first, second = z.split([len(z) // 2, len(z) - len(z) // 2])
-    identity = torch.eye(z.shape[1], device=z.device)
-    squares = [half.T @ half / max(1, len(half)) - identity for half in (first, second)]
-    apart: Tensor = (first.mean(0) * second.mean(0)).sum() + (squares[0] * squares[1]).sum()
-    return apart
 
 
 def drawn_to(near: Tensor, pull: Tensor, token: Tensor, logits: Tensor) -> Tensor:
