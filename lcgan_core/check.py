@@ -17,6 +17,9 @@ from .latent_model import LatentModel
 from .networks import GanConfig
 from .samplers import ActorSampler, Steering
 
+CONFIDENCE_WEIGHT = 0.15
+"""Of the realism-only actor. It has no wish to meet; without confidence what it makes is real in z, but reads worse."""
+
 KEPT = 0.5
 """Closeness of samples to their own reconstruction below which edits and labels mean little."""
 
@@ -41,7 +44,8 @@ def check(
     known = list(held_out) or from_means
     reconstructed = model.decode(model.encode(known).mean)
 
-    labeller, config = Labeller(model, []), GanConfig(realism_weight=1.0, distance_weight=0.0, start="prior", proposals=1)
+    labeller = Labeller(model, [])
+    config = GanConfig(realism_weight=1.0, confidence_weight=CONFIDENCE_WEIGHT, distance_weight=0.0, start="prior", proposals=1)
     state = train(labeller, [], config, seed, on_progress=on_progress)
     steering = Steering.trained(labeller, [], config, state)
 

@@ -44,19 +44,19 @@ class GanConfig(BaseModel):
     (Yazıcı et al. 2019, arXiv 1806.04498)."""
     augmentation: float = Field(0.5, ge=0)
     """Noise on labelled latents while the attribute critics learn, in units of the encoder's average std."""
-    realism_weight: float = Field(0.2, ge=0)
+    realism_weight: float = Field(0.3, ge=0)
     """Weight of the realism critic in the actor's loss; constraints bring their own weights."""
     gradient_penalty: float = Field(1.0, ge=0)
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
-    confidence_weight: float = Field(0.03, ge=0)
+    confidence_weight: float = Field(0.01, ge=0)
     """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples."""
     distance_weight: float = Field(0.01, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
     """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
-    start_spread: float = Field(1.5, gt=0)
+    start_spread: float = Field(2.0, gt=0)
     """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
     posterior_labels: int = Field(10000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
@@ -68,7 +68,7 @@ class GanConfig(BaseModel):
     """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
     max_posterior_labels: int = Field(15000, ge=2)
     """Most posterior samples to label."""
-    proposals: int = Field(4, ge=1)
+    proposals: int = Field(2, ge=1)
     """Actor's latents drawn for each sample; the one that the critics like best is decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""

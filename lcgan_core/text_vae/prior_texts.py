@@ -21,7 +21,7 @@ PRIOR_TEXTS = 60_000
 PROPOSALS = 16
 AT_ONCE = 64
 SPREAD = 1.5
-"""Where an actor starts by default."""
+"""Draws of posteriors so wide lie between real texts, and still where a decoder knows what is meant."""
 RARITY = 0.5
 """Of 1,500 draws, the chosen texts had a perplexity of 46.1 with 0, 47.8 with 0.5, 51.1 with 1, distinct-2 0.569, 0.580, 0.597;
 decoded as they were 82.7."""
