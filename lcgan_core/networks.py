@@ -50,8 +50,8 @@ class GanConfig(BaseModel):
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
-    confidence_weight: float = Field(0.01, ge=0)
-    """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples."""
+    confidence_weight: float = Field(0.0, ge=0)
+    """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more fluent, less varied."""
     distance_weight: float = Field(0.01, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
@@ -68,7 +68,7 @@ class GanConfig(BaseModel):
     """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
     max_posterior_labels: int = Field(15000, ge=2)
     """Most posterior samples to label."""
-    proposals: int = Field(2, ge=1)
+    proposals: int = Field(3, ge=1)
     """Actor's latents drawn for each sample; the one that the critics like best is decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""

@@ -59,8 +59,8 @@ def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -
 def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
     drawn = ActorSampler(steering).draw(50, seeded())
-    start = steering.start(100, seeded())
-    energy = steering.energy(steering.actor(start).detach()).reshape(50, 2)
+    start = steering.start(150, seeded())
+    energy = steering.energy(steering.actor(start).detach()).reshape(50, 3)
     assert torch.allclose(steering.energy(drawn.z), energy.amin(1))
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=1e-6)
 
@@ -68,8 +68,8 @@ def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Ste
 def test_bfloat16_draws_what_float32_draws_but_for_rounding(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: True)
     drawn = ActorSampler(steering).draw(50, seeded())
-    start = steering.start(100, seeded())
-    energy = steering.energy(steering.actor(start).detach()).reshape(50, 2)
+    start = steering.start(150, seeded())
+    energy = steering.energy(steering.actor(start).detach()).reshape(50, 3)
     assert drawn.z.dtype == torch.float32
     assert torch.allclose(steering.energy(drawn.z), energy.amin(1), rtol=0.05, atol=0.01)
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=0.03)
