@@ -51,7 +51,8 @@ class GanConfig(BaseModel):
     penalty_interval: int = Field(4, ge=1)
     """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
     confidence_weight: float = Field(0.0, ge=0)
-    """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more fluent, less varied."""
+    """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more reads better and
+    varies less."""
     distance_weight: float = Field(0.01, ge=0)
     """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"

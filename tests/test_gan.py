@@ -211,13 +211,14 @@ def test_the_actor_goes_where_the_decoder_is_sure() -> None:
 
 
 def test_a_confidence_critic_of_an_earlier_run_learns_on_only_from_new_labels() -> None:
-    state = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], LINEAR_GAN, seed=0)
+    sure = LINEAR_GAN.model_copy(update={"confidence_weight": 0.03})
+    state = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], sure, seed=0)
     learners = {
         name: TaughtCritic(critic, dataclasses.replace(pool, reused=len(pool.z))) for name, critic, pool in state.learners()
     }
     assert set(learners) == {"attribute0", "confidence"}
     before = {name: value.clone() for name, value in state.networks.confidence.state_dict().items()}
-    config = LINEAR_GAN.model_copy(update={"actor_labels": 0})
+    config = sure.model_copy(update={"actor_labels": 0})
     again = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], config, 1, learners)
     assert all(torch.equal(again.networks.confidence.state_dict()[name], value) for name, value in before.items())
     assert again.labels == 0
