@@ -225,9 +225,7 @@ def _metrics_so_far(folder: Path, rounds: int) -> list[dict[str, Any]]:
 
 
 def _sample_rows(model: LatentModel[Any], names: list[str], evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Those that did not satisfy where they started come first: there one sees what the actor does."""
     before, after, _ = evaluation
-    order = before.satisfied.long().argsort(stable=True).tolist()
     return [
         {
             "before": model.show(before.samples[row]),
@@ -235,5 +233,5 @@ def _sample_rows(model: LatentModel[Any], names: list[str], evaluation: Evaluati
             "values_before": dict(zip(names, before.values[row].tolist(), strict=True)),
             "values_after": dict(zip(names, after.values[row].tolist(), strict=True)),
         }
-        for row in order
+        for row in range(len(after.samples))
     ]

@@ -57,9 +57,6 @@ def test_a_run_leaves_a_whole_folder_and_prints_its_result(run_lcgan: Lcgan) -> 
     assert len(rows) == 200
     held = [row["values_after"]["half-space"] for row in rows]
     assert sum(held) / len(held) == figures["actor"]
-    before = [row["values_before"]["half-space"] for row in rows]
-    assert before == sorted(before), "first come those that the actor had to move"
-    assert before[0] == 0
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     assert environment["fingerprints"]["model"] == "linear-4"
     assert environment["packages"]["torch"] == torch.__version__
