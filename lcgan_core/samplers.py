@@ -45,9 +45,9 @@ class Steering:
     actor: Actor
     critics: Sequence[tuple[Critic, float]]
     """All critics, with their weights in the actor's loss."""
-    likely: Tensor
-    """Which real samples satisfy, as ``likely_to_satisfy`` tells it."""
     config: GanConfig
+    likely: Tensor | None = None
+    """Which real samples satisfy, as ``likely_to_satisfy`` tells it; all of them, where it is not known."""
 
     @classmethod
     def trained(cls, labeller: Labeller, weights: Sequence[float], config: GanConfig, state: State) -> Steering:
@@ -56,7 +56,7 @@ class Steering:
         actor.load_state_dict(state.best_actor)
         q = AggregatePosterior(labeller.model.real_posteriors())
         likely = likely_to_satisfy(state.networks.attributes, q)
-        return cls(labeller, q, actor, state.critics(weights, config), likely, config)
+        return cls(labeller, q, actor, state.critics(weights, config), config, likely)
 
     def start(self, n: int, generator: Generator) -> Tensor:
         """n latents ``[n, latent_dim]`` that the actor starts from."""

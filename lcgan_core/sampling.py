@@ -52,4 +52,4 @@ def load_run(folder: Path) -> FinishedRun:
     actor = load_actor(folder / files.ACTOR, model)
     q = AggregatePosterior(model.real_posteriors())
     likely = likely_to_satisfy([critics[wish.name] for wish in config.constraints], q)
-    return FinishedRun(config, model, Steering(Labeller(model, constraints), q, actor, weighted, likely, config.gan))
+    return FinishedRun(config, model, Steering(Labeller(model, constraints), q, actor, weighted, config.gan, likely))
