@@ -15,8 +15,8 @@ class AggregatePosterior:
         self.posteriors = posteriors
         self.average_std = posteriors.std.mean(0)
         self.mean = posteriors.mean.mean(0)
-        covariance = torch.cov(posteriors.mean.T).reshape(len(self.mean), -1) + posteriors.std.square().mean(0).diag()
-        self.precision = torch.linalg.inv(covariance)
+        self.covariance = torch.cov(posteriors.mean.T).reshape(len(self.mean), -1) + posteriors.std.square().mean(0).diag()
+        self.precision = torch.linalg.inv(self.covariance)
 
     def draw(self, n: int, generator: Generator, weights: Tensor | None = None, spread: float = 1.0) -> Tensor:
         """n latents ``[n, latent_dim]`` of real samples chosen evenly, or in proportion to ``weights``; fresh noise each.

@@ -19,7 +19,7 @@ def whiten(vae: TextVae, posteriors: Posterior) -> Posterior:
     """
     latent, words, states = vae.config.latent_size, vae.config.embedding_size, vae.config.decoder_size
     q = AggregatePosterior(posteriors)
-    variances, directions = torch.linalg.eigh(torch.linalg.inv(q.precision))
+    variances, directions = torch.linalg.eigh(q.covariance)
     there = directions @ variances.rsqrt().diag() @ directions.T
     back = directions @ variances.sqrt().diag() @ directions.T
     std = (posteriors.std.square().reciprocal() @ back.square()).rsqrt()
