@@ -72,7 +72,7 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     if not samples:
         return []
     model = finished.model
-    z = model.refine(samples, model.encode(samples).mean)
+    z = model.encode(samples).mean
     reconstructed = model.decode(z)
     known = model.closeness(samples, reconstructed)
     decoded = ranked(finished, samples, moved(finished, samples, z), strength)

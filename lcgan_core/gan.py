@@ -147,7 +147,7 @@ def train(
         on_round(state, metrics)
     generator = generator_of(seed, "last labels")
     for _ in range(config.pretraining_batches if config.actor_labels else 0):
-        train_on_labels(state, state.learners(), q, config, generator)  # to choose among proposals by all that is known
+        train_on_labels(state, state.learners(), q, config, generator)  # to doubt by all that is known
     if not state.best_actor:
         raise TrainingError(
             f"No usable actor: {state.stopped}. Lower gan.actor_learning_rate, or raise gan.realism_weight, and run again."

@@ -89,14 +89,7 @@ class LatentModel(ABC, Generic[SampleT]):
     def features(self, samples: Sequence[SampleT]) -> Tensor:
         """What a few dozen labels of samples are learned from, ``[n, features]``: the means of their posteriors, unless a model
         knows figures that say more of them. Each varies by about 1."""
-        return self.encode(samples).mean.clone()  # what inference mode made can be learned from only as a copy
-
-    def refine(self, samples: Sequence[SampleT], mean: Tensor) -> Tensor:
-        """Latents near the posteriors' ``mean`` that decode to more of the samples: the mean, unless a model knows better.
-
-        Only edits ask for them: what is lost in reconstruction is lost to the edit.
-        """
-        return mean
+        return self.encode(samples).mean
 
     def decode_near(self, z: Tensor, samples: Sequence[SampleT], pull: Tensor) -> list[SampleT]:
         """What ``decode`` gives, drawn to the sample at the same place by ``pull`` ``[n]``, from 0 on; not drawn, unless a

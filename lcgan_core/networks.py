@@ -33,7 +33,7 @@ class GanConfig(BaseModel):
     """Critic batches an iteration (M)."""
     actor_batches: int = Field(1, ge=1)
     """Actor batches an iteration (N)."""
-    pretraining_batches: int = Field(1500, ge=0)
+    pretraining_batches: int = Field(3000, ge=0)
     """Batches of the critics that learn from labels, before the first round and again after the last."""
     critic_learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for the critics."""
@@ -44,7 +44,7 @@ class GanConfig(BaseModel):
     (Yazıcı et al. 2019, arXiv 1806.04498)."""
     augmentation: float = Field(0.5, ge=0)
     """Noise on labelled latents while the attribute critics learn, in units of the encoder's average std."""
-    realism_weight: float = Field(0.3, ge=0)
+    realism_weight: float = Field(0.2, ge=0)
     """Weight of the realism critic in the actor's loss; constraints bring their own weights."""
     gradient_penalty: float = Field(1.0, ge=0)
     """Weight of the gradient penalty that keeps the realism critic smooth."""
@@ -53,24 +53,25 @@ class GanConfig(BaseModel):
     confidence_weight: float = Field(0.0, ge=0)
     """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more reads better and
     varies less."""
-    distance_weight: float = Field(0.01, ge=0)
-    """Weight of the distance between z and z' (lambda); above 0 the actor also learns to edit real latents."""
+    distance_weight: float = Field(0.07, ge=0)
+    """Weight of the distance between z and z' (lambda): more leaves alone what satisfies, which keeps variety; above 0 the actor
+    also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
     """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
-    start_spread: float = Field(2.0, gt=0)
+    start_spread: float = Field(1.5, gt=0)
     """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
     posterior_labels: int = Field(10000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
     start_labels: int = Field(2000, ge=0)
     """Samples to label first of where the actor starts from."""
-    actor_labels: int = Field(2000, ge=0)
+    actor_labels: int = Field(3000, ge=0)
     """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1)
     """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
     max_posterior_labels: int = Field(15000, ge=2)
     """Most posterior samples to label."""
-    proposals: int = Field(3, ge=1)
-    """Actor's latents drawn for each sample; the one that the critics like best is decoded."""
+    proposals: float = Field(1.3, ge=1)
+    """Actor's latents drawn for each sample asked for; those that the constraints' critics doubt most are not decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""
     min_unique: float = Field(0.5, ge=0, le=1)

@@ -1,6 +1,6 @@
 """Ways to draw latents that satisfy, all on the same frozen model and the same critics.
 
-actor        widened posterior samples through the trained actor; the best of a few proposals by the critics is decoded
+actor        widened posterior samples through the trained actor; those that may fail by the critics are left out undecoded
 rejection    posterior samples, decoded and labelled until enough satisfy: right by construction, and dear
 class-prior  a Gaussian with full covariance, fitted to posterior samples that satisfy
 mixture      a mixture of a few such Gaussians
@@ -11,6 +11,7 @@ ode          noise, led by an ordinary differential equation down the critics' e
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Steering:
     q: AggregatePosterior
     actor: Actor
     critics: Sequence[tuple[Critic, float]]
-    """All critics, with their weights in the actor's loss."""
+    """All critics, those of the constraints first, with their weights in the actor's loss."""
     config: GanConfig
     likely: Tensor | None = None
     """Which real samples satisfy, as ``likely_to_satisfy`` tells it; all of them, where it is not known."""
@@ -64,7 +65,11 @@ class Steering:
 
     def energy(self, z: Tensor) -> Tensor:
         """The critics' loss of each row, ``[n]``; low where all of them hold."""
-        return torch.stack([weight * F.softplus(-critic(z)) for critic, weight in self.critics]).sum(0)
+        return weighted_loss(self.critics, z)
+
+    def doubt(self, z: Tensor) -> Tensor:
+        """The part in ``energy`` of the constraints' critics: high where one of the constraints may fail."""
+        return weighted_loss(self.critics[: len(self.labeller.constraints)], z)
 
     def noise(self, n: int, generator: Generator) -> Tensor:
         return torch.randn(n, len(self.q.mean), generator=generator)
@@ -75,6 +80,10 @@ class Steering:
             z = z.detach().requires_grad_()
             (slope,) = torch.autograd.grad(self.energy(z).sum(), z)
         return slope
+
+
+def weighted_loss(critics: Sequence[tuple[Critic, float]], z: Tensor) -> Tensor:
+    return torch.stack([weight * F.softplus(-critic(z)) for critic, weight in critics]).sum(0)
 
 
 class Sampler(ABC):
@@ -91,7 +100,8 @@ class Sampler(ABC):
 
 
 class ActorSampler(Sampler):
-    """Choosing among proposals costs a pass through the critics, and no decoding.
+    """Draws somewhat more than asked for and leaves out those that most likely fail, as the constraints' critics hold: that
+    costs a pass through them, and no decoding. (A rejection by the critic, as in Azadi et al. 2019, arXiv 1810.06758.)
 
     Where the processor has bfloat16 the networks are computed in it, at less than half the cost: it rounds z' by far less than
     a posterior is wide.
@@ -101,13 +111,13 @@ class ActorSampler(Sampler):
 
     @torch.no_grad()
     def draw(self, n: int, generator: Generator) -> Drawn:
-        proposals = self.steering.config.proposals
-        start = self.steering.start(n * proposals, generator)
+        start = self.steering.start(math.ceil(n * self.steering.config.proposals), generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
             moved = self.steering.actor(start)
-            energy = self.steering.energy(moved)
-        best = energy.reshape(n, proposals).argmin(1) + proposals * torch.arange(n)
-        return Drawn(start[best], moved[best])
+            if len(moved) > n:
+                kept = self.steering.doubt(moved).topk(n, largest=False).indices.sort().values
+                start, moved = start[kept], moved[kept]
+        return Drawn(start, moved.float())
 
 
 class RejectionSampler(Sampler):

@@ -199,7 +199,8 @@ def print_measured(folder: Path, measured: dict[str, Any]) -> None:
     """What lcgan pretrain measured."""
     out = console()
     out.print(
-        f"{folder}: reconstruction BLEU {measured['bleu']:.1f}, {measured['exact']:.1%} exact; KL {measured['kl']:.1f} nats; "
+        f"{folder}: reconstruction BLEU {measured['bleu']:.1f} (by the encoder alone {measured['encoder_bleu']:.1f}), "
+        f"{measured['exact']:.1%} exact; KL {measured['kl']:.1f} nats; "
         f"{measured['active_units']} of {measured['latent_dim']} units active ({measured['texts']} held-out texts)"
     )
     table = Table("texts", "perplexity (judge)", "relative to real", "distinct-2")

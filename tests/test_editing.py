@@ -163,17 +163,6 @@ def test_the_way_on_the_command_line(run_folder: Path, run_lcgan: Lcgan) -> None
     assert len(load_run(run_folder).sample(3)) == 3
 
 
-def test_a_latent_is_refined_until_it_decodes_to_the_text(tiny_model: Path) -> None:
-    model = load_latent_model(str(tiny_model))
-    texts = sentences()[-100:]
-    mean = model.encode(texts).mean
-    refined = model.refine(texts, mean)
-    before, after = (sum(model.closeness(texts, model.decode(z))) for z in (mean, refined))
-    assert after > before
-    assert torch.equal(mean, model.encode(texts).mean), "what is refined is a copy"
-    assert model.refine([], mean[:0]).shape == (0, 8)
-
-
 def test_decoding_near_a_text_keeps_more_of_it_the_stronger_the_pull(tiny_model: Path) -> None:
     model = load_latent_model(str(tiny_model))
     texts = sentences()[:100]

@@ -56,23 +56,28 @@ def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -
     assert fitted.std(0) == pytest.approx(real.std(0), abs=0.15)
 
 
-def test_of_each_proposals_the_one_that_critics_like_best_is_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_critics_doubt_most_is_not_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
+    monkeypatch.setattr(steering, "config", steering.config.model_copy(update={"proposals": 1.49}))
     drawn = ActorSampler(steering).draw(50, seeded())
-    start = steering.start(150, seeded())
-    energy = steering.energy(steering.actor(start).detach()).reshape(50, 3)
-    assert torch.allclose(steering.energy(drawn.z), energy.amin(1))
+    moved = steering.actor(steering.start(75, seeded())).detach()
+    (critic,) = (critic for critic, _ in steering.critics[:1])
+    surest = critic(moved).topk(50).indices.sort().values
+    assert torch.allclose(moved[surest], drawn.z, atol=1e-6), "in the order they were drawn in"
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=1e-6)
+    monkeypatch.setattr(steering, "config", steering.config.model_copy(update={"proposals": 1.0}))
+    everything = steering.actor(steering.start(50, seeded()))
+    assert torch.allclose(ActorSampler(steering).draw(50, seeded()).z, everything, atol=1e-6)
 
 
 def test_bfloat16_draws_what_float32_draws_but_for_rounding(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: True)
-    drawn = ActorSampler(steering).draw(50, seeded())
-    start = steering.start(150, seeded())
-    energy = steering.energy(steering.actor(start).detach()).reshape(50, 3)
+    drawn = ActorSampler(steering).draw(200, seeded())
     assert drawn.z.dtype == torch.float32
-    assert torch.allclose(steering.energy(drawn.z), energy.amin(1), rtol=0.05, atol=0.01)
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=0.03)
+    monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
+    exact = {tuple(row) for row in ActorSampler(steering).draw(200, seeded()).start.tolist()}
+    assert len(exact & {tuple(row) for row in drawn.start.tolist()}) >= 190, "but for close calls the same ones are kept"
 
 
 @pytest.mark.parametrize("name", ["gradient", "ode"])

@@ -17,7 +17,7 @@ from transformers import BertConfig, BertLMHeadModel, GPT2Config, GPT2LMHeadMode
 from lcgan_core import ModelError
 from lcgan_core.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
 from lcgan_core.text_vae.judge import Judge, chosen_judge, distinct, self_bleu
-from lcgan_core.text_vae.latent_model import TextVaeModel, encode_texts
+from lcgan_core.text_vae.latent_model import REFINING_RATE, REFINING_STEPS, TextVaeModel, encode_texts
 from lcgan_core.text_vae.mixing import mixed_texts
 from lcgan_core.text_vae.modeling import TextVae, TextVaeConfig
 from lcgan_core.text_vae.tokenizer import train_tokenizer
@@ -56,18 +56,31 @@ def test_encode_keeps_the_order_whatever_the_lengths(model: TextVaeModel) -> Non
     assert torch.allclose(backwards.mean.flip(0), together.mean, atol=1e-4)
 
 
+def test_refined_means_decode_to_more_of_the_texts_and_stay_near(model: TextVaeModel) -> None:
+    texts = sentences()[-100:]
+    encoded = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
+    found = model.encode(texts)
+    before, after = (sum(model.closeness(texts, model.decode(z))) for z in (encoded.mean, found.mean))
+    assert after > before
+    assert torch.equal(found.std, encoded.std)
+    assert (found.mean - encoded.mean).abs().max() <= 1.01 * REFINING_STEPS * REFINING_RATE
+    with torch.inference_mode():
+        assert torch.allclose(model.encode(texts).mean, found.mean)
+
+
 def test_encode_of_nothing_is_nothing(model: TextVaeModel) -> None:
     assert model.encode([]).mean.shape == (0, 8)
     assert model.decode(torch.empty(0, 8)) == []
 
 
-def test_encoding_does_not_decode(model: TextVaeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoding_generates_nothing_and_features_need_no_decoder(model: TextVaeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the decoder ran")
 
     monkeypatch.setattr(model.vae, "generate_tokens", refuse)
-    hook = model.vae.decoder.register_forward_pre_hook(refuse)
     assert model.encode(["the food was good ."]).mean.shape == (1, 8)
+    hook = model.vae.decoder.register_forward_pre_hook(refuse)
+    assert model.features(["the food was good ."]).shape == (1, 8)
     hook.remove()
 
 
@@ -302,11 +315,12 @@ def test_no_mixture_is_less_fluent_than_both(tiny_model: Path) -> None:
 def test_a_whitened_model_says_the_same_in_other_coordinates(tiny_model: Path) -> None:
     model = TextVaeModel(tiny_model)
     texts = sentences()[:300]
-    before, real = model.encode(texts), model.real_posteriors()
+    real = model.real_posteriors()
+    before = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
     said, length = model.decode(before.mean), model.vae.to_length(before.mean)
     bag = model.vae.to_bag(before.mean)
     whitened = whiten(model.vae, real)
-    after = model.encode(texts)
+    after = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
     covariance = torch.cov(whitened.mean.T) + whitened.std.square().mean(0).diag()
     off = (torch.cov(real.mean.T) + real.std.square().mean(0).diag() - torch.eye(8)).square().sum()
     assert (covariance - torch.eye(8)).square().sum() < 0.5 * off, "all but what posteriors cannot say on their diagonals"

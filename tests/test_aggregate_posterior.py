@@ -1,0 +1,51 @@
+"""Drawing from q(z): how often each real sample is chosen, and how far around it draws lie."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.latent_model import Posterior
+
+
+def tens(rows: int) -> AggregatePosterior:
+    """Posterior i is at 10 i, 0.1 wide, so that a draw tells whose it is."""
+    return AggregatePosterior(Posterior(10.0 * torch.arange(rows)[:, None], torch.full((rows, 1), 0.1)))
+
+
+def counts(z: Tensor, rows: int) -> list[int]:
+    return (z[:, 0] / 10).round().long().bincount(minlength=rows).tolist()
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_no_real_sample_is_drawn_twice_before_all_are() -> None:
+    q = tens(50)
+    assert counts(q.draw(50, seeded(0)), 50) == [1] * 50
+    assert max(counts(q.draw(30, seeded(1)), 50)) == 1
+    assert set(counts(q.draw(75, seeded(2)), 50)) == {1, 2}
+    assert q.draw(0, seeded(3)).shape == (0, 1)
+
+
+def test_draws_are_in_proportion_to_weights() -> None:
+    weights = torch.tensor([0.0, 0.1, 0.3, 0.6, 0.0])
+    assert counts(tens(5).draw(1000, seeded(0), weights), 5) == pytest.approx([0, 100, 300, 600, 0], abs=1)
+    ones = torch.cat([tens(5).draw(1, seeded(seed), weights) for seed in range(600)])
+    assert counts(ones, 5) == pytest.approx([0, 60, 180, 360, 0], abs=40)
+
+
+def test_draws_are_shuffled_and_the_same_again() -> None:
+    q = tens(50)
+    z = q.draw(50, seeded(0))
+    assert torch.equal(z, q.draw(50, seeded(0)))
+    assert not torch.equal(z, q.draw(50, seeded(1)))
+    assert abs(float(torch.corrcoef(torch.stack([z[:, 0], torch.arange(50.0)]))[0, 1])) < 0.5
+
+
+def test_spread_widens_each_posterior() -> None:
+    z = tens(20).draw(20_000, seeded(0), spread=3.0)
+    assert float((z - 10 * (z / 10).round()).std()) == pytest.approx(0.3, rel=0.05)
