@@ -54,7 +54,7 @@ class GanConfig(BaseModel):
     """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more reads better and
     varies less."""
     distance_weight: float = Field(0.07, ge=0)
-    """Weight of the distance between z and z' (lambda): more leaves alone what satisfies, which keeps variety; above 0 the actor
+    """Weight of the distance between z and z' (lambda): more leaves alone what satisfies and keeps variety; above 0 the actor
     also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
     """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
