@@ -19,13 +19,13 @@ class AggregatePosterior:
         self.precision = torch.linalg.inv(self.covariance)
 
     def draw(self, n: int, generator: Generator, weights: Tensor | None = None, spread: float = 1.0) -> Tensor:
-        """n latents ``[n, latent_dim]`` of real samples, each as often as any other or in proportion to ``weights``, and none
-        twice where there are enough (systematic resampling: Kitagawa 1996); fresh noise each.
+        """n latents ``[n, latent_dim]`` of real samples, each as often as any other or in proportion to ``weights``, and hardly one
+        twice where there are enough (stratified resampling: Kitagawa 1996); fresh noise each.
 
         A ``spread`` above 1 widens each posterior by so much: its draws lie between real samples more often than on them.
         """
         shares = (torch.ones(len(self.posteriors.mean)) if weights is None else weights).double().cumsum(0)
-        evenly = (torch.randperm(n, generator=generator) + torch.rand(1, generator=generator, dtype=torch.float64)) / n
+        evenly = (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)) / n
         rows = torch.searchsorted(shares, evenly * shares[-1], right=True).clamp(max=len(shares) - 1)
         return Posterior(self.posteriors.mean[rows], spread * self.posteriors.std[rows]).draw(generator)
 
