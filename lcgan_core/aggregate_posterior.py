@@ -19,8 +19,8 @@ class AggregatePosterior:
         self.precision = torch.linalg.inv(self.covariance)
 
     def draw(self, n: int, generator: Generator, weights: Tensor | None = None, spread: float = 1.0) -> Tensor:
-        """n latents ``[n, latent_dim]`` of real samples, each as often as any other or in proportion to ``weights``, and hardly one
-        twice where there are enough (stratified resampling: Kitagawa 1996); fresh noise each.
+        """n latents ``[n, latent_dim]`` of real samples, each as often as any other or in proportion to ``weights``, and hardly
+        one twice where there are enough (stratified resampling: Kitagawa 1996); fresh noise each.
 
         A ``spread`` above 1 widens each posterior by so much: its draws lie between real samples more often than on them.
         """
