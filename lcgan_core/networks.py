@@ -58,7 +58,7 @@ class GanConfig(BaseModel):
     also learns to edit real latents."""
     start: Literal["posterior", "prior"] = "posterior"
     """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
-    start_spread: float = Field(1.5, gt=0)
+    start_spread: float = Field(1.4, gt=0)
     """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
     posterior_labels: int = Field(10000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
