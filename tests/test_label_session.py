@@ -126,7 +126,7 @@ def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path:
     session = LabelSession(tmp_path / "mine.csv", model)
     unsure: list[float] = []
     others: list[float] = []
-    for number in range(60):
+    for number in range(100):
         text = session.question()
         if number > 20 and number % 3:
             chances = (probability(session.features, session._weights()) - 0.5).abs()
