@@ -33,7 +33,7 @@ from .networks import CONFIDENCE, Critic, GanConfig, Networks
 SAMPLES_WITHOUT_LABELS = 1000
 """So many samples of the actor are looked at after a round that labels none."""
 
-LEAST_LIKELY = 300
+LEAST_LIKELY = 1000
 """So many real samples, in effect, count as likely to satisfy at the least, that samples do not all come from a few."""
 
 
@@ -311,7 +311,7 @@ def likely_to_satisfy(attributes: Iterable[Critic], q: AggregatePosterior) -> Te
         likely *= critic.probability(q.posteriors.mean)
     likely = likely.clamp(min=1e-6)
     while likely.sum().square() / likely.square().sum() < min(LEAST_LIKELY, len(likely) / 10):
-        likely = likely.sqrt()
+        likely = likely.pow(0.8)
     return likely
 
 
