@@ -89,7 +89,7 @@ class LatentModel(ABC, Generic[SampleT]):
     def features(self, samples: Sequence[SampleT]) -> Tensor:
         """What a few dozen labels of samples are learned from, ``[n, features]``: the means of their posteriors, unless a model
         knows figures that say more of them. Each varies by about 1."""
-        return self.encode(samples).mean
+        return self.encode(samples).mean.clone()  # what inference mode made can be learned from only as a copy
 
     def decode_near(self, z: Tensor, samples: Sequence[SampleT], pull: Tensor) -> list[SampleT]:
         """What ``decode`` gives, drawn to the sample at the same place by ``pull`` ``[n]``, from 0 on; not drawn, unless a
