@@ -72,17 +72,17 @@ def test_what_critics_doubt_most_is_not_drawn(steering: Steering, monkeypatch: p
 
 def test_bfloat16_draws_what_float32_draws_but_for_rounding(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: True)
-    drawn = ActorSampler(steering).draw(200, seeded())
+    drawn = ActorSampler(steering).draw(50, seeded())
     assert drawn.z.dtype == torch.float32
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=0.03)
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
-    exact = {tuple(row) for row in ActorSampler(steering).draw(200, seeded()).start.tolist()}
-    assert len(exact & {tuple(row) for row in drawn.start.tolist()}) >= 190, "but for close calls the same ones are kept"
+    exact = {tuple(row) for row in ActorSampler(steering).draw(50, seeded()).start.tolist()}
+    assert len(exact & {tuple(row) for row in drawn.start.tolist()}) >= 47, "but for close calls the same ones are kept"
 
 
 @pytest.mark.parametrize("name", ["gradient", "ode"])
 def test_following_the_critics_lowers_their_energy(steering: Steering, name: str) -> None:
-    start, z = SAMPLERS[name](steering).draw(200, seeded())
+    start, z = SAMPLERS[name](steering).draw(50, seeded())
     assert float((steering.energy(z) < steering.energy(start)).float().mean()) > 0.9
 
 
