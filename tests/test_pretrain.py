@@ -20,7 +20,7 @@ from lcgan_core import CorpusError
 from lcgan_core.text_vae.corpus import load_corpus
 from lcgan_core.text_vae.crossovers import crossovers
 from lcgan_core.text_vae.judge import corpus_bleu
-from lcgan_core.text_vae.latent_model import TextVaeModel
+from lcgan_core.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.text_vae.meaning import MEANING_SIZE, meanings
 from lcgan_core.text_vae.prior_texts import Trigrams, prior_texts
 from lcgan_core.text_vae.recipe import PretrainConfig, recipe_of
@@ -216,9 +216,10 @@ def test_what_texts_mean_can_be_told_from_z(tiny_model: Path, run_lcgan: Lcgan) 
     model = TextVaeModel(Path("model"))
     trained_on = [text for i, text in enumerate(corpus) if i % 20]
     meant = meanings("encoder", trained_on)
-    told = model.features(trained_on)
+    told = model.vae.to_meaning(encode_texts(model.vae, model.tokenizer, trained_on, refining_steps=0).mean)
     assert model.vae.config.meaning_size == meant.shape[1] == MEANING_SIZE
     assert (told - meant).square().mean() < 0.5 * meant.square().mean()
+    assert torch.equal(model.features(trained_on), told), "labels are learned from what the model can tell"
     both = meanings("encoder", trained_on, ["the soup was hot ."])
     assert torch.allclose(both[:-1], meant, atol=1e-4), "other texts have no part in the directions"
     assert "sentence embeddings that `encoder` gives" in Path("model/README.md").read_text(encoding="utf-8")
