@@ -45,7 +45,14 @@ def check(
     reconstructed = model.decode(model.encode(known).mean)
 
     labeller = Labeller(model, [])
-    config = GanConfig(realism_weight=1.0, confidence_weight=CONFIDENCE_WEIGHT, distance_weight=0.0, start="prior", proposals=1)
+    config = GanConfig(
+        realism_weight=1.0,
+        confidence_weight=CONFIDENCE_WEIGHT,
+        distance_weight=0.0,
+        keep_weight=0.0,
+        start="prior",
+        proposals=1,
+    )
     state = train(labeller, [], config, seed, on_progress=on_progress)
     steering = Steering.trained(labeller, [], config, state)
 

@@ -14,8 +14,8 @@ from .errors import ConstraintError
 from .evaluation import judged
 from .figures import svg
 from .labels import Labels
-from .pipeline import RunConfig, Wish, run
-from .run_folder import RESULT, read_json
+from .pipeline import RunConfig, Wish, resume, run
+from .run_folder import CONFIG, RESULT, read_json
 from .sampling import load_run
 
 CURVE = "curve.json"
@@ -31,7 +31,8 @@ def curve(
     folder: Path,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> list[dict[str, Any]]:
-    """A run for each number of labels and each seed, with samples that ``judge`` judges; finished runs are not repeated.
+    """A run for each number of labels and each seed, with samples that ``judge`` judges; finished runs are not repeated, an
+    interrupted one goes on.
 
     As many labels of either kind are drawn from the file, by the seed. Raises ``ConstraintError`` where it has too few.
     """
@@ -43,7 +44,10 @@ def curve(
         if not (place / RESULT).is_file():
             file = write_subset(labels, size, seed, folder / f"labels-{size}-seed-{seed}.csv")
             wish = Wish(constraint="labels", options={"file": str(file)})
-            run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
+            if (place / CONFIG).is_file():
+                resume(place)
+            else:
+                run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
         finished = load_run(place)
         found = judged(judge.bind(finished.model), finished.sample(config.samples))
         trust = read_json(place / RESULT)["constraints"]["labels"]["trust"]

@@ -36,6 +36,9 @@ SAMPLES_WITHOUT_LABELS = 1000
 LEAST_LIKELY = 1000
 """So many real samples, in effect, count as likely to satisfy at the least, that samples do not all come from a few."""
 
+CRITIC_SHARE = 0.02
+"""So much of having been seen to satisfy counts what a critic holds of a real sample."""
+
 
 class TaughtCritic(NamedTuple):
     """A critic of an earlier run, with the labels that it learned from."""
@@ -76,12 +79,21 @@ def distance(z: Tensor, moved: Tensor, average_std: Tensor) -> Tensor:
     return (torch.log1p((moved - z).square()) / average_std.square()).mean(1)
 
 
+@torch.no_grad()
+def distance_weights(z: Tensor, attributes: Iterable[Critic], config: GanConfig) -> Tensor:
+    """What the distance from each z counts in the actor's loss, ``[n]``: more, the surer the critics are that z satisfies."""
+    satisfied = torch.ones(len(z))
+    for critic in attributes:
+        satisfied *= torch.sigmoid(critic(z))
+    return config.distance_weight + config.keep_weight * satisfied
+
+
 def actor_loss(
-    z: Tensor, moved: Tensor, critics: Sequence[tuple[Critic, float]], average_std: Tensor, distance_weight: float
+    z: Tensor, moved: Tensor, critics: Sequence[tuple[Critic, float]], average_std: Tensor, distance_weight: Tensor
 ) -> Tensor:
     """Weighted sum of softplus(-D(z')), each bounded below by 0, plus the distance penalty."""
     wanted = sum(weight * F.softplus(-critic(moved)).mean() for critic, weight in critics)
-    return wanted + distance_weight * distance(z, moved, average_std).mean()
+    return wanted + (distance_weight * distance(z, moved, average_std)).mean()
 
 
 @dataclass
@@ -104,6 +116,10 @@ class State:
     def labels(self) -> int:
         """How many latents were labelled in this run."""
         return max((len(pool.z) - pool.reused for pool in self.pools), default=0)
+
+    def taught(self) -> list[TaughtCritic]:
+        """The constraints' critics with their labels."""
+        return [*map(TaughtCritic, self.networks.attributes, self.pools)]
 
     def learners(self) -> list[Learner]:
         """What learns from labels: the attribute critics, and the confidence critic behind them."""
@@ -169,9 +185,7 @@ def begin(
     new = [i for i, name in enumerate(attributes) if name not in taught]
     pools: dict[str, Pool] = {}
     if new or not attributes:
-        pools, base_rates = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
-        for i, base_rate in zip(new, base_rates, strict=True):
-            networks.attributes[i].base_rate.fill_(base_rate)
+        pools = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
     for name, (critic, pool) in taught.items():
         networks.modules()[name].load_state_dict(critic.state_dict())
         pools[name] = dataclasses.replace(pool)
@@ -196,26 +210,27 @@ def label_first(
     config: GanConfig,
     generator: Generator,
     on_progress: Callable[[str, float], None],
-) -> tuple[dict[str, Pool], list[float]]:
-    """The first pools, of the ``new`` constraints and of the decoder's confidence, by the name of what learns from them; and
-    the share of posterior samples that satisfy each of the constraints.
+) -> dict[str, Pool]:
+    """The first pools, of the ``new`` constraints and of the decoder's confidence, by the name of what learns from them.
 
     Labels are of draws from the posteriors of real samples, more of them for a rare constraint, and of where the actor starts.
+    None is drawn again before all are.
     """
+    rows = len(q.posteriors.mean)
+    real = torch.cat([torch.randperm(rows, generator=generator) for _ in range(config.max_posterior_labels // rows + 2)])
     start = labeller(draw_start(q, config.start_labels, config, generator), new)
     found: list[Labelled] = []
     z = values = start.z[:0]
     while True:
         on_progress("labels", len(z) / config.posterior_labels)
         sought = 1000 if len(z) >= config.posterior_labels else min(1000, config.posterior_labels - len(z))
-        found.append(labeller(q.draw(sought, generator), new))
+        found.append(labeller(q.draw_of(real[len(z) : len(z) + sought], generator), new))
         z, values = (torch.cat([getattr(part, column) for part in found]) for column in ("z", "values"))
         satisfying = (values >= SATISFIED).sum(0)
         enough = torch.minimum(satisfying, len(z) - satisfying) >= config.sought_examples
         if (len(z) >= config.posterior_labels and enough.all()) or len(z) >= config.max_posterior_labels:
             break
-    base_rates = (satisfying / len(z)).tolist()
-    for i, base_rate in zip(new, base_rates, strict=True):
+    for i, base_rate in zip(new, (satisfying / len(z)).tolist(), strict=True):
         if min(base_rate, 1 - base_rate) * len(z) < 5:
             raise TrainingError(
                 f"Constraint {labeller.constraints[i].name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
@@ -227,11 +242,11 @@ def label_first(
                 )
             )
     both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
-    pools = {f"attribute{i}": Pool(both, values[:, column]) for column, i in enumerate(new)}
+    pools = {f"attribute{i}": Pool(both, values[:, column], real[: len(z)]) for column, i in enumerate(new)}
     confidence = [part.confidence for part in (*found, start) if part.confidence is not None]
     if confidence and config.confidence_weight:
         pools[CONFIDENCE] = Pool(both, torch.cat(confidence))
-    return pools, base_rates
+    return pools
 
 
 def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
@@ -264,7 +279,7 @@ def train_round(
     """The iterations of one round: M critic batches, then N actor batches, again and again."""
     networks, n = state.networks, config.batch_size
     critics = state.critics(weights, config)
-    likely = likely_to_satisfy(networks.attributes, q)
+    likely = likely_to_satisfy(state.taught(), q)
     # Without new labels, a critic of an earlier run has nothing more to learn.
     learners = [learner for learner in state.learners() if config.actor_labels or not learner.pool.reused]
     losses = {"label_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
@@ -286,7 +301,7 @@ def train_round(
             z = draw_start(q, n, config, generator, likely)
             if config.distance_weight:
                 z[n // 2 :] = q.draw(n - n // 2, generator)
-            loss = actor_loss(z, networks.actor(z), critics, q.average_std, config.distance_weight)
+            loss = actor_loss(z, networks.actor(z), critics, q.average_std, distance_weights(z, networks.attributes, config))
             losses["actor_loss"] += networks.step("actor", loss)
             networks.average_actor()
         on_progress(f"round {state.round + 1}", (iteration + 1) / config.iterations)
@@ -300,15 +315,19 @@ def train_round(
 
 
 @torch.no_grad()
-def likely_to_satisfy(attributes: Iterable[Critic], q: AggregatePosterior) -> Tensor:
-    """How likely each real sample satisfies all constraints, by their critics at its posterior mean: ``[real samples]``.
+def likely_to_satisfy(attributes: Iterable[TaughtCritic], q: AggregatePosterior) -> Tensor:
+    """How likely a draw from the posterior of each real sample satisfies all constraints: ``[real samples]``.
 
+    The share of its labelled draws that do, and very little of what the critic holds at its mean (with the base rate put back
+    by Bayes' rule): a critic is sure of what it knows best, and would leave out the rest.
     Where few do, the weights are flattened until as many count as ``LEAST_LIKELY``, or a tenth of all where that is less
     (the effective sample size of Kish 1965).
     """
     likely = torch.ones(len(q.posteriors.mean))
-    for critic in attributes:
-        likely *= critic.probability(q.posteriors.mean)
+    for critic, pool in attributes:
+        drawn, satisfied = pool.draws_of_real(len(likely))
+        held = torch.sigmoid(critic(q.posteriors.mean) + torch.logit(satisfied.sum() / drawn.sum()))
+        likely *= satisfied / drawn.clamp(min=1) + CRITIC_SHARE * held
     likely = likely.clamp(min=1e-6)
     while likely.sum().square() / likely.square().sum() < min(LEAST_LIKELY, len(likely) / 10):
         likely = likely.pow(0.8)
@@ -323,7 +342,7 @@ def judge_round(
 
     With ``actor_labels`` 0 it labels nothing, and goes by what the critics hold of those samples.
     """
-    likely = likely_to_satisfy(state.networks.attributes, q)
+    likely = likely_to_satisfy(state.taught(), q)
     start = draw_start(q, config.actor_labels or SAMPLES_WITHOUT_LABELS, config, generator, likely)
     dz, gate = state.networks.averaged_actor.move(start)
     moved = torch.lerp(start, dz, gate)

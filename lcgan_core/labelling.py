@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -70,12 +70,20 @@ class Pool:
     """``[n, latent_dim]``"""
     values: Tensor
     """``[n]``"""
+    real: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+    """Of which real samples the first latents are draws from the posteriors, ``[draws]``."""
     reused: int = 0
     """How many of the labels, the first ones, are of an earlier run."""
 
     def add(self, z: Tensor, values: Tensor) -> None:
         self.z = torch.cat([self.z, z])
         self.values = torch.cat([self.values, values])
+
+    def draws_of_real(self, n: int) -> tuple[Tensor, Tensor]:
+        """How often each of n real samples was drawn and labelled, and how often that satisfied: ``[n]`` both."""
+        satisfied = (self.values[: len(self.real)] >= SATISFIED).float()
+        drawn = torch.zeros(n).index_add(0, self.real, torch.ones(len(self.real)))
+        return drawn, torch.zeros(n).index_add(0, self.real, satisfied)
 
     def draw(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """n latents and their values, satisfying and violating ones alike often."""

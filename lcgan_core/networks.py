@@ -53,24 +53,26 @@ class GanConfig(BaseModel):
     confidence_weight: float = Field(0.0, ge=0)
     """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more reads better and
     varies less."""
-    distance_weight: float = Field(0.07, ge=0)
-    """Weight of the distance between z and z' (lambda): more leaves alone what satisfies and keeps variety; above 0 the actor
-    also learns to edit real latents."""
+    distance_weight: float = Field(0.02, ge=0)
+    """Weight of the distance between z and z' (lambda): more keeps edits closer; above 0 the actor also learns to edit real
+    latents."""
+    keep_weight: float = Field(0.5, ge=0)
+    """Added to ``distance_weight`` where z satisfies already, as far as the critics hold it does: more keeps variety."""
     start: Literal["posterior", "prior"] = "posterior"
     """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
     start_spread: float = Field(1.4, gt=0)
     """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
-    posterior_labels: int = Field(10000, ge=2)
+    posterior_labels: int = Field(20000, ge=2)
     """Posterior samples to label first; more are added for a rare constraint."""
     start_labels: int = Field(2000, ge=0)
     """Samples to label first of where the actor starts from."""
-    actor_labels: int = Field(3000, ge=0)
+    actor_labels: int = Field(2000, ge=0)
     """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1)
     """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
-    max_posterior_labels: int = Field(15000, ge=2)
+    max_posterior_labels: int = Field(25000, ge=2)
     """Most posterior samples to label."""
-    proposals: float = Field(1.2, ge=1)
+    proposals: float = Field(1.1, ge=1)
     """Actor's latents drawn for each sample asked for; those that the constraints' critics doubt most are not decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""
@@ -96,21 +98,13 @@ class Critic(nn.Module):
     It learns from as many satisfying as violating latents.
     """
 
-    base_rate: Tensor
-    """Share of posterior samples that satisfy, ``[]``."""
-
     def __init__(self, latent_dim: int, config: GanConfig) -> None:
         super().__init__()
         self.net = mlp(latent_dim, 1, config)
-        self.register_buffer("base_rate", torch.tensor(0.5))
 
     def forward(self, z: Tensor) -> Tensor:
         logits: Tensor = self.net(z)[:, 0]
         return logits
-
-    def probability(self, z: Tensor) -> Tensor:
-        """That the sample of z satisfies, ``[n]``: Bayes' rule puts the base rate back."""
-        return torch.sigmoid(self(z) + torch.logit(self.base_rate))
 
 
 CLOSED = -2.0

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from .aggregate_posterior import AggregatePosterior
 from .errors import RunError
 from .extras import needed
-from .gan import State, distance, draw_start, likely_to_satisfy
+from .gan import State, distance, distance_weights, draw_start, likely_to_satisfy
 from .labelling import Labelled, Labeller
 from .networks import Actor, Critic, GanConfig, cpu_multiplies_bf16
 
@@ -56,7 +56,7 @@ class Steering:
         actor = Actor(labeller.model.latent_dim, config)
         actor.load_state_dict(state.best_actor)
         q = AggregatePosterior(labeller.model.real_posteriors())
-        likely = likely_to_satisfy(state.networks.attributes, q)
+        likely = likely_to_satisfy(state.taught(), q)
         return cls(labeller, q, actor, state.critics(weights, config), config, likely)
 
     def start(self, n: int, generator: Generator) -> Tensor:
@@ -208,9 +208,11 @@ class GradientSampler(Sampler):
         start = self.steering.start(n, generator)
         z = start.clone().requires_grad_()
         adam = torch.optim.Adam([z], self.learning_rate)
+        attributes = [critic for critic, _ in self.steering.critics[: len(self.steering.labeller.constraints)]]
+        weights = distance_weights(start, attributes, self.steering.config)
         for _ in range(self.steps):
             far = distance(start, z, self.steering.q.average_std)
-            loss = (self.steering.energy(z) + self.steering.config.distance_weight * far).sum()
+            loss = (self.steering.energy(z) + weights * far).sum()
             (z.grad,) = torch.autograd.grad(loss, z)
             adam.step()
         return Drawn(start, z.detach())

@@ -10,14 +10,14 @@ import torch
 
 from . import run_folder as files
 from .aggregate_posterior import AggregatePosterior
-from .gan import likely_to_satisfy
+from .gan import TaughtCritic, likely_to_satisfy
 from .labelling import Labeller
 from .latent_model import LatentModel
 from .networks import CONFIDENCE, REALISM
 from .pipeline import RunConfig, load_config
 from .plugins import load_latent_model, make_constraint
 from .samplers import SAMPLERS, Steering
-from .weights import load_actor, load_critic
+from .weights import load_actor, load_critic, load_labels
 
 
 @dataclass
@@ -44,6 +44,7 @@ def load_run(folder: Path) -> FinishedRun:
     config = load_config(folder / files.CONFIG)
     model = load_latent_model(config.model)
     constraints = [make_constraint(wish.constraint, wish.options).bind(model) for wish in config.constraints]
+    names = [wish.name for wish in config.constraints]
     weights = {wish.name: wish.weight for wish in config.constraints} | {REALISM: config.gan.realism_weight}
     if files.critic_file(folder, CONFIDENCE).is_file():
         weights[CONFIDENCE] = config.gan.confidence_weight
@@ -51,5 +52,6 @@ def load_run(folder: Path) -> FinishedRun:
     weighted = [(critic, weights[name]) for name, critic in critics.items()]
     actor = load_actor(folder / files.ACTOR, model)
     q = AggregatePosterior(model.real_posteriors())
-    likely = likely_to_satisfy([critics[wish.name] for wish in config.constraints], q)
+    labels = {name: load_labels(files.critic_file(folder, name)) for name in names}
+    likely = likely_to_satisfy([TaughtCritic(critics[name], labels[name]) for name in names], q)
     return FinishedRun(config, model, Steering(Labeller(model, constraints), q, actor, weighted, config.gan, likely))

@@ -27,7 +27,7 @@ def save_weights(
     files.write_tensors(folder / files.ACTOR, state.best_actor, {**common, "constraints": asked})
     for name, fingerprint, (_, critic, pool) in zip([*names, CONFIDENCE], [*asked, CONFIDENCE], state.learners(), strict=False):
         tensors = {f"critic/{key}": value for key, value in critic.state_dict().items()}
-        tensors |= {"pool/z": pool.z, "pool/values": pool.values}
+        tensors |= {f"pool/{key}": getattr(pool, key) for key in ("z", "values", "real")}
         files.write_tensors(files.critic_file(folder, name), tensors, {**common, "constraint": fingerprint})
     realism = {f"critic/{key}": value for key, value in state.networks.realism.state_dict().items()}
     files.write_tensors(files.critic_file(folder, REALISM), realism, {**common, "constraints": asked})
@@ -45,6 +45,12 @@ def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
     return _filled(path, Critic(model.latent_dim, GanConfig(**metadata["gan"])), part(tensors, "critic"))
 
 
+def load_labels(path: Path) -> Pool:
+    """The labels that the critic in ``path`` learned from; raises ``RunError`` where the file is damaged."""
+    tensors, _ = files.read_tensors(path)
+    return _pool(part(tensors, "pool"), reused=len(tensors["pool/z"]))
+
+
 def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: LatentModel[Any]) -> TaughtCritic | None:
     """The critic of what has that ``fingerprint`` on ``model`` among those that ``runs`` saved, with its labels, if any.
 
@@ -53,7 +59,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
     for run in runs:
         files.read_result(run)
         for path in sorted((run / files.CRITICS).glob("*.safetensors")):
-            tensors, metadata = files.read_tensors(path)
+            _, metadata = files.read_tensors(path)
             if metadata.get("model") != model.fingerprint or metadata.get("constraint") != fingerprint:
                 continue
             made = GanConfig(**metadata["gan"])
@@ -62,8 +68,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
                     f"{path} has {made.depth} layers of {made.width}, this run asks for {gan.depth} of {gan.width}. "
                     f"Use it with --set gan.width={made.width} --set gan.depth={made.depth}."
                 )
-            pool = Pool(tensors["pool/z"], tensors["pool/values"], reused=len(tensors["pool/z"]))
-            return TaughtCritic(load_critic(path, model), pool)
+            return TaughtCritic(load_critic(path, model), load_labels(path))
     return None
 
 
@@ -71,7 +76,7 @@ def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
     tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
     for name, _, pool in state.learners():
-        tensors |= {f"pool/{name}/z": pool.z, f"pool/{name}/values": pool.values}
+        tensors |= {f"pool/{name}/{key}": getattr(pool, key) for key in ("z", "values", "real")}
     progress = {
         "round": state.round,
         "best_round": state.best_round,
@@ -87,10 +92,7 @@ def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, iden
     tensors, metadata = files.read_tensors(path)
     if metadata.get("identity") != identity:
         raise RunError(f"{path} belongs to another model or to other constraints than {path.parent / files.CONFIG} asks for.")
-    pools = {
-        name: Pool(tensors[f"pool/{name}/z"], tensors[f"pool/{name}/values"], **about)
-        for name, about in metadata["pools"].items()
-    }
+    pools = {name: _pool(part(tensors, f"pool/{name}"), **about) for name, about in metadata["pools"].items()}
     confidence = pools.pop(CONFIDENCE, None)
     networks = Networks.new(latent_dim, len(pools), gan, seed)
     networks.load_tensors(part(tensors, "networks"))
@@ -100,6 +102,10 @@ def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, iden
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     """The tensors below ``name/``, without it."""
     return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+
+def _pool(tensors: dict[str, Tensor], reused: int) -> Pool:
+    return Pool(tensors["z"], tensors["values"], tensors["real"], reused)
 
 
 def _weights_for(path: Path, model: LatentModel[Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
