@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import LINEAR_GAN, HalfSpace, LinearModel
 
-from lcgan_core import Constraint, TrainingError
+from lcgan_core import Constraint, Posterior, TrainingError
 from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.gan import (
     LEAST_LIKELY,
@@ -20,6 +20,7 @@ from lcgan_core.gan import (
     actor_loss,
     attribute_loss,
     distance,
+    distance_weights,
     draw_start,
     gradient_penalty,
     likely_to_satisfy,
@@ -52,11 +53,15 @@ def moved_by(state: State, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
     return noise, actor(noise).detach()
 
 
-def test_the_base_rate_is_that_of_real_data(trained: tuple[State, Any]) -> None:
+def test_real_samples_are_labelled_in_turn_and_by_what_their_draws_are(trained: tuple[State, Any]) -> None:
+    pool, posteriors = trained[0].pools[0], LinearModel(6).real_posteriors()
+    drawn, satisfied = pool.draws_of_real(3000)
+    assert drawn.unique().tolist() == [0.0, 1.0], "2,500 of 3,000, none twice"
+    assert drawn.sum() == len(pool.real) == 2500
     spread = math.sqrt(0.9**2 + 0.4**2)
-    assert float(trained[0].networks.attributes[0].base_rate) == pytest.approx(
-        0.5 * math.erfc(1 / spread / math.sqrt(2)), abs=0.025
-    )
+    assert float(satisfied.sum() / drawn.sum()) == pytest.approx(0.5 * math.erfc(1 / spread / math.sqrt(2)), abs=0.025)
+    off = (pool.z[:2500] - posteriors.mean[pool.real]) / posteriors.std[pool.real]
+    assert float(off.std()) == pytest.approx(1.0, abs=0.05)
 
 
 def test_the_actor_satisfies_and_leaves_the_other_dimensions_alone(trained: tuple[State, Any]) -> None:
@@ -234,12 +239,24 @@ def test_where_the_actor_starts(start: str, spread: float, std: float) -> None:
 
 def test_the_actor_starts_from_real_samples_that_likely_satisfy(trained: tuple[State, Any]) -> None:
     q = AggregatePosterior(LinearModel(6).real_posteriors())
-    likely = likely_to_satisfy(trained[0].networks.attributes, q)
+    likely = likely_to_satisfy(trained[0].taught(), q)
     drawn = draw_start(q, 20_000, GanConfig(start_spread=1.0), torch.Generator().manual_seed(0), likely)
     satisfied = 2 * drawn[:, 0] > BOUND
-    base_rate = float(trained[0].networks.attributes[0].base_rate)
-    assert float(satisfied.float().mean()) > 0.8 > 2 * base_rate
+    assert float(satisfied.float().mean()) > 0.6 > 3 * 0.155, "as often as a posterior seen to reach over the bound does again"
     assert drawn[:, 1:].std() == pytest.approx(0.98, abs=0.03), "and are otherwise what real samples are"
+
+
+def test_what_was_seen_of_a_real_sample_counts_more_than_what_a_critic_holds() -> None:
+    class Sure(Critic):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return torch.tensor([9.0, 9.0, -9.0, -9.0, 9.0, -9.0])
+
+    q = AggregatePosterior(Posterior(torch.zeros(6, 2), torch.ones(6, 2)))
+    pool = Pool(torch.zeros(5, 2), torch.tensor([1.0, 0.0, 1.0, 0.0, 1.0]), torch.tensor([0, 1, 2, 3, 0]))
+    wrong, right = TaughtCritic(Sure(2, LINEAR_GAN), pool), TaughtCritic(Sure(2, LINEAR_GAN), pool)
+    likely = likely_to_satisfy([wrong], q)
+    assert likely == pytest.approx(torch.tensor([1.02, 0.02, 1.0, 0.0, 0.02, 0.0]), abs=1e-3)
+    assert likely_to_satisfy([wrong, right], q) == pytest.approx(likely.square(), abs=1e-3), "all of several must hold"
 
 
 def test_few_real_samples_that_satisfy_are_not_all_that_the_actor_starts_from() -> None:
@@ -250,7 +267,9 @@ def test_few_real_samples_that_satisfy_are_not_all_that_the_actor_starts_from() 
     def in_effect(bound: float) -> float:
         critic = Picky(6, LINEAR_GAN)
         critic.bound = bound
-        likely = likely_to_satisfy([critic], q)
+        mean = q.posteriors.mean
+        seen = Pool(mean, (mean[:, 0] > bound).float(), torch.arange(rows))
+        likely = likely_to_satisfy([TaughtCritic(critic, seen)], q)
         assert (likely > 0).all()
         return float(likely.sum().square() / likely.square().sum())
 
@@ -283,7 +302,9 @@ def test_more_posterior_samples_are_labelled_for_a_rare_constraint() -> None:
 
 
 def test_a_diverging_actor_stops_with_a_reason_and_the_best_is_kept() -> None:
-    config = LINEAR_GAN.model_copy(update={"rounds": 8, "realism_weight": 0.0, "distance_weight": 0.0, "max_drift": 1.5})
+    config = LINEAR_GAN.model_copy(
+        update={"rounds": 8, "realism_weight": 0.0, "distance_weight": 0.0, "keep_weight": 0.0, "max_drift": 1.5}
+    )
     found = labeller()
     state = train(found, [1.0], config, seed=0)
     assert state.stopped is not None
@@ -318,7 +339,7 @@ def test_1_the_actors_loss_is_bounded_below() -> None:
             return torch.full((len(z),), 1e6)
 
     z = torch.randn(8, 6)
-    loss = actor_loss(z, z, [(Sure(6, LINEAR_GAN), 5.0)], torch.ones(6), distance_weight=1.0)
+    loss = actor_loss(z, z, [(Sure(6, LINEAR_GAN), 5.0)], torch.ones(6), distance_weight=torch.ones(8))
     assert float(loss) == 0.0
 
 
@@ -384,6 +405,14 @@ def test_the_gate_keeps_or_replaces_a_dimension() -> None:
 def test_the_distance_is_engels_formula() -> None:
     z, moved, std = torch.zeros(1, 2), torch.tensor([[1.0, 2.0]]), torch.tensor([0.5, 2.0])
     assert float(distance(z, moved, std)) == pytest.approx((math.log(2) / 0.25 + math.log(5) / 4) / 2)
+
+
+def test_distance_counts_more_where_all_critics_hold_that_z_satisfies() -> None:
+    config = LINEAR_GAN.model_copy(update={"distance_weight": 0.1, "keep_weight": 0.4})
+    z = torch.tensor([[9.0], [0.0], [-9.0]])
+    critics = [First(1, LINEAR_GAN), First(1, LINEAR_GAN)]
+    assert distance_weights(z, critics, config) == pytest.approx(torch.tensor([0.5, 0.2, 0.1]), abs=1e-3)
+    assert distance_weights(z, [], config) == pytest.approx(torch.full((3,), 0.5))
 
 
 def test_realism_is_one_for_real() -> None:
