@@ -1,11 +1,13 @@
 """Ways to draw latents that satisfy, all on the same frozen model and the same critics.
 
 actor        widened posterior samples through the trained actor; those that may fail by the critics are left out undecoded
+start        what the actor starts from, as it is: what it adds is the difference
 rejection    posterior samples, decoded and labelled until enough satisfy: right by construction, and dear
 class-prior  a Gaussian with full covariance, fitted to posterior samples that satisfy
 mixture      a mixture of a few such Gaussians
 offset       noise shifted by the difference of the satisfying and the violating means
-gradient     latents that the actor would start from, optimised by Adam against the critics
+gradient     noise, optimised by Adam against the actor's loss
+start-gradient  the same of what the actor starts from
 ode          noise, led by an ordinary differential equation down the critics' energy (Liu et al. 2022, LatentOps)
 """
 
@@ -120,6 +122,16 @@ class ActorSampler(Sampler):
         return Drawn(start, moved.float())
 
 
+class StartSampler(Sampler):
+    """What the actor starts from, as it is."""
+
+    name = "start"
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        z = self.steering.start(n, generator)
+        return Drawn(z, z)
+
+
 class RejectionSampler(Sampler):
     """Raises ``RunError`` where ``most_draws`` posterior samples for each one asked for are not enough."""
 
@@ -198,14 +210,18 @@ class OffsetSampler(ClassPriorSampler):
 
 
 class GradientSampler(Sampler):
-    """Adam on z' for every sample anew, against the actor's own loss (Engel et al. 2017, where it is the alternative)."""
+    """Adam on z' for every sample anew, from noise, against the actor's own loss (Engel et al. 2017, where it is the
+    alternative)."""
 
     name = "gradient"
     steps = 100
     learning_rate = 0.05
 
+    def start(self, n: int, generator: Generator) -> Tensor:
+        return self.steering.noise(n, generator)
+
     def draw(self, n: int, generator: Generator) -> Drawn:
-        start = self.steering.start(n, generator)
+        start = self.start(n, generator)
         z = start.clone().requires_grad_()
         adam = torch.optim.Adam([z], self.learning_rate)
         attributes = [critic for critic, _ in self.steering.critics[: len(self.steering.labeller.constraints)]]
@@ -216,6 +232,15 @@ class GradientSampler(Sampler):
             (z.grad,) = torch.autograd.grad(loss, z)
             adam.step()
         return Drawn(start, z.detach())
+
+
+class StartGradientSampler(GradientSampler):
+    """The same from where the actor starts."""
+
+    name = "start-gradient"
+
+    def start(self, n: int, generator: Generator) -> Tensor:
+        return self.steering.start(n, generator)
 
 
 class OdeSampler(Sampler):
@@ -261,11 +286,13 @@ SAMPLERS: dict[str, type[Sampler]] = {
     kind.name: kind
     for kind in (
         ActorSampler,
+        StartSampler,
         RejectionSampler,
         ClassPriorSampler,
         MixtureSampler,
         OffsetSampler,
         GradientSampler,
+        StartGradientSampler,
         OdeSampler,
     )
 }

@@ -20,7 +20,7 @@ from .common import AS_JSON, lcgan
     default="actor",
     show_default=True,
     metavar="NAME",
-    help="How to draw: actor, rejection, class-prior, mixture, offset, gradient or ode.",
+    help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient, start-gradient or ode.",
 )
 @AS_JSON
 def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool) -> None:
