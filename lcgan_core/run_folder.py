@@ -110,11 +110,12 @@ def read_result(folder: Path) -> dict[str, Any]:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     """A safetensors file whose metadata carries JSON values."""
+    import torch
     from safetensors.torch import save_file
 
     with whole(path) as unfinished:
         save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()},
+            {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},  # none shared
             unfinished,
             metadata={name: json.dumps(value) for name, value in metadata.items()},
         )
