@@ -14,7 +14,7 @@ from .errors import RunError
 from .labelling import scores
 from .sampling import FinishedRun
 
-SHARES = (0.6, 1.2, 1.8, 2.6)
+SHARES = (0.6, 1.2, 1.8, 2.6, 3.8)
 """Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and beyond."""
 PULLS = (0.0, 2.0, 4.0)
 """How strongly each share is drawn back to the sample when it is decoded; the farther ones bear more of it."""
