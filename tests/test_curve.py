@@ -33,5 +33,11 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
     assert "20 labels" in shown.stdout
     assert {path: path.stat().st_mtime_ns for path in Path("runs/curve").glob("*/result.json")} == before
 
+    interrupted = Path("runs/curve/labels-20-seed-0/result.json")
+    interrupted.unlink()
+    again = run_lcgan(*command, "--sizes", "20,60", "--seeds", "2", "--samples", "100", "--json")
+    assert json.loads(again.stdout) == rows, again.output
+    assert interrupted.is_file()
+
     assert "of either kind; 250 are asked for" in run_lcgan(*command, "--sizes", "500").stderr
     assert "expected numbers with commas" in run_lcgan(*command, "--sizes", "20;60").stderr
