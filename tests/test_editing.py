@@ -30,7 +30,7 @@ class Near(LinearModel):
         return [1 / (1 + float((torch.tensor(a) - torch.tensor(b)).norm())) for a, b in zip(before, after, strict=True)]
 
     def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
-        return [tuple(row) for row in (2 * z).clamp(-20, 20).tolist()]
+        return [tuple(row) for row in (2 * z).clamp(-40, 40).tolist()]
 
 
 class Shift(Actor):
@@ -71,9 +71,9 @@ def test_strength_trades_closeness_for_the_wish(finished: FinishedRun) -> None:
 
 
 def test_what_satisfies_stays_and_what_is_not_known_is_said_to(finished: FinishedRun) -> None:
-    kept, unknown, missed = edit(finished, [(7.0, 1.0, 1.0), (0.0, 900.0, 0.0), (-19.0, 0.0, 0.0)])
+    kept, unknown, missed = edit(finished, [(7.0, 1.0, 1.0), (0.0, 900.0, 0.0), (-39.0, 0.0, 0.0)])
     assert (kept.status, kept.after) == ("kept", (7.0, 1.0, 1.0))
-    assert (unknown.status, unknown.after) == ("unknown", (0.0, 20.0, 0.0))
+    assert (unknown.status, unknown.after) == ("unknown", (0.0, 40.0, 0.0))
     assert missed.status == "missed"
     assert edit(finished, []) == []
 
