@@ -37,7 +37,7 @@ LEAST_LIKELY = 1000
 """So many real samples, in effect, count as likely to satisfy at the least, that samples do not all come from a few."""
 
 CRITIC_SHARE = 0.02
-"""So much of having been seen to satisfy counts what a critic holds of a real sample."""
+"""What a critic holds of a real sample counts so much, where a label that was seen to satisfy counts 1."""
 
 
 class TaughtCritic(NamedTuple):
