@@ -19,12 +19,12 @@ from pathlib import Path
 
 import torch
 
-from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.gan import State, train_round
-from lcgan_core.labelling import Pool
+from lcgan_core.engine.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.gan import State, train_round
+from lcgan_core.engine.labelling import Pool
+from lcgan_core.engine.networks import Actor, Critic, GanConfig, Networks
 from lcgan_core.latent_model import Posterior
-from lcgan_core.networks import Actor, Critic, GanConfig, Networks
-from lcgan_core.text_vae.latent_model import TextVaeModel
+from lcgan_core.models.text_vae.latent_model import TextVaeModel
 
 SECONDS = 3.0
 

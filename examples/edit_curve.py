@@ -23,9 +23,9 @@ from unseen_judge import Judge, read_rows, unseen_judge
 
 from lcgan_core import edit, load_run
 from lcgan_core.constraint import SATISFIED
-from lcgan_core.run_folder import write_json
-from lcgan_core.sampling import FinishedRun
-from lcgan_core.text_vae.judge import corpus_bleu
+from lcgan_core.models.text_vae.judge import corpus_bleu
+from lcgan_core.runs.finished import FinishedRun
+from lcgan_core.support.files import write_json
 
 BATCH = 64
 """Texts edited at once, as ``lcgan edit`` does."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lcgan_core.constraint import SATISFIED
-from lcgan_core.plugins import make_constraint
+from lcgan_core.plugins.discovery import make_constraint
 
 Judge = Callable[[Sequence[str]], list[bool]]
 

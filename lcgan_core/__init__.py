@@ -6,25 +6,18 @@ TYPE_CHECKING = False  # as typing has it, without the cost of importing typing
 if TYPE_CHECKING:
     from typing import Any
 
-    from .classifier import Classifier
     from .constraint import Constraint
-    from .editing import edit
-    from .errors import (
-        ConstraintError,
-        CorpusError,
-        LcganError,
-        ModelError,
-        PluginError,
-        RunError,
-        TrainingError,
-    )
+    from .constraints.classifier import Classifier
+    from .errors import ConstraintError, CorpusError, LcganError, ModelError, PluginError, RunError, TrainingError
     from .hookspecs import hookimpl
     from .latent_model import LatentModel, Posterior
-    from .pipeline import RunConfig, Wish, run
-    from .sampling import load_run
+    from .runs.config import RunConfig, Wish
+    from .runs.finished import load_run
+    from .runs.pipeline import run
+    from .tools.editing import edit
 
 _HOME = {
-    "Classifier": "classifier",
+    "Classifier": "constraints.classifier",
     "Constraint": "constraint",
     "ConstraintError": "errors",
     "CorpusError": "errors",
@@ -33,14 +26,14 @@ _HOME = {
     "ModelError": "errors",
     "PluginError": "errors",
     "Posterior": "latent_model",
-    "RunConfig": "pipeline",
+    "RunConfig": "runs.config",
     "RunError": "errors",
     "TrainingError": "errors",
-    "Wish": "pipeline",
-    "edit": "editing",
+    "Wish": "runs.config",
+    "edit": "tools.editing",
     "hookimpl": "hookspecs",
-    "load_run": "sampling",
-    "run": "pipeline",
+    "load_run": "runs.finished",
+    "run": "runs.pipeline",
 }
 
 __all__ = [

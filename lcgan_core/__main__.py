@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-HELP = Path(__file__).with_name("help.txt")
+HELP = Path(__file__).parent / "cli" / "help.txt"
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
         sys.stdout.write(HELP.read_text(encoding="utf-8"))
         return
     if sys.argv[1:] in (["plugins"], ["plugins", "--json"]):
-        from .plugin_listing import as_text, kept_rows
+        from .plugins.listing import as_text, kept_rows
 
         rows = kept_rows()
         if rows is not None:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from lcgan_core import Constraint, LatentModel, Posterior, hookimpl
 from lcgan_core.cli import lcgan
-from lcgan_core.networks import GanConfig
-from lcgan_core.plugins import forget_plugins
+from lcgan_core.engine.networks import GanConfig
+from lcgan_core.plugins.discovery import forget_plugins
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lcgan_core.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.aggregate_posterior import AggregatePosterior
 from lcgan_core.latent_model import Posterior
 
 

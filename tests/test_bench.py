@@ -9,13 +9,13 @@ import torch
 from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
 
 from lcgan_core import Posterior, RunConfig, Wish
-from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.bench import Yardstick, frechet_distance, measure, reconstructions, two_sample_auc
-from lcgan_core.labelling import Labeller
-from lcgan_core.networks import Actor, GanConfig
-from lcgan_core.samplers import SAMPLERS, Steering
-from lcgan_core.sampling import FinishedRun
-from lcgan_core.text_vae.latent_model import TextVaeModel
+from lcgan_core.engine.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.labelling import Labeller
+from lcgan_core.engine.networks import Actor, GanConfig
+from lcgan_core.engine.samplers import SAMPLERS, Steering
+from lcgan_core.models.text_vae.latent_model import TextVaeModel
+from lcgan_core.runs.finished import FinishedRun
+from lcgan_core.tools.bench import Yardstick, frechet_distance, measure, reconstructions, two_sample_auc
 
 
 def normal(n: int, seed: int, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from conftest import Lcgan, LinearModel
 
 from lcgan_core import Posterior
-from lcgan_core.check import check, verdict
+from lcgan_core.tools.check import check, verdict
 
 SHIFTED = """
 from conftest import LinearModel as Linear

@@ -23,9 +23,9 @@ from transformers import (
 )
 
 from lcgan_core import Classifier, ConstraintError
-from lcgan_core.classifier import _batches, _load
 from lcgan_core.constraint import evaluate
-from lcgan_core.plugins import make_constraint
+from lcgan_core.constraints.classifier import _batches, _load
+from lcgan_core.plugins.discovery import make_constraint
 from lcgan_core.testing import ConstraintContract
 
 WORDS = ("[PAD]", "[UNK]", "good", "bad", "food", "the", "was", "and", "!")

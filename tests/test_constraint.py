@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lcgan_core import Constraint, ConstraintError
-from lcgan_core.builtin import Keyword, Length
 from lcgan_core.constraint import evaluate
+from lcgan_core.constraints.rules import Keyword, Length
 
 
 class Fixed(Constraint):

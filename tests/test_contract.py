@@ -15,7 +15,7 @@ import pytest
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from lcgan_core import Constraint, ConstraintError
-from lcgan_core.builtin import Keyword, Length
+from lcgan_core.constraints.rules import Keyword, Length
 from lcgan_core.testing import ConstraintContract
 
 
@@ -319,7 +319,7 @@ def test_a_module_that_is_slow_or_broken_in_a_fresh_interpreter(
 
 def test_pytest_collects_subclasses_with_a_constraint_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "test_author.py").write_text(
-        "from lcgan_core.builtin import Length\n"
+        "from lcgan_core.constraints.rules import Length\n"
         "from lcgan_core.testing import ConstraintContract\n"
         "class TestBase(ConstraintContract):\n    satisfied = ['a']\n"
         "class TestShort(TestBase):\n    constraint = Length\n    violated = ['a b c d e f g h']\n",

@@ -11,16 +11,16 @@ import torch
 from click.testing import CliRunner
 from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
 
-import lcgan_core.editing as editing
+import lcgan_core.tools.editing as editing
 from lcgan_core import RunConfig, RunError, Wish, load_run
-from lcgan_core.aggregate_posterior import AggregatePosterior
 from lcgan_core.cli import lcgan
-from lcgan_core.editing import edit, interpolate
-from lcgan_core.labelling import Labeller
-from lcgan_core.networks import Actor, Critic, GanConfig
-from lcgan_core.plugins import load_latent_model
-from lcgan_core.samplers import Steering
-from lcgan_core.sampling import FinishedRun
+from lcgan_core.engine.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.labelling import Labeller
+from lcgan_core.engine.networks import Actor, Critic, GanConfig
+from lcgan_core.engine.samplers import Steering
+from lcgan_core.plugins.discovery import load_latent_model
+from lcgan_core.runs.finished import FinishedRun
+from lcgan_core.tools.editing import edit, interpolate
 
 
 class Near(LinearModel):

@@ -4,12 +4,12 @@ import pytest
 import torch
 from conftest import HalfSpace, LinearModel
 
-from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.evaluation import evaluate_sampler
-from lcgan_core.labelling import Labeller
-from lcgan_core.networks import Actor, Critic, GanConfig
-from lcgan_core.samplers import ActorSampler, Steering
-from lcgan_core.statistics import wilson_interval
+from lcgan_core.engine.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.labelling import Labeller
+from lcgan_core.engine.networks import Actor, Critic, GanConfig
+from lcgan_core.engine.samplers import ActorSampler, Steering
+from lcgan_core.runs.evaluation import evaluate_sampler
+from lcgan_core.support.statistics import wilson_interval
 
 
 class Shift(Actor):

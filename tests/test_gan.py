@@ -12,8 +12,8 @@ import torch
 from conftest import LINEAR_GAN, HalfSpace, LinearModel
 
 from lcgan_core import Constraint, Posterior, TrainingError
-from lcgan_core.aggregate_posterior import AggregatePosterior
-from lcgan_core.gan import (
+from lcgan_core.engine.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.gan import (
     LEAST_LIKELY,
     State,
     TaughtCritic,
@@ -27,8 +27,8 @@ from lcgan_core.gan import (
     realism_loss,
     train,
 )
-from lcgan_core.labelling import Labelled, Labeller, Pool
-from lcgan_core.networks import CLOSED, Actor, Critic, GanConfig, Networks
+from lcgan_core.engine.labelling import Labelled, Labeller, Pool
+from lcgan_core.engine.networks import CLOSED, Actor, Critic, GanConfig, Networks
 
 BOUND = 2.0
 """HalfSpace asks for 2 z_0 > 2, so z_0 > 1: in q(z) = N(0, 0.9² + 0.4²) that is 15.5 %."""

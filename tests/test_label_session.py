@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from lcgan_core import ConstraintError
 from lcgan_core.cli import lcgan
-from lcgan_core.label_session import LabelSession, only_one
-from lcgan_core.plugins import load_latent_model
+from lcgan_core.plugins.discovery import load_latent_model
+from lcgan_core.tools.label_session import LabelSession, only_one
 
 
 def rows(file: Path) -> list[tuple[str, float]]:
@@ -120,7 +120,7 @@ def test_a_file_that_is_something_else_is_left_alone(tiny_model: Path, tmp_path:
 
 
 def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path: Path) -> None:
-    from lcgan_core.labels import probability
+    from lcgan_core.constraints.labels import probability
 
     model = load_latent_model(str(tiny_model))
     session = LabelSession(tmp_path / "mine.csv", model)

@@ -11,8 +11,8 @@ import pytest
 from conftest import QUICK_GAN, Lcgan, sentences
 
 from lcgan_core import ConstraintError
-from lcgan_core.labels import Labels
-from lcgan_core.plugins import load_latent_model
+from lcgan_core.constraints.labels import Labels
+from lcgan_core.plugins.discovery import load_latent_model
 
 
 def write(path: Path, rows: list[tuple[str, object]]) -> Path:

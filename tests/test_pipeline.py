@@ -10,12 +10,12 @@ import pytest
 import torch
 from conftest import QUICK_GAN, Lcgan, LinearModel
 
-import lcgan_core.pipeline
+import lcgan_core.runs.pipeline
 from lcgan_core import RunConfig, RunError, Wish, load_run, run
-from lcgan_core.networks import GanConfig
-from lcgan_core.pipeline import resume
-from lcgan_core.run_folder import read_tensors, write_tensors
-from lcgan_core.weights import load_actor, load_critic
+from lcgan_core.engine.networks import GanConfig
+from lcgan_core.runs.pipeline import resume
+from lcgan_core.runs.weights import load_actor, load_critic
+from lcgan_core.support.files import read_tensors, write_tensors
 
 pytestmark = pytest.mark.usefixtures("linear_plugin")
 
@@ -97,7 +97,7 @@ def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(
     run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = json.loads(run_lcgan(*RUN, "--json").stdout)
-    save = lcgan_core.pipeline.save_checkpoint
+    save = lcgan_core.runs.pipeline.save_checkpoint
 
     def save_and_die(*arguments: Any) -> None:
         save(*arguments)
@@ -105,7 +105,7 @@ def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(
 
     config = RunConfig.model_validate_json(Path("runs/half-space/config.json").read_text(encoding="utf-8"))
     with monkeypatch.context() as patch:
-        patch.setattr(lcgan_core.pipeline, "save_checkpoint", save_and_die)
+        patch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
         with pytest.raises(Killed):
             run(config, Path("cut"))
     assert not Path("cut/result.json").exists()
@@ -136,7 +136,7 @@ def test_a_run_that_died_before_its_first_round_starts_over(run_lcgan: Lcgan, mo
         gan=GanConfig(width=16, rounds=1, iterations=2, posterior_labels=600, max_posterior_labels=600),
     )
     with monkeypatch.context() as patch:
-        patch.setattr(lcgan_core.pipeline, "train", die)
+        patch.setattr(lcgan_core.runs.pipeline, "train", die)
         with pytest.raises(Killed):
             run(config, Path("cut"))
     assert resume(Path("cut"))["constraints"]["half-space"]["prior"] < 0.5
@@ -326,13 +326,13 @@ def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan, monkeypa
         constraints=(Wish(constraint="half-space"),),
         gan=GanConfig(width=16, rounds=2, iterations=2, posterior_labels=600, max_posterior_labels=600),
     )
-    save = lcgan_core.pipeline.save_checkpoint
+    save = lcgan_core.runs.pipeline.save_checkpoint
 
     def save_and_die(*arguments: Any) -> None:
         save(*arguments)
         raise Killed
 
-    monkeypatch.setattr(lcgan_core.pipeline, "save_checkpoint", save_and_die)
+    monkeypatch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
     with pytest.raises(Killed):
         run(config, Path("cut"))
     changed = json.loads(Path("cut/config.json").read_text(encoding="utf-8"))

@@ -14,9 +14,8 @@ import pytest
 from conftest import Lcgan
 
 from lcgan_core import ConstraintError, ModelError, PluginError
-from lcgan_core.builtin import Length
-from lcgan_core.plugin_listing import kept_rows
-from lcgan_core.plugins import (
+from lcgan_core.constraints.rules import Length
+from lcgan_core.plugins.discovery import (
     constraint_class,
     constraint_classes,
     forget_plugins,
@@ -25,6 +24,7 @@ from lcgan_core.plugins import (
     make_constraint,
     plugins,
 )
+from lcgan_core.plugins.listing import kept_rows
 
 LOUD = '''
 from lcgan_core import Constraint, hookimpl

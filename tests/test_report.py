@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import QUICK_GAN, Lcgan
 
-from lcgan_core.report import changed_words
+from lcgan_core.runs.report import changed_words
 
 
 @pytest.mark.parametrize(

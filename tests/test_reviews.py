@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from lcgan_core.labels import logistic_regression, probability
-from lcgan_core.text_vae.corpus import load_corpus
-from lcgan_core.text_vae.latent_model import EMBEDDED, TextVaeModel
-from lcgan_core.text_vae.measure import measure
+from lcgan_core.constraints.labels import logistic_regression, probability
+from lcgan_core.models.text_vae.corpus import load_corpus
+from lcgan_core.models.text_vae.latent_model import EMBEDDED, TextVaeModel
+from lcgan_core.models.text_vae.pretraining.measure import measure
 
 FOLDER = EMBEDDED / "reviews"
 HELD_OUT = Path(__file__).parent.parent.parent / "shared" / "data" / "yelp" / "valid.csv.gz"

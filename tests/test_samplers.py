@@ -10,11 +10,12 @@ import pytest
 import torch
 from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
 
-from lcgan_core import RunConfig, RunError, Wish, samplers
-from lcgan_core.gan import train
-from lcgan_core.labelling import Labeller
-from lcgan_core.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
-from lcgan_core.sampling import FinishedRun
+from lcgan_core import RunConfig, RunError, Wish
+from lcgan_core.engine import samplers
+from lcgan_core.engine.gan import train
+from lcgan_core.engine.labelling import Labeller
+from lcgan_core.engine.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
+from lcgan_core.runs.finished import FinishedRun
 
 
 @pytest.fixture(scope="module")

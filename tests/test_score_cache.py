@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import pytest
 
 from lcgan_core import Constraint, ConstraintError
-from lcgan_core.labelling import scores
-from lcgan_core.score_cache import cached_scores
+from lcgan_core.constraints.score_cache import cached_scores
+from lcgan_core.engine.labelling import scores
 
 asked: list[str] = []
 

@@ -24,9 +24,9 @@ from selenium.webdriver.common.by import By
 
 from lcgan_core import RunConfig, RunError, Wish, edit, load_run
 from lcgan_core.cli import lcgan
-from lcgan_core.label_session import LabelSession
-from lcgan_core.plugins import load_latent_model
-from lcgan_core.studio import Labelling
+from lcgan_core.plugins.discovery import load_latent_model
+from lcgan_core.tools.label_session import LabelSession
+from lcgan_core.tools.studio import Labelling
 
 NEEDED = "LCGAN_BROWSER_TESTS"
 """Set by CI: a missing browser is then an error."""
@@ -274,7 +274,7 @@ def test_what_cannot_be_shown_is_said_in_one_line(run_lcgan: Lcgan, monkeypatch:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"127.0.0.1:{port} cannot be listened at" in run_lcgan("studio", "mine.csv", "--port", port).stderr
-    monkeypatch.delitem(sys.modules, "lcgan_core.studio_page")
+    monkeypatch.delitem(sys.modules, "lcgan_core.cli.studio_page")
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert "lcgan studio needs gradio: pip install 'lcgan-core[studio]'" in run_lcgan("studio", "mine.csv").stderr
     assert not Path("mine.csv").exists()

@@ -15,13 +15,13 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertLMHeadModel, GPT2Config, GPT2LMHeadModel, GPT2Model, PreTrainedTokenizerFast
 
 from lcgan_core import ModelError
-from lcgan_core.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
-from lcgan_core.text_vae.judge import Judge, chosen_judge, distinct, self_bleu
-from lcgan_core.text_vae.latent_model import REFINING_RATE, REFINING_STEPS, TextVaeModel, encode_texts
-from lcgan_core.text_vae.mixing import mixed_texts
-from lcgan_core.text_vae.modeling import TextVae, TextVaeConfig
-from lcgan_core.text_vae.tokenizer import train_tokenizer
-from lcgan_core.text_vae.whitening import whiten
+from lcgan_core.models.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
+from lcgan_core.models.text_vae.judge import Judge, chosen_judge, distinct, self_bleu
+from lcgan_core.models.text_vae.latent_model import REFINING_RATE, REFINING_STEPS, TextVaeModel, encode_texts
+from lcgan_core.models.text_vae.mixing import mixed_texts
+from lcgan_core.models.text_vae.modeling import TextVae, TextVaeConfig
+from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
+from lcgan_core.models.text_vae.pretraining.whitening import whiten
 
 ODD_TEXTS = ["", "plain words", "it 's _num_ , ok ?", "naïve 😀 日本", "a  double  space", "UPPER lower"]
 

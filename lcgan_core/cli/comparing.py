@@ -15,7 +15,7 @@ from .running import parse_settings
 
 if TYPE_CHECKING:
     from ..constraint import Constraint
-    from ..text_vae.judge import Judge
+    from ..models.text_vae.judge import Judge
 
 
 @lcgan.command()
@@ -53,9 +53,10 @@ def bench(
 ) -> None:
     """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
     with progress() as on_progress:
-        from ..bench import BENCH, FIGURE, draw_figure
-        from ..bench import bench as compare
-        from ..run_folder import next_folder, write_json
+        from ..runs.folder import next_folder
+        from ..support.files import write_json
+        from ..tools.bench import BENCH, FIGURE, draw_figure
+        from ..tools.bench import bench as compare
 
         wishes, gan = parse_settings(judges, settings, ())
         if gan:
@@ -70,7 +71,7 @@ def bench(
     if as_json:
         click.echo(json.dumps(rows))
         return
-    from ..tables import print_bench
+    from .tables import print_bench
 
     print_bench(rows)
     if fluency:
@@ -80,7 +81,7 @@ def bench(
 
 def fluency_judge(source: str) -> Judge:
     """The causal language model at ``source``; raises ``ModelError`` that says how to give another."""
-    from ..text_vae.judge import chosen_judge
+    from ..models.text_vae.judge import chosen_judge
 
     try:
         return chosen_judge(source)
@@ -90,7 +91,7 @@ def fluency_judge(source: str) -> Judge:
 
 def made_judges(wishes: list[dict[str, Any]]) -> dict[str, Constraint]:
     """The constraints that ``parse_settings`` read, by their names."""
-    from ..plugins import make_constraint
+    from ..plugins.discovery import make_constraint
 
     return {wish.get("alias", wish["constraint"]): make_constraint(wish["constraint"], wish["options"]) for wish in wishes}
 
@@ -125,11 +126,11 @@ def curve(
     The same --out goes on where an interrupted curve stopped.
     """
     with progress() as on_progress:
-        from ..curve import CURVE, FIGURE, by_size, draw_figure
-        from ..curve import curve as runs
-        from ..labels import Labels
-        from ..pipeline import RunConfig, validated
-        from ..run_folder import write_json
+        from ..constraints.labels import Labels
+        from ..runs.config import RunConfig, validated
+        from ..support.files import write_json
+        from ..tools.curve import CURVE, FIGURE, by_size, draw_figure
+        from ..tools.curve import curve as runs
 
         (wish,), gan = parse_settings((judge,), settings, ())
         asked = {"model": model, "constraints": [wish], "samples": samples, "gan": gan}

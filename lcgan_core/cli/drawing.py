@@ -25,7 +25,7 @@ from .common import AS_JSON, lcgan
 @AS_JSON
 def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool) -> None:
     """Print samples of a finished run, one a line."""
-    from ..sampling import load_run
+    from ..runs.finished import load_run
 
     known_sampler(sampler)
     finished = load_run(run_folder)
@@ -53,8 +53,8 @@ def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, 
     from dataclasses import asdict
     from itertools import islice
 
-    from ..editing import edit as edited
-    from ..sampling import load_run
+    from ..runs.finished import load_run
+    from ..tools.editing import edit as edited
 
     finished = load_run(run_folder)
     lines = (line.strip() for line in texts or sys.stdin if line.strip())
@@ -80,15 +80,15 @@ def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, 
 @click.option("--steps", default=7, show_default=True, type=click.IntRange(min=2), help="Texts on the way, both ends included.")
 def interpolate(run_folder: Path, first: str, last: str, steps: int) -> None:
     """Print the way from one text to another through the latent space, each text with its value."""
-    from ..editing import interpolate as way
-    from ..sampling import load_run
+    from ..runs.finished import load_run
+    from ..tools.editing import interpolate as way
 
     for found, value in way(load_run(run_folder), first, last, steps):
         click.echo(f"{value:.2f}  {found}")
 
 
 def known_sampler(name: str) -> str:
-    from ..samplers import SAMPLERS
+    from ..engine.samplers import SAMPLERS
 
     if name not in SAMPLERS:
         raise click.UsageError(f"No sampler {name!r}. There are: {', '.join(SAMPLERS)}.")

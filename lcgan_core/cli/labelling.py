@@ -29,12 +29,12 @@ def label(file: Path, model: str, count: int, texts: Path | None, column: str, b
     Every answer is on the disk before the next question; the same FILE goes on where you stopped.
     """
     from ..constraint import SATISFIED
-    from ..label_session import LabelSession, only_one
-    from ..plugins import load_latent_model
+    from ..plugins.discovery import load_latent_model
+    from ..tools.label_session import LabelSession, only_one
 
     own = None
     if texts:
-        from ..text_vae.corpus import load_corpus
+        from ..models.text_vae.corpus import load_corpus
 
         own = load_corpus(texts, column)
     with only_one(file):
@@ -97,14 +97,14 @@ def studio(
     """
     if not (file or run_folder):
         raise click.UsageError("Give a FILE to label into, or a finished run by --run.")
-    from ..extras import needed
-    from ..label_session import LabelSession, only_one
+    from ..support.extras import needed
+    from ..tools.label_session import LabelSession, only_one
 
-    page = needed("lcgan_core.studio_page", "lcgan studio", "studio")
-    from ..pipeline import RunConfig, validated
-    from ..plugins import load_latent_model
-    from ..run_folder import slug
-    from ..studio import Labelling, Studio
+    page = needed("lcgan_core.cli.studio_page", "lcgan studio", "studio")
+    from ..plugins.discovery import load_latent_model
+    from ..runs.config import RunConfig, validated
+    from ..runs.folder import slug
+    from ..tools.studio import Labelling, Studio
 
     opened, labelling = Studio(), None
     with page.listen(host, port) as listening, only_one(file) if file else nullcontext():

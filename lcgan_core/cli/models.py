@@ -42,17 +42,17 @@ def pretrain(
 ) -> None:
     """Train a text VAE on a corpus, and measure what there is to constrain."""
     if recipe:
-        from ..tables import print_fields
-        from ..text_vae.recipe import PretrainConfig
+        from ..models.text_vae.pretraining.recipe import PretrainConfig
+        from .tables import print_fields
 
         print_fields(PretrainConfig)
         return
     if bool(resumed) == bool(corpus and out):
         raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
     with progress() as on_progress:
-        from ..pipeline import validated
-        from ..text_vae.pretrain import pretrain as start
-        from ..text_vae.recipe import PretrainConfig, recipe_of
+        from ..models.text_vae.pretraining.pretrain import pretrain as start
+        from ..models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
+        from ..runs.config import validated
 
         if resumed:
             config, folder = recipe_of(resumed), resumed
@@ -76,7 +76,7 @@ def pretrain(
     if as_json:
         click.echo(json.dumps(measured))
         return
-    from ..tables import print_measured
+    from .tables import print_measured
 
     print_measured(folder, measured)
 
@@ -91,15 +91,15 @@ def pretrain(
 def check(model: str, texts: Path | None, column: str, count: int, seed: int, as_json: bool) -> None:
     """Tell whether a model can be constrained at all, and what realism alone would repair."""
     with progress() as on_progress:
-        from ..check import check as examine
-        from ..plugins import load_latent_model
-        from ..text_vae.corpus import load_corpus
+        from ..models.text_vae.corpus import load_corpus
+        from ..plugins.discovery import load_latent_model
+        from ..tools.check import check as examine
 
         held_out = load_corpus(texts, column)[:count] if texts else []
         figures = examine(load_latent_model(model), held_out, count, seed, on_progress)
     if as_json:
         click.echo(json.dumps(figures))
         return
-    from ..tables import print_check
+    from .tables import print_check
 
     print_check(model, figures)

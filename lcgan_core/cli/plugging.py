@@ -17,8 +17,8 @@ from .common import AS_JSON, lcgan, parse_value
 @AS_JSON
 def constraints(name: str | None, as_json: bool) -> None:
     """List the installed constraints, or the options of one."""
-    from ..plugins import constraint_class, constraint_classes
-    from ..tables import field_rows, print_constraint, print_constraints
+    from ..plugins.discovery import constraint_class, constraint_classes
+    from .tables import field_rows, print_constraint, print_constraints
 
     if name is None:
         kinds = constraint_classes()
@@ -43,7 +43,7 @@ def plugins(verbose: bool, as_json: bool) -> None:
     LCGAN_PLUGINS=none switches all of them off; names separated by commas load only those, and names with a minus before
     them all but those.
     """
-    from ..plugin_listing import as_text, found_rows, kept_rows
+    from ..plugins.listing import as_text, found_rows, kept_rows
 
     rows = kept_rows()
     click.echo(as_text(found_rows() if rows is None else rows, as_json, verbose), nl=False)
@@ -60,7 +60,7 @@ def try_constraint(name: str, texts: tuple[str, ...], settings: tuple[str, ...],
     TEXTS are scored, or the lines of stdin where there are none. NAME is an installed constraint, or ./file.py:function.
     """
     from ..constraint import evaluate
-    from ..plugins import make_constraint
+    from ..plugins.discovery import make_constraint
 
     options: dict[str, Any] = {}
     for setting in settings:
@@ -89,7 +89,7 @@ def new_plugin(name: str, out: Path) -> None:
     """
     from shlex import quote
 
-    from ..new_plugin import short_name, write_plugin
+    from ..plugins.scaffold import short_name, write_plugin
 
     name = short_name(name)
     folder = write_plugin(name, out)

@@ -86,9 +86,11 @@ def run(
         ctx, ("settings", "weights", "model", "seed", "samples", "critics", *(("out",) if resumed else ())), not names
     )
     with progress() as on_progress:
-        from ..pipeline import RunConfig, load_config, resume, validated
-        from ..pipeline import run as start
-        from ..run_folder import CONFIG, SAMPLES, next_folder, read_lines, slug
+        from ..runs.config import RunConfig, load_config, validated
+        from ..runs.folder import CONFIG, SAMPLES, next_folder, slug
+        from ..runs.pipeline import resume
+        from ..runs.pipeline import run as start
+        from ..support.files import read_lines
 
         if resumed:
             folder = resumed
@@ -115,7 +117,7 @@ def run(
     if as_json:
         click.echo(json.dumps(result))
         return
-    from ..tables import print_result
+    from .tables import print_result
 
     print_result(result, read_lines(folder / SAMPLES, 10))
 

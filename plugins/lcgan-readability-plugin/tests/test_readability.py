@@ -10,7 +10,7 @@ from lcgan_readability_plugin import FORMULAS, Counts, Readability, count
 
 from lcgan_core import ConstraintError
 from lcgan_core.constraint import evaluate
-from lcgan_core.plugins import make_constraint
+from lcgan_core.plugins.discovery import make_constraint
 from lcgan_core.testing import ConstraintContract
 
 EASY = "the food was good and we ate it all ."

@@ -50,7 +50,7 @@ class SentimentNgrams(Constraint):
         return probabilities
 
     def trust(self) -> dict[str, Any]:
-        from lcgan_core.statistics import wilson_interval
+        from lcgan_core.support.statistics import wilson_interval
 
         _, texts, held_out, right = self._learned
         return {"labels": texts, "accuracy": right / held_out, "interval": wilson_interval(right, held_out)}

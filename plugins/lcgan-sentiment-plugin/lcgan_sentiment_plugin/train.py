@@ -32,8 +32,8 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from lcgan_core import Classifier
 from lcgan_core.constraint import evaluate
-from lcgan_core.statistics import wilson_interval
-from lcgan_core.text_vae.training import bf16_is_fast
+from lcgan_core.support.bfloat16 import bf16_is_fast
+from lcgan_core.support.statistics import wilson_interval
 
 from .corpora import FILE, LABELS, Labelled, as_written, read_labelled
 

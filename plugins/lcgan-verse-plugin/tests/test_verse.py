@@ -8,7 +8,7 @@ import pytest
 from lcgan_verse_plugin import Rhyme, Syllables, rhyming_parts, syllables_of, words_of
 
 from lcgan_core import ConstraintError
-from lcgan_core.plugins import make_constraint
+from lcgan_core.plugins.discovery import make_constraint
 from lcgan_core.testing import ConstraintContract
 
 

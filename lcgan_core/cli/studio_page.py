@@ -1,0 +1,161 @@
+"""The page of ``lcgan studio``; needs ``lcgan-core[studio]``."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from ..errors import LcganError, RunError
+from ..tools.studio import Labelling, Rows, Studio
+
+# Fonts of the machine: the page asks for nothing from outside.
+FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
+THEME = gr.themes.Default(primary_hue="teal", font=FONTS, font_mono=FONTS)
+CSS = "#question textarea, #edited textarea {font-size: 1.4rem}"
+TABLE: dict[str, Any] = {"interactive": False, "wrap": True, "buttons": []}
+# One event at a time, from whichever tab of whichever browser: there is one label session and one model.
+ORDERED: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": 1, "api_visibility": "private"}
+QUIET = ORDERED | {"show_progress": "hidden"}
+
+Given = ParamSpec("Given")
+Told = TypeVar("Told")
+
+
+def page(studio: Studio, labelling: Labelling | None) -> gr.Blocks:
+    """The page, with a part for labels where there is a session for them."""
+    blocks = gr.Blocks(title="lcgan studio", analytics_enabled=False)
+    with blocks:
+        with gr.Tab("Label" if labelling else "Run"):
+            train = _label(blocks, labelling) if labelling else None
+            outcome = gr.Markdown(elem_id="outcome", min_height=90)
+            pairs = gr.Dataframe(headers=["before", "after"], **TABLE, elem_id="pairs")
+        with gr.Tab("Generate"):
+            _generate(studio)
+        with gr.Tab("Edit"):
+            _edit(studio)
+
+        async def wait(progress: gr.Progress = gr.Progress()) -> tuple[str, Rows]:  # noqa: B008 - how gradio asks for it
+            while training := studio.training:
+                what, share = training
+                progress(share, desc=what)
+                await asyncio.sleep(0.2)  # no thread that Ctrl-C would have to wait for
+            return shown(studio.outcome)()
+
+        # Beside the others: labelling goes on meanwhile.
+        waiting: dict[str, Any] = {"concurrency_limit": None, "show_progress_on": outcome, "api_visibility": "private"}
+        blocks.load(wait, outputs=[outcome, pairs], **waiting)
+        if train and labelling:
+            begun = train.click(shown(partial(studio.train, labelling.config, labelling.out)), **QUIET)
+            begun.success(wait, outputs=[outcome, pairs], **waiting)
+    return blocks
+
+
+def shown(handler: Callable[Given, Told]) -> Callable[Given, Told]:
+    """The handler of an event whose errors the page shows."""
+
+    @wraps(handler)
+    def call(*given: Given.args, **named: Given.kwargs) -> Told:
+        try:
+            return handler(*given, **named)
+        except (LcganError, OSError) as error:
+            raise gr.Error(html.escape(str(error)), duration=None, print_exception=False) from error
+
+    return call
+
+
+def _label(blocks: gr.Blocks, labelling: Labelling) -> gr.Button:
+    """The questions; returns the button that is to train on the answers."""
+    question = gr.Textbox(label="Is this what you want?", interactive=False, elem_id="question")
+    with gr.Row():
+        wanted = gr.Button("Wanted", variant="primary", elem_id="wanted")
+        unwanted = gr.Button("Not wanted", variant="primary", elem_id="unwanted")
+        skip = gr.Button("Skip", elem_id="skip")
+        undo = gr.Button("Undo", elem_id="undo")
+    labels = gr.Markdown(elem_id="labels")
+    asked = [question, labels]
+    blocks.load(shown(labelling.asked), outputs=asked, **QUIET)
+    wanted.click(shown(partial(labelling.answer, value=1.0)), question, asked, **QUIET)
+    unwanted.click(shown(partial(labelling.answer, value=0.0)), question, asked, **QUIET)
+    skip.click(shown(labelling.skip), question, asked, **QUIET)
+    undo.click(shown(labelling.undo), None, asked, **QUIET)
+    return gr.Button("Train", elem_id="train")
+
+
+def _generate(studio: Studio) -> None:
+    with gr.Row():
+        count = gr.Slider(1, 50, 10, step=1, label="How many", elem_id="count")
+        strength = gr.Slider(
+            0,
+            1,
+            1,
+            step=0.05,
+            label="Strength",
+            info="0 leaves what the actor starts from, 1 is all of its move",
+            elem_id="reach",
+        )
+    seed = gr.State(0)
+    more = gr.Button("Generate", variant="primary", elem_id="generate")
+    samples = gr.Dataframe(headers=["start", "sample", "satisfied"], **TABLE, elem_id="samples")
+    asked = [count, strength, seed]
+    # Another press starts elsewhere; the slider moves the same start.
+    more.click(lambda seed: seed + 1, seed, seed, **QUIET).then(shown(studio.generate), asked, samples, **ORDERED)
+    strength.release(shown(studio.generate), asked, samples, **ORDERED)
+
+
+def _edit(studio: Studio) -> None:
+    text = gr.Textbox(label="Your text", elem_id="text")
+    strength = gr.Slider(
+        0,
+        1,
+        0.99,
+        step=0.01,
+        label="Strength",
+        info="The value that is enough: 0 is to keep the text, 1 is to satisfy",
+        elem_id="strength",
+    )
+    button = gr.Button("Edit", variant="primary", elem_id="edit")
+    after = gr.Textbox(label="Edited", interactive=False, elem_id="edited")
+    told = gr.Markdown(elem_id="told")
+    others = gr.Dataframe(headers=["other candidates"], **TABLE, elem_id="others")
+    gr.on([button.click, text.submit], shown(studio.edit), [text, strength], [after, told, others], **ORDERED)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Takes the port, a free one where it is 0; raises ``RunError`` where that cannot be."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise RunError(f"{host}:{port} cannot be listened at: {error.strerror}. Give another --port, or 0 for any.") from error
+
+
+def serve(blocks: gr.Blocks, listening: socket.socket, on_address: Callable[[str], None]) -> None:
+    """Serves the page until Ctrl-C; tells its address first."""
+    host, port = listening.getsockname()[:2]
+    app = gr.mount_gradio_app(
+        FastAPI(),
+        blocks,
+        path="/",
+        server_name=host,
+        server_port=port,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        theme=THEME,
+        css=CSS,
+    )
+    # An open page holds its connection: at the end it is cut, which is no error to tell.
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+    on_address(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])

@@ -1,0 +1,1 @@
+"""The constraints that core brings, and what is kept of their values."""

@@ -1,0 +1,154 @@
+"""``classifier``: the verdict of any transformers model for sequence classification."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from ..constraint import Constraint
+from ..errors import ConstraintError, ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MEANINGFUL = (".safetensors", ".bin", ".json", ".txt", ".model", ".jinja")
+"""Ends of the files of a model folder that its verdicts depend on: weights, configuration, tokenizer."""
+UNLIMITED = 10**6
+"""A tokenizer whose longest text is beyond this was saved without knowing the model's limit."""
+
+
+class Classifier(Constraint):
+    """Texts to which a transformers classifier gives a label; the value is its probability."""
+
+    name = "classifier"
+    expensive = True
+
+    model: str = Field(min_length=1)
+    """A folder with a saved model of transformers, or a name on the Hugging Face hub."""
+    label: str
+    """The label to have, as the model calls it, in any case."""
+    device: str = "auto"
+    """Where to compute, as torch calls it; auto is cuda where there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """What to compute in; auto is float32 on a CPU, elsewhere what the weights were saved in."""
+    tokens_per_batch: int = Field(4096, ge=1)
+    """Most tokens of a batch, padding included; a longer text is a batch of its own."""
+
+    def __call__(self, samples: Sequence[str]) -> list[float]:
+        """The probabilities of the label, in order; a text longer than the model takes is cut.
+
+        Raises ``ConstraintError`` where the model is not there, is no trained classifier, or has no such label, and where the
+        device is none.
+        """
+        from ..support.pretrained import computing_place
+
+        try:
+            place = computing_place(self.device)
+        except ModelError as error:
+            raise ConstraintError(
+                f"{self.name}.device: {error} Choose another, or auto for what there is: --set {self.name}.device=auto"
+            ) from error
+        try:
+            model, tokenizer = _load(self.model, place, self.dtype)
+        except ModelError as error:
+            raise self._misconfigured(error) from error
+        column = self._column(model.config.id2label)
+        if not samples:
+            return []
+        logits = _logits(model, tokenizer, list(samples), self.tokens_per_batch)
+        independent = logits.shape[1] == 1 or model.config.problem_type == "multi_label_classification"
+        probabilities: list[float] = (logits.sigmoid() if independent else logits.softmax(1))[:, column].tolist()
+        return probabilities
+
+    @property
+    def fingerprint(self) -> str:
+        """Follows the weights; not where they lie, the device, or the size of batches."""
+        try:
+            identity = _identity(self.model)
+        except ModelError as error:
+            raise self._misconfigured(error) from error
+        options = self.model_dump_json(exclude={"model", "device", "tokens_per_batch"})
+        meaning = f"{type(self).__module__}.{type(self).__qualname__} {options} {identity}"
+        return hashlib.sha256(meaning.encode()).hexdigest()[:16]
+
+    def _column(self, names: dict[int, str]) -> int:
+        columns = {name.casefold(): column for column, name in names.items()} | {name: column for column, name in names.items()}
+        for label in (self.label, self.label.casefold()):
+            if label in columns:
+                return columns[label]
+        raise ConstraintError(
+            f"{self.name}: {self.model} has no label {self.label!r}; its labels are {', '.join(names.values())}. "
+            "Ask for one of these by --constraint classifier, or choose another model."
+        )
+
+    def _misconfigured(self, error: ModelError) -> ConstraintError:
+        return ConstraintError(f"{self.name}: {error} --set {self.name}.model=FOLDER")
+
+
+def _logits(model: Any, tokenizer: Any, texts: list[str], tokens_per_batch: int) -> Tensor:
+    """``[texts, labels]`` in float32 on the CPU, in the order of the texts; texts of like length share a batch."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    limit = tokenizer.model_max_length
+    if limit > UNLIMITED:
+        limit = getattr(model.config, "max_position_embeddings", 514) - 2  # RoBERTa keeps two positions to itself
+    rows = [ids or [tokenizer.pad_token_id] for ids in tokenizer(texts, truncation=True, max_length=limit)["input_ids"]]
+    logits = torch.empty(len(rows), model.config.num_labels)
+    with torch.inference_mode():
+        for batch in _batches([len(row) for row in rows], tokens_per_batch):
+            ids = [torch.tensor(rows[i]) for i in batch]
+            padded = pad_sequence(ids, True, tokenizer.pad_token_id, tokenizer.padding_side)
+            mask = pad_sequence([torch.ones_like(row) for row in ids], True, 0, tokenizer.padding_side)
+            found = model(input_ids=padded.to(model.device), attention_mask=mask.to(model.device)).logits
+            logits[batch] = found.float().cpu()
+    return logits
+
+
+def _batches(lengths: list[int], tokens_per_batch: int) -> Iterator[list[int]]:
+    """Indices, the longest first, so many at a time that padding to the longest keeps within the tokens."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    while order:
+        size = max(1, tokens_per_batch // lengths[order[0]])
+        yield order[:size]
+        order = order[size:]
+
+
+@cache
+def _load(source: str, place: str, dtype: str) -> tuple[Any, Any]:
+    """The frozen classifier and its tokenizer, once a process; raises ``ModelError`` with what to do before ``--set``."""
+    from transformers import AutoModelForSequenceClassification
+
+    from ..support.pretrained import load_pretrained
+
+    model, tokenizer = load_pretrained(AutoModelForSequenceClassification, "classifier", source, place, dtype)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config.pad_token_id = tokenizer.pad_token_id
+    return model, tokenizer
+
+
+def _identity(source: str) -> str:
+    """What tells the model from any other: hashes of its files, or the commit on the hub."""
+    folder = Path(source)
+    if not folder.is_dir():
+        from huggingface_hub import hf_hub_download
+
+        from ..support.pretrained import check_it_is_there
+
+        check_it_is_there(source)
+        return Path(hf_hub_download(source, "config.json")).parent.name
+    files = sorted(file for file in folder.iterdir() if file.suffix in MEANINGFUL)
+    hashes = [_hash(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    return " ".join(f"{file.name} {digest}" for file, digest in zip(files, hashes, strict=True))
+
+
+@cache
+def _hash(file: Path, modified: int, size: int) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

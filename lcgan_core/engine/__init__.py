@@ -1,0 +1,1 @@
+"""The method: labels, networks, training and samplers, whatever the samples are."""

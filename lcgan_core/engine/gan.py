@@ -1,0 +1,380 @@
+"""The LC-GAN: critics learn on latents what decoded samples satisfy, an actor moves latents to where the critics want them.
+
+Engel, Hoffman & Roberts 2017 (arXiv 1711.05772); Jaques et al. 2018 (arXiv 1802.04877). Read ``train`` from top to bottom:
+
+    label latents of real and other samples      decode(z) -> the constraints' values of that sample, the decoder's confidence
+    for each round:
+        for each iteration:
+            M critic batches                     attribute and confidence critics on their labels, realism critic on q(z)
+                                                 against G(z0)
+            N actor batches                      through the critics, back to the actor
+        label the actor's own samples            they join the pool, so that the critics learn where the actor goes
+        keep the best actor, stop a diverging one
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from ..constraint import SATISFIED
+from ..errors import TrainingError
+from .aggregate_posterior import AggregatePosterior
+from .labelling import Labelled, Labeller, Pool
+from .networks import CONFIDENCE, Critic, GanConfig, Networks
+
+SAMPLES_WITHOUT_LABELS = 1000
+"""So many samples of the actor are looked at after a round that labels none."""
+
+LEAST_LIKELY = 1000
+"""So many real samples, in effect, count as likely to satisfy at the least, that samples do not all come from a few."""
+
+CRITIC_SHARE = 0.02
+"""What a critic holds of a real sample counts so much, where a label that was seen to satisfy counts 1."""
+
+
+class TaughtCritic(NamedTuple):
+    """A critic of an earlier run, with the labels that it learned from."""
+
+    critic: Critic
+    pool: Pool
+
+
+class Learner(NamedTuple):
+    """A critic of this run, what ``Networks`` calls it, and the labels that it learns from."""
+
+    name: str
+    critic: Critic
+    pool: Pool
+
+
+def attribute_loss(critic: Critic, z: Tensor, values: Tensor) -> Tensor:
+    """Binary cross-entropy with logits against values in [0, 1]; soft values are fine."""
+    return F.binary_cross_entropy_with_logits(critic(z), values)
+
+
+def realism_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """Real latents to 1, the actor's and those it starts from to 0."""
+    on_real, on_fake = critic(torch.cat([real, fake])).split([len(real), len(fake)])
+    return F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: Generator) -> Tensor:
+    """Mean squared gradient norm between real and fake (zero-centred: Thanh-Tung et al. 2019, arXiv 1902.03984)."""
+    share = torch.rand(len(real), 1, generator=generator)
+    between = torch.lerp(real, fake, share).requires_grad_()
+    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return gradient.square().sum(1).mean()
+
+
+def distance(z: Tensor, moved: Tensor, average_std: Tensor) -> Tensor:
+    """mean over dimensions of log(1 + (z' - z)²) / σ̄², for each row (Engel et al. 2017): ``[n]``."""
+    return (torch.log1p((moved - z).square()) / average_std.square()).mean(1)
+
+
+@torch.no_grad()
+def distance_weights(z: Tensor, attributes: Iterable[Critic], config: GanConfig) -> Tensor:
+    """What the distance from each z counts in the actor's loss, ``[n]``: more, the surer the critics are that z satisfies."""
+    satisfied = torch.ones(len(z))
+    for critic in attributes:
+        satisfied *= torch.sigmoid(critic(z))
+    return config.distance_weight + config.keep_weight * satisfied
+
+
+def actor_loss(
+    z: Tensor, moved: Tensor, critics: Sequence[tuple[Critic, float]], average_std: Tensor, distance_weight: Tensor
+) -> Tensor:
+    """Weighted sum of softplus(-D(z')), each bounded below by 0, plus the distance penalty."""
+    wanted = sum(weight * F.softplus(-critic(moved)).mean() for critic, weight in critics)
+    return wanted + (distance_weight * distance(z, moved, average_std)).mean()
+
+
+@dataclass
+class State:
+    """Where training stands between two rounds."""
+
+    networks: Networks
+    pools: list[Pool]
+    """For each constraint, in their order."""
+    confidence: Pool | None = None
+    """The decoder's confidence, where the model tells it."""
+    round: int = 0
+    best_round: int = -1
+    best_score: float = -1.0
+    best_actor: dict[str, Tensor] = field(default_factory=dict)
+    stopped: str | None = None
+    """Why training ended before its last round."""
+
+    @property
+    def labels(self) -> int:
+        """How many latents were labelled in this run."""
+        return max((len(pool.z) - pool.reused for pool in self.pools), default=0)
+
+    def taught(self) -> list[TaughtCritic]:
+        """The constraints' critics with their labels."""
+        return [*map(TaughtCritic, self.networks.attributes, self.pools)]
+
+    def learners(self) -> list[Learner]:
+        """What learns from labels: the attribute critics, and the confidence critic behind them."""
+        critics = zip(self.networks.attributes, self.pools, strict=True)
+        found = [Learner(f"attribute{i}", critic, pool) for i, (critic, pool) in enumerate(critics)]
+        return found + ([Learner(CONFIDENCE, self.networks.confidence, self.confidence)] if self.confidence else [])
+
+    def critics(self, weights: Sequence[float], config: GanConfig) -> list[tuple[Critic, float]]:
+        """All critics with their weights in the actor's loss; ``weights`` are those of the constraints."""
+        found = [*zip(self.networks.attributes, weights, strict=True), (self.networks.realism, config.realism_weight)]
+        return found + ([(self.networks.confidence, config.confidence_weight)] if self.confidence else [])
+
+
+def train(
+    labeller: Labeller,
+    weights: Sequence[float],
+    config: GanConfig,
+    seed: int,
+    taught: Mapping[str, TaughtCritic] | None = None,
+    state: State | None = None,
+    on_round: Callable[[State, dict[str, Any]], None] = lambda state, metrics: None,
+    on_progress: Callable[[str, float], None] = lambda what, share: None,
+) -> State:
+    """Trains critics and actor; ``state.best_actor`` holds the weights to use.
+
+    ``labeller`` knows the frozen model and the constraints, ``weights`` weighs each in the actor's loss. ``taught`` has critics
+    of earlier runs by their name here, ``attribute0`` for the first constraint: nothing is labelled to begin with for those.
+    ``state`` goes on from a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the
+    same result, interrupted or not: all randomness of a round comes from the seed and the round's number. Raises
+    ``TrainingError`` where a constraint gives no signal to learn from, or no round brings a usable actor.
+    """
+    torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
+    q = AggregatePosterior(labeller.model.real_posteriors())
+    if state is None:
+        state = begin(labeller, q, config, seed, taught or {}, on_progress)
+    while state.round < config.rounds and not state.stopped:
+        generator = generator_of(seed, f"round {state.round}")
+        metrics = train_round(state, q, weights, config, generator, on_progress)
+        metrics |= judge_round(state, q, labeller, config, generator)
+        state.round += 1
+        on_round(state, metrics)
+    generator = generator_of(seed, "last labels")
+    for _ in range(config.pretraining_batches if config.actor_labels else 0):
+        train_on_labels(state, state.learners(), q, config, generator)  # to doubt by all that is known
+    if not state.best_actor:
+        raise TrainingError(
+            f"No usable actor: {state.stopped}. Lower gan.actor_learning_rate, or raise gan.realism_weight, and run again."
+        )
+    return state
+
+
+def begin(
+    labeller: Labeller,
+    q: AggregatePosterior,
+    config: GanConfig,
+    seed: int,
+    taught: Mapping[str, TaughtCritic],
+    on_progress: Callable[[str, float], None],
+) -> State:
+    """Labels the first pools and teaches the critics, all but those that are ``taught`` already."""
+    networks = Networks.new(len(q.mean), len(labeller.constraints), config, seed)
+    attributes = [f"attribute{i}" for i in range(len(labeller.constraints))]
+    new = [i for i, name in enumerate(attributes) if name not in taught]
+    pools: dict[str, Pool] = {}
+    if new or not attributes:
+        pools = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
+    for name, (critic, pool) in taught.items():
+        networks.modules()[name].load_state_dict(critic.state_dict())
+        pools[name] = dataclasses.replace(pool)
+    state = State(networks, [pools[name] for name in attributes], pools.get(CONFIDENCE))
+    learners = [learner for learner in state.learners() if learner.name not in taught]
+    generator = generator_of(seed, "pretraining")
+    for batch in range(config.pretraining_batches if learners else 0):
+        train_on_labels(state, learners, q, config, generator)
+        on_progress("critics", batch / config.pretraining_batches)
+    return state
+
+
+def generator_of(seed: int, stage: str) -> Generator:
+    """A random stream for one stage of a run, so that a resumed run draws what an uninterrupted one would have."""
+    return torch.Generator().manual_seed(zlib.crc32(f"{seed} {stage}".encode()))
+
+
+def label_first(
+    labeller: Labeller,
+    new: Sequence[int],
+    q: AggregatePosterior,
+    config: GanConfig,
+    generator: Generator,
+    on_progress: Callable[[str, float], None],
+) -> dict[str, Pool]:
+    """The first pools, of the ``new`` constraints and of the decoder's confidence, by the name of what learns from them.
+
+    Labels are of draws from the posteriors of real samples, more of them for a rare constraint, and of where the actor starts.
+    None is drawn again before all are.
+    """
+    rows = len(q.posteriors.mean)
+    real = torch.cat([torch.randperm(rows, generator=generator) for _ in range(config.max_posterior_labels // rows + 2)])
+    start = labeller(draw_start(q, config.start_labels, config, generator), new)
+    found: list[Labelled] = []
+    z = values = start.z[:0]
+    while True:
+        on_progress("labels", len(z) / config.posterior_labels)
+        sought = 1000 if len(z) >= config.posterior_labels else min(1000, config.posterior_labels - len(z))
+        found.append(labeller(q.draw_of(real[len(z) : len(z) + sought], generator), new))
+        z, values = (torch.cat([getattr(part, column) for part in found]) for column in ("z", "values"))
+        satisfying = (values >= SATISFIED).sum(0)
+        enough = torch.minimum(satisfying, len(z) - satisfying) >= config.sought_examples
+        if (len(z) >= config.posterior_labels and enough.all()) or len(z) >= config.max_posterior_labels:
+            break
+    for i, base_rate in zip(new, (satisfying / len(z)).tolist(), strict=True):
+        if min(base_rate, 1 - base_rate) * len(z) < 5:
+            raise TrainingError(
+                f"Constraint {labeller.constraints[i].name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
+                + (
+                    "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
+                    "gan.max_posterior_labels."
+                    if base_rate < 0.5
+                    else "there is nothing to change. Make it stricter, or leave it out."
+                )
+            )
+    both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
+    pools = {f"attribute{i}": Pool(both, values[:, column], real[: len(z)]) for column, i in enumerate(new)}
+    confidence = [part.confidence for part in (*found, start) if part.confidence is not None]
+    if confidence and config.confidence_weight:
+        pools[CONFIDENCE] = Pool(both, torch.cat(confidence))
+    return pools
+
+
+def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
+    """n latents ``[n, latent_dim]`` as the actor starts from; ``likely`` tells which real samples satisfy, once it is known."""
+    if config.start == "prior":
+        return torch.randn(n, len(q.mean), generator=generator)
+    return q.draw(n, generator, likely, config.start_spread)
+
+
+def train_on_labels(
+    state: State, learners: Sequence[Learner], q: AggregatePosterior, config: GanConfig, generator: Generator
+) -> float:
+    """One batch for each of the ``learners``, from its labelled pool; the sum of the losses."""
+    total = 0.0
+    for name, critic, pool in learners:
+        z, values = pool.draw(config.batch_size, generator)
+        z = z + config.augmentation * q.average_std * torch.randn(z.shape, generator=generator)
+        total += state.networks.step(name, attribute_loss(critic, z, values))
+    return total
+
+
+def train_round(
+    state: State,
+    q: AggregatePosterior,
+    weights: Sequence[float],
+    config: GanConfig,
+    generator: Generator,
+    on_progress: Callable[[str, float], None],
+) -> dict[str, Any]:
+    """The iterations of one round: M critic batches, then N actor batches, again and again."""
+    networks, n = state.networks, config.batch_size
+    critics = state.critics(weights, config)
+    likely = likely_to_satisfy(state.taught(), q)
+    # Without new labels, a critic of an earlier run has nothing more to learn.
+    learners = [learner for learner in state.learners() if config.actor_labels or not learner.pool.reused]
+    losses = {"label_loss": 0.0, "realism_loss": 0.0, "actor_loss": 0.0}
+    for iteration in range(config.iterations):
+        for batch in range(config.critic_batches):
+            losses["label_loss"] += train_on_labels(state, learners, q, config, generator)
+            # Real is what the actor should look like: samples of q(z) that satisfy, not all of them.
+            real = q.draw(n, generator, weights=likely)
+            fake = draw_start(q, n, config, generator, likely)
+            with torch.no_grad():
+                fake[n // 10 :] = networks.actor(fake[n // 10 :])  # 10 % stay where the actor starts
+            loss = realism_loss(networks.realism, real, fake)
+            losses["realism_loss"] += float(loss.detach())
+            if config.gradient_penalty and batch % config.penalty_interval == 0:
+                penalty = gradient_penalty(networks.realism, real, fake, generator)
+                loss = loss + config.gradient_penalty * config.penalty_interval * penalty
+            networks.step("realism", loss)
+        for _ in range(config.actor_batches):
+            z = draw_start(q, n, config, generator, likely)
+            if config.distance_weight:
+                z[n // 2 :] = q.draw(n - n // 2, generator)
+            loss = actor_loss(z, networks.actor(z), critics, q.average_std, distance_weights(z, networks.attributes, config))
+            losses["actor_loss"] += networks.step("actor", loss)
+            networks.average_actor()
+        on_progress(f"round {state.round + 1}", (iteration + 1) / config.iterations)
+    critic_batches = config.iterations * config.critic_batches
+    return {
+        "round": state.round,
+        "label_loss": losses["label_loss"] / critic_batches,
+        "realism_loss": losses["realism_loss"] / critic_batches,
+        "actor_loss": losses["actor_loss"] / (config.iterations * config.actor_batches),
+    }
+
+
+@torch.no_grad()
+def likely_to_satisfy(attributes: Iterable[TaughtCritic], q: AggregatePosterior) -> Tensor:
+    """How likely a draw from the posterior of each real sample satisfies all constraints: ``[real samples]``.
+
+    The share of its labelled draws that do, and very little of what the critic holds at its mean (with the base rate put back
+    by Bayes' rule): a critic is sure of what it knows best, and would leave out the rest.
+    Where few do, the weights are flattened until as many count as ``LEAST_LIKELY``, or a tenth of all where that is less
+    (the effective sample size of Kish 1965).
+    """
+    likely = torch.ones(len(q.posteriors.mean))
+    for critic, pool in attributes:
+        drawn, satisfied = pool.draws_of_real(len(likely))
+        held = torch.sigmoid(critic(q.posteriors.mean) + torch.logit(satisfied.sum() / drawn.sum()))
+        likely *= satisfied / drawn.clamp(min=1) + CRITIC_SHARE * held
+    likely = likely.clamp(min=1e-6)
+    while likely.sum().square() / likely.square().sum() < min(LEAST_LIKELY, len(likely) / 10):
+        likely = likely.pow(0.8)
+    return likely
+
+
+@torch.no_grad()
+def judge_round(
+    state: State, q: AggregatePosterior, labeller: Labeller, config: GanConfig, generator: Generator
+) -> dict[str, Any]:
+    """Labels the actor's own samples of fresh latents, adds them to the pools, and keeps the actor if it is the best so far.
+
+    With ``actor_labels`` 0 it labels nothing, and goes by what the critics hold of those samples.
+    """
+    likely = likely_to_satisfy(state.taught(), q)
+    start = draw_start(q, config.actor_labels or SAMPLES_WITHOUT_LABELS, config, generator, likely)
+    dz, gate = state.networks.averaged_actor.move(start)
+    moved = torch.lerp(start, dz, gate)
+    if not moved.isfinite().all():
+        state.stopped = f"the actor's latents were not finite in round {state.round + 1}"
+        return {"stopped": state.stopped}
+    if config.actor_labels:
+        labelled = labeller(moved)
+        samples, satisfying = labelled.samples, labelled.satisfied
+        for pool, values in zip(state.pools, labelled.values.T, strict=True):
+            pool.add(moved, values)
+        if state.confidence and labelled.confidence is not None:
+            state.confidence.add(moved, labelled.confidence)
+    else:
+        samples = labeller.model.decode(moved)
+        satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes]).all(0)
+    satisfied = float(satisfying.float().mean())
+    unique = len({labeller.model.show(sample) for sample in samples}) / len(moved)
+    drift = q.drift(moved)
+    if drift > config.max_drift:
+        state.stopped = f"the actor drifted to {drift:.1f} times the spread of real latents in round {state.round + 1}"
+    elif unique < config.min_unique:
+        state.stopped = f"only {unique:.0%} of the actor's samples were distinct in round {state.round + 1}"
+    elif (score := satisfied * unique) >= state.best_score:
+        state.best_score, state.best_round = score, state.round
+        state.best_actor = {name: value.clone() for name, value in state.networks.averaged_actor.state_dict().items()}
+    return {
+        "satisfied": satisfied,
+        "unique": unique,
+        "drift": drift,
+        "gate": float(gate.mean()),
+        "gate_saturated": float(((gate < 0.01) | (gate > 0.99)).float().mean()),
+        "labels": state.labels,
+        "stopped": state.stopped,
+    }

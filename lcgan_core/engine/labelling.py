@@ -1,0 +1,92 @@
+"""Labels for latents: decode each z, and ask every constraint about the sample that comes out of that very z."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from ..constraint import SATISFIED, Constraint, evaluate
+from ..constraints.score_cache import cached_scores
+from ..latent_model import LatentModel
+
+
+class Labelled(NamedTuple):
+    """Latents ``[n, latent_dim]``, their decoded samples, and the constraints' values of those ``[n, constraints]``."""
+
+    z: Tensor
+    samples: list[Any]
+    values: Tensor
+    confidence: Tensor | None
+    """How sure the decoder is of each sample, ``[n]`` in [0, 1], where the model can tell."""
+
+    @property
+    def satisfied(self) -> Tensor:
+        """Whether all constraints hold, ``[n]``."""
+        return (self.values >= SATISFIED).all(1)
+
+
+@dataclass
+class Labeller:
+    """Decodes and scores for one run, and counts the seconds that took."""
+
+    model: LatentModel[Any]
+    constraints: Sequence[Constraint]
+    seconds: float = 0.0
+
+    def __call__(self, z: Tensor, only: Sequence[int] | None = None) -> Labelled:
+        """Labels of ``z`` by all constraints, or by those of the positions ``only``, in that order."""
+        started = time.perf_counter()
+        samples, confidence = self.model.decode_with_confidence(z)
+        values = self.values(samples, only)
+        self.seconds += time.perf_counter() - started
+        return Labelled(z, samples, values, confidence)
+
+    def values(self, samples: Sequence[Any], only: Sequence[int] | None = None) -> Tensor:
+        """What the constraints, or those of the positions ``only``, say of samples that are decoded already, as ``Labelled``
+        has it."""
+        asked = self.constraints if only is None else [self.constraints[i] for i in only]
+        return torch.tensor([scores(constraint, samples) for constraint in asked]).reshape(len(asked), len(samples)).T
+
+
+def scores(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
+    """``evaluate``, with what an expensive constraint said of a text kept on disk for later runs."""
+    if not constraint.expensive or not all(isinstance(sample, str) for sample in samples):
+        return evaluate(constraint, samples)
+    distinct = list(dict.fromkeys(samples))
+    values = cached_scores(constraint.fingerprint, distinct, lambda texts: evaluate(constraint, texts))
+    return list(map(dict(zip(distinct, values, strict=True)).__getitem__, samples))
+
+
+@dataclass
+class Pool:
+    """The labelled latents that one critic learns from."""
+
+    z: Tensor
+    """``[n, latent_dim]``"""
+    values: Tensor
+    """``[n]``"""
+    real: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
+    """Of which real samples the first latents are draws from the posteriors, ``[draws]``."""
+    reused: int = 0
+    """How many of the labels, the first ones, are of an earlier run."""
+
+    def add(self, z: Tensor, values: Tensor) -> None:
+        self.z = torch.cat([self.z, z])
+        self.values = torch.cat([self.values, values])
+
+    def draws_of_real(self, n: int) -> tuple[Tensor, Tensor]:
+        """How often each of n real samples was drawn and labelled, and how often that satisfied: ``[n]`` both."""
+        satisfied = (self.values[: len(self.real)] >= SATISFIED).float()
+        drawn = torch.zeros(n).index_add(0, self.real, torch.ones(len(self.real)))
+        return drawn, torch.zeros(n).index_add(0, self.real, satisfied)
+
+    def draw(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """n latents and their values, satisfying and violating ones alike often."""
+        weights = self.values / self.values.sum() + (1 - self.values) / (1 - self.values).sum()
+        rows = torch.multinomial(weights, n, replacement=True, generator=generator)
+        return self.z[rows], self.values[rows]

@@ -1,0 +1,196 @@
+"""The critics and the actor: what they are made of, their optimizers, and all of it as tensors."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+REALISM, CONFIDENCE = "realism", "confidence"
+"""The critics of every run beside those of its constraints."""
+
+
+class GanConfig(BaseModel):
+    """How the critics and the actor are built and trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(256, ge=1)
+    """Units of each hidden layer of critics and actor."""
+    depth: int = Field(3, ge=1)
+    """Hidden layers of critics and actor."""
+    batch_size: int = Field(128, ge=2)
+    """Latents a batch."""
+    rounds: int = Field(8, ge=1)
+    """Rounds; after each, the actor's own samples are labelled and join the pool."""
+    iterations: int = Field(40, ge=1)
+    """Iterations a round: ``critic_batches`` of critic training, then ``actor_batches`` of actor training."""
+    critic_batches: int = Field(5, ge=1)
+    """Critic batches an iteration (M)."""
+    actor_batches: int = Field(1, ge=1)
+    """Actor batches an iteration (N)."""
+    pretraining_batches: int = Field(3000, ge=0)
+    """Batches of the critics that learn from labels, before the first round and again after the last."""
+    critic_learning_rate: float = Field(3e-4, gt=0)
+    """Adam's learning rate for the critics."""
+    actor_learning_rate: float = Field(1e-3, gt=0)
+    """Adam's learning rate for the actor."""
+    actor_averaging: float = Field(0.97, ge=0, lt=1)
+    """Decay a step of the moving average of the actor's weights that is kept: the actor of an instant swings around it
+    (Yazıcı et al. 2019, arXiv 1806.04498)."""
+    augmentation: float = Field(0.5, ge=0)
+    """Noise on labelled latents while the attribute critics learn, in units of the encoder's average std."""
+    realism_weight: float = Field(0.2, ge=0)
+    """Weight of the realism critic in the actor's loss; constraints bring their own weights."""
+    gradient_penalty: float = Field(1.0, ge=0)
+    """Weight of the gradient penalty that keeps the realism critic smooth."""
+    penalty_interval: int = Field(4, ge=1)
+    """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
+    confidence_weight: float = Field(0.0, ge=0)
+    """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more reads better and
+    varies less."""
+    distance_weight: float = Field(0.02, ge=0)
+    """Weight of the distance between z and z' (lambda): more keeps edits closer; above 0 the actor also learns to edit real
+    latents."""
+    keep_weight: float = Field(0.5, ge=0)
+    """Added to ``distance_weight`` where z satisfies already, as far as the critics hold it does: more keeps variety."""
+    start: Literal["posterior", "prior"] = "posterior"
+    """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
+    start_spread: float = Field(1.4, gt=0)
+    """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
+    posterior_labels: int = Field(20000, ge=2)
+    """Posterior samples to label first; more are added for a rare constraint."""
+    start_labels: int = Field(2000, ge=0)
+    """Samples to label first of where the actor starts from."""
+    actor_labels: int = Field(2000, ge=0)
+    """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
+    sought_examples: int = Field(300, ge=1)
+    """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
+    max_posterior_labels: int = Field(25000, ge=2)
+    """Most posterior samples to label."""
+    proposals: float = Field(1.1, ge=1)
+    """Actor's latents drawn for each sample asked for; those that the constraints' critics doubt most are not decoded."""
+    max_drift: float = Field(3.0, gt=1)
+    """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""
+    min_unique: float = Field(0.5, ge=0, le=1)
+    """Share of distinct decoded samples below which the actor counts as collapsed."""
+
+
+def mlp(inputs: int, outputs: int, config: GanConfig) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for size in [inputs] + [config.width] * (config.depth - 1):
+        layers += [nn.Linear(size, config.width), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(config.width, outputs))
+
+
+class Critic(nn.Module):
+    """D: ``[n, latent_dim]`` -> the log odds ``[n]`` that the sample of z satisfies (or that z is real).
+
+    It learns from as many satisfying as violating latents.
+    """
+
+    def __init__(self, latent_dim: int, config: GanConfig) -> None:
+        super().__init__()
+        self.net = mlp(latent_dim, 1, config)
+
+    def forward(self, z: Tensor) -> Tensor:
+        logits: Tensor = self.net(z)[:, 0]
+        return logits
+
+
+CLOSED = -2.0
+"""Where the log odds of the actor's gates start: it learns what to change, rather than what to leave."""
+
+
+class Actor(nn.Module):
+    """G: ``[n, latent_dim]`` -> z' of the same shape, ``(1 - gate) * z + gate * dz`` with a gate for each dimension."""
+
+    def __init__(self, latent_dim: int, config: GanConfig) -> None:
+        super().__init__()
+        self.net = mlp(latent_dim, 2 * latent_dim, config)
+
+    def forward(self, z: Tensor) -> Tensor:
+        dz, gate = self.move(z)
+        return (1 - gate) * z + gate * dz
+
+    def move(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Where each dimension would go, and how far the gate lets it: 0 keeps, 1 replaces."""
+        dz, gate_logits = self.net(z).chunk(2, dim=-1)
+        return dz, torch.sigmoid(gate_logits + CLOSED)
+
+
+@dataclass
+class Networks:
+    """Everything that training changes; ``tensors`` and ``load_tensors`` carry it through an interruption."""
+
+    actor: Actor
+    attributes: list[Critic]
+    realism: Critic
+    confidence: Critic
+    config: GanConfig
+    averaged_actor: Actor = field(init=False)
+    optimizers: dict[str, torch.optim.Adam] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.averaged_actor = copy.deepcopy(self.actor).requires_grad_(False)
+
+        def adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
+            return torch.optim.Adam(network.parameters(), learning_rate, betas=(0.0, 0.9), fused=True)
+
+        self.optimizers = {
+            name: adam(network, self.config.actor_learning_rate if name == "actor" else self.config.critic_learning_rate)
+            for name, network in self.modules().items()
+        }
+
+    @classmethod
+    def new(cls, latent_dim: int, constraints: int, config: GanConfig, seed: int) -> Networks:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            attributes = [Critic(latent_dim, config) for _ in range(constraints)]
+            return cls(Actor(latent_dim, config), attributes, Critic(latent_dim, config), Critic(latent_dim, config), config)
+
+    def modules(self) -> dict[str, nn.Module]:
+        critics = {f"attribute{i}": critic for i, critic in enumerate(self.attributes)}
+        return {"actor": self.actor, REALISM: self.realism, CONFIDENCE: self.confidence, **critics}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and optimizer states by name."""
+        found: dict[str, Tensor] = {}
+        for name, network in self.modules().items():
+            found |= {f"{name}/{key}": value.clone() for key, value in network.state_dict().items()}
+            for i, state in self.optimizers[name].state_dict()["state"].items():
+                found |= {f"{name}/adam/{i}/{key}": value.clone() for key, value in state.items()}
+        return found | {f"averaged/{key}": value.clone() for key, value in self.averaged_actor.state_dict().items()}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        for name, network in self.modules().items():
+            mine = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+            network.load_state_dict({key: value for key, value in mine.items() if not key.startswith("adam/")})
+            states: dict[int, dict[str, Tensor]] = {}
+            for key, value in mine.items():
+                if key.startswith("adam/"):
+                    _, i, part = key.split("/")
+                    states.setdefault(int(i), {})[part] = value.clone()
+            groups = self.optimizers[name].state_dict()["param_groups"]
+            self.optimizers[name].load_state_dict({"state": states, "param_groups": groups})
+        self.averaged_actor.load_state_dict(
+            {key.removeprefix("averaged/"): value for key, value in tensors.items() if key.startswith("averaged/")}
+        )
+
+    def step(self, name: str, loss: Tensor) -> float:
+        """One step of Adam for the network ``name`` alone."""
+        parameters = list(self.modules()[name].parameters())
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient
+        self.optimizers[name].step()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def average_actor(self) -> None:
+        """Moves the averaged actor towards the actor of this instant."""
+        for average, now in zip(self.averaged_actor.parameters(), self.actor.parameters(), strict=True):
+            average.lerp_(now, 1 - self.config.actor_averaging)

@@ -1,0 +1,299 @@
+"""Ways to draw latents that satisfy, all on the same frozen model and the same critics.
+
+actor        widened posterior samples through the trained actor; those that may fail by the critics are left out undecoded
+start        what the actor starts from, as it is: what it adds is the difference
+rejection    posterior samples, decoded and labelled until enough satisfy: right by construction, and dear
+class-prior  a Gaussian with full covariance, fitted to posterior samples that satisfy
+mixture      a mixture of a few such Gaussians
+offset       noise shifted by the difference of the satisfying and the violating means
+gradient     noise, optimised by Adam against the actor's loss
+start-gradient  the same of what the actor starts from
+ode          noise, led by an ordinary differential equation down the critics' energy (Liu et al. 2022, LatentOps)
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import MultivariateNormal
+from torch.nn import functional as F
+
+from ..errors import RunError
+from ..support.bfloat16 import cpu_multiplies_bf16
+from ..support.extras import needed
+from .aggregate_posterior import AggregatePosterior
+from .gan import State, distance, distance_weights, draw_start, likely_to_satisfy
+from .labelling import Labelled, Labeller
+from .networks import Actor, Critic, GanConfig
+
+
+class Drawn(NamedTuple):
+    """Latents to decode, ``[n, latent_dim]``, and where they started: the noise, or the latents themselves."""
+
+    start: Tensor
+    z: Tensor
+
+
+@dataclass
+class Steering:
+    """What every sampler of a run shares."""
+
+    labeller: Labeller
+    q: AggregatePosterior
+    actor: Actor
+    critics: Sequence[tuple[Critic, float]]
+    """All critics, those of the constraints first, with their weights in the actor's loss."""
+    config: GanConfig
+    likely: Tensor | None = None
+    """Which real samples satisfy, as ``likely_to_satisfy`` tells it; all of them, where it is not known."""
+
+    @classmethod
+    def trained(cls, labeller: Labeller, weights: Sequence[float], config: GanConfig, state: State) -> Steering:
+        """What ``train`` with these arguments ended with."""
+        actor = Actor(labeller.model.latent_dim, config)
+        actor.load_state_dict(state.best_actor)
+        q = AggregatePosterior(labeller.model.real_posteriors())
+        likely = likely_to_satisfy(state.taught(), q)
+        return cls(labeller, q, actor, state.critics(weights, config), config, likely)
+
+    def start(self, n: int, generator: Generator) -> Tensor:
+        """n latents ``[n, latent_dim]`` that the actor starts from."""
+        return draw_start(self.q, n, self.config, generator, self.likely)
+
+    def energy(self, z: Tensor) -> Tensor:
+        """The critics' loss of each row, ``[n]``; low where all of them hold."""
+        return weighted_loss(self.critics, z)
+
+    def doubt(self, z: Tensor) -> Tensor:
+        """The part in ``energy`` of the constraints' critics: high where one of the constraints may fail."""
+        return weighted_loss(self.critics[: len(self.labeller.constraints)], z)
+
+    def noise(self, n: int, generator: Generator) -> Tensor:
+        return torch.randn(n, len(self.q.mean), generator=generator)
+
+    def gradient(self, z: Tensor) -> Tensor:
+        """The slope of ``energy`` at each row of ``z``, of its shape."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self.energy(z).sum(), z)
+        return slope
+
+
+def weighted_loss(critics: Sequence[tuple[Critic, float]], z: Tensor) -> Tensor:
+    return torch.stack([weight * F.softplus(-critic(z)) for critic, weight in critics]).sum(0)
+
+
+class Sampler(ABC):
+    """Draws latents whose samples satisfy. Whatever it must fit is fitted when it is made, by random numbers of its own."""
+
+    name: ClassVar[str]
+
+    def __init__(self, steering: Steering) -> None:
+        self.steering = steering
+
+    @abstractmethod
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        """n latents; the same state of the generator gives the same ones."""
+
+
+class ActorSampler(Sampler):
+    """Draws somewhat more than asked for and leaves out those that most likely fail, as the constraints' critics hold: that
+    costs a pass through them, and no decoding. (A rejection by the critic, as in Azadi et al. 2019, arXiv 1810.06758.)
+
+    Where the processor has bfloat16 the networks are computed in it, at less than half the cost: it rounds z' by far less than
+    a posterior is wide.
+    """
+
+    name = "actor"
+
+    @torch.no_grad()
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        start = self.steering.start(math.ceil(n * self.steering.config.proposals), generator)
+        with torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
+            moved = self.steering.actor(start)
+            if len(moved) > n:
+                kept = self.steering.doubt(moved).topk(n, largest=False).indices.sort().values
+                start, moved = start[kept], moved[kept]
+        return Drawn(start, moved.float())
+
+
+class StartSampler(Sampler):
+    """What the actor starts from, as it is."""
+
+    name = "start"
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        z = self.steering.start(n, generator)
+        return Drawn(z, z)
+
+
+class RejectionSampler(Sampler):
+    """Raises ``RunError`` where ``most_draws`` posterior samples for each one asked for are not enough."""
+
+    name = "rejection"
+    most_draws = 200
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        kept, drawn = self.steering.noise(0, generator), 0
+        while len(kept) < n:
+            if drawn >= self.most_draws * n:
+                raise RunError(
+                    f"Only {len(kept)} of {drawn} posterior samples satisfy; {n} were asked for. Use another --sampler."
+                )
+            rate = max(len(kept), 1) / max(drawn, 1)
+            batch = min(max(int((n - len(kept)) / rate), 50), 1000)
+            labelled = self.steering.labeller(self.steering.q.draw(batch, generator))
+            kept = torch.cat([kept, labelled.z[labelled.satisfied]])
+            drawn += batch
+        return Drawn(kept[:n], kept[:n])
+
+
+class ClassPriorSampler(Sampler):
+    """Labels as many posterior samples as a run does to begin with, and fits one Gaussian to those that satisfy."""
+
+    name = "class-prior"
+
+    def __init__(self, steering: Steering) -> None:
+        super().__init__(steering)
+        self.fit(label_posterior(steering))
+
+    def fit(self, labelled: Labelled) -> None:
+        satisfying = labelled.z[labelled.satisfied]
+        covariance = torch.cov(satisfying.T) + 1e-4 * torch.eye(satisfying.shape[1])
+        self.gaussian = MultivariateNormal(satisfying.mean(0), covariance)
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        noise = self.steering.noise(n, generator)
+        z = self.gaussian.loc + noise @ self.gaussian.scale_tril.T
+        return Drawn(z, z)
+
+
+class MixtureSampler(ClassPriorSampler):
+    """scikit-learn's Gaussian mixture with full covariances; needs ``lcgan-core[bench]``."""
+
+    name = "mixture"
+    components = 5
+
+    def fit(self, labelled: Labelled) -> None:
+        gaussian_mixture = needed("sklearn.mixture", f"The sampler {self.name}", "bench").GaussianMixture
+        satisfying = labelled.z[labelled.satisfied]
+        components = min(self.components, len(satisfying) // 10 or 1)
+        mixture = gaussian_mixture(components, reg_covar=1e-3, random_state=0).fit(satisfying.numpy())
+        self.shares, self.means, covariances = (
+            torch.tensor(value, dtype=torch.float32) for value in (mixture.weights_, mixture.means_, mixture.covariances_)
+        )
+        self.scales = torch.linalg.cholesky(covariances)
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        noise = self.steering.noise(n, generator)
+        which = torch.multinomial(self.shares, n, replacement=True, generator=generator)
+        z = self.means[which] + (self.scales[which] @ noise[:, :, None])[:, :, 0]
+        return Drawn(z, z)
+
+
+class OffsetSampler(ClassPriorSampler):
+    """The oldest of all: add the direction from those that violate to those that satisfy."""
+
+    name = "offset"
+
+    def fit(self, labelled: Labelled) -> None:
+        self.offset = labelled.z[labelled.satisfied].mean(0) - labelled.z[~labelled.satisfied].mean(0)
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        noise = self.steering.noise(n, generator)
+        return Drawn(noise, noise + self.offset)
+
+
+class GradientSampler(Sampler):
+    """Adam on z' for every sample anew, from noise, against the actor's own loss (Engel et al. 2017, where it is the
+    alternative)."""
+
+    name = "gradient"
+    steps = 100
+    learning_rate = 0.05
+
+    def start(self, n: int, generator: Generator) -> Tensor:
+        return self.steering.noise(n, generator)
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        start = self.start(n, generator)
+        z = start.clone().requires_grad_()
+        adam = torch.optim.Adam([z], self.learning_rate)
+        attributes = [critic for critic, _ in self.steering.critics[: len(self.steering.labeller.constraints)]]
+        weights = distance_weights(start, attributes, self.steering.config)
+        for _ in range(self.steps):
+            far = distance(start, z, self.steering.q.average_std)
+            loss = (self.steering.energy(z) + weights * far).sum()
+            (z.grad,) = torch.autograd.grad(loss, z)
+            adam.step()
+        return Drawn(start, z.detach())
+
+
+class StartGradientSampler(GradientSampler):
+    """The same from where the actor starts."""
+
+    name = "start-gradient"
+
+    def start(self, n: int, generator: Generator) -> Tensor:
+        return self.steering.start(n, generator)
+
+
+class OdeSampler(Sampler):
+    """dz/dt = β(t)/2 ∇E(z) from t = 1 to 0 with β from 20 to 0.1, solved by dopri5; needs ``lcgan-core[bench]``.
+
+    The equation of Liu et al. 2022 (arXiv 2208.00638): with the standard normal as prior, its score and the drift cancel,
+    and the gradient of the energy of the wishes remains.
+    """
+
+    name = "ode"
+    least, most = 0.1, 20.0
+
+    def draw(self, n: int, generator: Generator) -> Drawn:
+        odeint = needed("torchdiffeq", f"The sampler {self.name}", "bench").odeint
+
+        def slope(time: Tensor, z: Tensor) -> Tensor:
+            return 0.5 * (self.least + (self.most - self.least) * time) * self.steering.gradient(z)
+
+        start = self.steering.noise(n, generator)
+        times = torch.tensor([1.0, 0.0])
+        z: Tensor = odeint(slope, start, times, rtol=1e-3, atol=1e-3, method="dopri5")[-1]
+        return Drawn(start, z)
+
+
+def label_posterior(steering: Steering, batch: int = 1000) -> Labelled:
+    """As many labelled posterior samples as a run begins with, more of them where few satisfy."""
+    generator = torch.Generator().manual_seed(0)
+    found: list[Labelled] = []
+    drawn = satisfying = 0
+    config = steering.config
+    while drawn < config.posterior_labels or (satisfying < config.sought_examples and drawn < config.max_posterior_labels):
+        found.append(steering.labeller(steering.q.draw(batch, generator)))
+        drawn += batch
+        satisfying += int(found[-1].satisfied.sum())
+    z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
+    labelled = Labelled(z, [sample for part in found for sample in part.samples], values, confidence=None)
+    if min(satisfying, drawn - satisfying) < 2:
+        raise RunError(f"{satisfying} of {drawn} posterior samples satisfy: nothing to fit to. Use another --sampler.")
+    return labelled
+
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    kind.name: kind
+    for kind in (
+        ActorSampler,
+        StartSampler,
+        RejectionSampler,
+        ClassPriorSampler,
+        MixtureSampler,
+        OffsetSampler,
+        GradientSampler,
+        StartGradientSampler,
+        OdeSampler,
+    )
+}

@@ -1,0 +1,1 @@
+"""The text VAE: texts to latents and back."""

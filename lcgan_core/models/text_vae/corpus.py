@@ -1,0 +1,50 @@
+"""Reading a corpus: one text a row, from plain text, CSV, JSONL or Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from datasets import load_dataset
+from datasets.exceptions import DatasetGenerationError
+from datasets.utils import disable_progress_bars
+
+from ...errors import CorpusError
+
+READERS = {".txt": "text", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+
+
+def load_corpus(path: Path, column: str = "text") -> list[str]:
+    """The texts of a file, in its order, without blank rows and needless spaces.
+
+    Raises ``CorpusError`` where the file is missing, of an unknown kind, not UTF-8, without that column, or without texts.
+    """
+    if not path.is_file():
+        raise CorpusError(f"No corpus at {path}. Give a file: {', '.join(READERS)}, or one of them with .gz behind it.")
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if suffix not in READERS:
+        raise CorpusError(f"{path}: a corpus ends in {', '.join(READERS)} (or one of these and .gz), not in {suffix!r}.")
+    nothing = CorpusError(f"{path} holds no text. A corpus has one text a row.")
+    if not path.stat().st_size:
+        raise nothing
+    options: dict[str, Any] = {"keep_in_memory": True}
+    if suffix == ".csv":
+        options |= {"converters": {column: str}, "na_filter": False}
+    disable_progress_bars()
+    try:
+        rows = load_dataset(READERS[suffix], data_files=str(path), split="train", **options)
+    except (UnicodeDecodeError, DatasetGenerationError) as error:
+        reason = error.__cause__ if isinstance(error, DatasetGenerationError) else error
+        what = "is not UTF-8 text" if isinstance(reason, UnicodeDecodeError) else "cannot be read"
+        raise CorpusError(f"{path} {what}: {reason}. Convert it, or repair that row.") from error
+    except ValueError as error:
+        if "no data" in str(error):  # a table with a header alone
+            raise nothing from error
+        raise CorpusError(f"{path} cannot be read: {error}.") from error
+    if column not in rows.column_names:
+        raise CorpusError(f"{path} has no column {column!r}; it has {', '.join(rows.column_names)}. Choose with --column.")
+    texts = [" ".join(str(text).split()) for text in rows[column] if text]
+    texts = [text for text in texts if text]
+    if not texts:
+        raise nothing
+    return texts

@@ -1,0 +1,1 @@
+"""What only ``lcgan pretrain`` uses."""

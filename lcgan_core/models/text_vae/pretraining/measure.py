@@ -1,0 +1,109 @@
+"""What one must know of a text VAE before constraining it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..judge import corpus_bleu, distinct
+from ..latent_model import REFINING_STEPS, TextVaeModel, encode_texts
+from .meaning import MEANING_SIZE
+from .recipe import PretrainConfig
+
+
+def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> dict[str, Any]:
+    """Figures of held-out ``texts``: reconstruction, KL in nats, active units, and fluency of samples beside real text.
+
+    ``encoder_bleu`` is the reconstruction's from what the encoder says, before it is refined.
+    """
+    texts = texts[:samples]
+    generator = torch.Generator().manual_seed(seed)
+    posterior = model.encode(texts)
+    reconstructed = model.decode(posterior.mean)
+    encoded = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
+    drawn = model.decode(posterior.draw(generator))
+    prior = model.decode(torch.randn(len(texts), model.latent_dim, generator=generator))
+    sets = {"real": texts, "reconstruction": reconstructed, "posterior": drawn, "prior": prior}
+    perplexity = {name: model.judge.perplexity(members) for name, members in sets.items()}
+    return {
+        "texts": len(texts),
+        "bleu": corpus_bleu(reconstructed, texts),
+        "encoder_bleu": corpus_bleu(model.decode(encoded.mean), texts),
+        "exact": sum(a == b for a, b in zip(reconstructed, texts, strict=True)) / len(texts),
+        "kl": posterior.kl,
+        "active_units": posterior.active_units,
+        "latent_dim": model.latent_dim,
+        "perplexity": perplexity,
+        "relative_perplexity": {name: value / perplexity["real"] for name, value in perplexity.items()},
+        "distinct_2": {name: distinct(members, 2) for name, members in sets.items()},
+    }
+
+
+def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, Any]) -> str:
+    """The README of a model folder."""
+    vae = sum(parameter.numel() for parameter in model.vae.parameters())
+    judge = sum(parameter.numel() for parameter in model.judge.model.parameters())
+    rows = "\n".join(
+        f"| {name} | {measured['perplexity'][name]:.1f} | {measured['relative_perplexity'][name]:.2f} "
+        f"| {measured['distinct_2'][name]:.3f} |"
+        for name in measured["perplexity"]
+    )
+    parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
+    commands = "\n".join(recipe.commands("OUT"))
+    told = (
+        f"\nThe first {MEANING_SIZE} principal components of the sentence embeddings that `{recipe.meaning_model}` gives\n"
+        "are told linearly from z: what a text means lies along directions, and few labels go far.\n"
+        if recipe.meaning_model
+        else ""
+    )
+    repaired = (
+        "\nDraws of N(0, I) and of widened posteriors were taught to decode to what the model before had nearby that\n"
+        "reads best, as trigrams of the corpus find; the judge had no part in that.\n"
+        if recipe.prior_weight
+        else ""
+    )
+    fitted = (
+        "\nThe mean and covariance of q(z), the latents of real texts, were brought to those of N(0, I), and kept there.\n"
+        if recipe.moment_weight
+        else ""
+    )
+    made_up = (
+        f"\nBeside the corpus, {recipe.crossovers:g} times as many texts were learned that are made of the beginning of one\n"
+        "and the end of another.\n"
+        if recipe.crossovers
+        else ""
+    )
+    return f"""# A text VAE for lcgan
+
+A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
+{measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
+({judge:,} parameters), and the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts.
+{told}{repaired}{fitted}{made_up}
+## Data
+
+{recipe.about or "Not described (`--set about=...`)."}
+
+## Measured on {measured["texts"]:,} held-out texts
+
+Reconstruction from posterior means: BLEU {measured["bleu"]:.1f}, {measured["exact"]:.1%} exact. From what the encoder
+says, before {REFINING_STEPS} steps up the likelihood of the text refine it: BLEU {measured["encoder_bleu"]:.1f}.
+KL {measured["kl"]:.1f} nats, {measured["active_units"]} of {measured["latent_dim"]} units active.
+
+| texts | perplexity (judge) | relative to real | distinct-2 |
+|---|---|---|---|
+{rows}
+
+*reconstruction* decodes posterior means, *posterior* draws of z ~ q(z|x), *prior* z ~ N(0, I). The judge learned from the same
+training texts, so that text that is plainer than real text has a lower perplexity than real text.
+
+## Recipe
+
+```console
+{commands}
+```
+
+| part | value |
+|---|---|
+{parts}
+"""

@@ -1,0 +1,1 @@
+"""Constraints and latent models of other distributions: found, listed, and begun."""

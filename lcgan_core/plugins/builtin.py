@@ -1,0 +1,30 @@
+"""The constraints and the latent model that core brings, through the hooks that every plugin uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..constraint import Constraint
+from ..constraints.classifier import Classifier
+from ..constraints.labels import Labels
+from ..constraints.rules import Keyword, Length
+from ..hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ..latent_model import LatentModel
+
+
+@hookimpl
+def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
+    register(Length)
+    register(Keyword)
+    register(Classifier)
+    register(Labels)
+
+
+@hookimpl
+def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
+    from ..models.text_vae.latent_model import TextVaeModel
+
+    register(TextVaeModel)

@@ -1,0 +1,275 @@
+"""Finding constraints and latent models: core's own, installed plugins', and bare functions from a file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import os
+import re
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points, version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pluggy
+from pydantic import ValidationError
+
+from .. import hookspecs
+from ..constraint import Constraint
+from ..errors import ConstraintError, ModelError, PluginError
+from ..latent_model import LatentModel
+from . import builtin
+
+GROUP = "lcgan"
+CORE = "lcgan-core"
+SWITCH = "LCGAN_PLUGINS"
+"""Environment variable: ``none``, the distributions to load, or with a minus before each those not to load; by commas."""
+
+REGISTERED: dict[str, type[Any]] = {"register_constraints": Constraint, "register_latent_models": LatentModel}
+"""What each hook's ``register`` takes subclasses of."""
+
+
+@dataclass
+class Plugin:
+    """One entry point, with a manager of its own so that it takes nothing else down when it is broken."""
+
+    distribution: str
+    version: str
+    module: str
+    manager: pluggy.PluginManager | None = None
+    """None where the plugin is broken or off."""
+    problem: str | None = None
+    """Why it is broken, in one line."""
+    trace: str = ""
+    """The traceback of that."""
+
+    @property
+    def status(self) -> str:
+        return "broken" if self.problem else "ok" if self.manager else "off"
+
+    def broke(self, error: BaseException) -> None:
+        self.manager = None
+        self.problem = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        self.trace = "".join(traceback.format_exception(error))
+
+
+@cache
+def plugins() -> list[Plugin]:
+    """Core itself and every installed plugin; one scan of the entry points a process."""
+    found = [Plugin(CORE, version(CORE), builtin.__name__, _manager_of(builtin))]
+    points = entry_points(group=GROUP)
+    wanted = switched_on({point.dist.name for point in points if point.dist})
+    for point in points:
+        plugin = Plugin(point.dist.name if point.dist else point.name, point.dist.version if point.dist else "", point.value)
+        found.append(plugin)
+        if plugin.distribution in wanted or not point.dist:
+            try:
+                plugin.manager = _load(point)
+            except (Exception, SystemExit) as error:
+                plugin.broke(error)
+    return found
+
+
+def switched_on(distributions: set[str]) -> set[str]:
+    """Those that ``LCGAN_PLUGINS`` leaves on; raises ``PluginError`` where it names one that is not installed."""
+    setting = os.environ.get(SWITCH)
+    if setting is None:
+        return distributions
+    names = [name.strip() for name in setting.split(",") if name.strip() not in ("", "none")]
+    unknown = {name.removeprefix("-") for name in names} - distributions
+    if unknown:
+        raise PluginError(
+            f"{SWITCH}={setting} names {', '.join(sorted(unknown))}, which no installed plugin is called. "
+            f"There are: {', '.join(sorted(distributions)) or 'none'}."
+        )
+    off = {name.removeprefix("-") for name in names if name.startswith("-")}
+    on = {name for name in names if not name.startswith("-")}
+    return (on or (distributions if off else set())) - off
+
+
+def _load(point: EntryPoint) -> pluggy.PluginManager:
+    if point.dist:
+        _require_fitting_core(point.dist)
+    return _manager_of(point.load())
+
+
+def _require_fitting_core(distribution: Distribution) -> None:
+    """Raises ``PluginError`` where the distribution was made for another core than this one."""
+    ours = [line for line in distribution.requires or [] if re.match(r"lcgan[-_.]core\b", line, re.IGNORECASE)]
+    if ours:
+        from packaging.requirements import Requirement
+
+        for requirement in map(Requirement, ours):
+            fits = requirement.specifier.contains(version(CORE), prereleases=True)
+            if not fits and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                raise PluginError(f"needs {CORE}{requirement.specifier}, this is {version(CORE)}; pip install -U {CORE}")
+
+
+def _manager_of(plugin: object) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("lcgan")
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin)
+    manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise PluginError("has none of lcgan's hooks; mark register_constraints or register_latent_models with @hookimpl")
+    return manager
+
+
+@cache
+def constraint_classes() -> dict[str, type[Constraint]]:
+    """Every constraint class by its name, or by ``distribution:name`` where plugins share a name; core's stay bare."""
+    return _by_name("register_constraints")
+
+
+@cache
+def latent_model_classes() -> dict[str, type[LatentModel[Any]]]:
+    """Every latent model class, named likewise. Apart from the constraints, because these classes import torch."""
+    return _by_name("register_latent_models")
+
+
+def registered(plugin: Plugin, hook: str) -> dict[str, Any]:
+    """What a plugin registers through ``hook``, by its bare names; a plugin that fails in it is marked as broken."""
+    if plugin.manager is None:
+        return {}
+    kinds: list[Any] = []
+    found: dict[str, Any] = {}
+    try:
+        getattr(plugin.manager.hook, hook)(register=kinds.append)
+        for kind in kinds:
+            if not (isinstance(kind, type) and issubclass(kind, REGISTERED[hook])):
+                raise PluginError(f"{hook} registers {kind!r}, which is not a subclass of {REGISTERED[hook].__name__}")
+            name = str(kind.name)  # type: ignore[attr-defined]
+            if name in found:
+                raise PluginError(f"{hook} registers {name!r} twice")
+            found[name] = kind
+    except (Exception, SystemExit) as error:
+        plugin.broke(error)
+        return {}
+    return found
+
+
+def _by_name(hook: str) -> dict[str, Any]:
+    brought = [(plugin, name, kind) for plugin in plugins() for name, kind in registered(plugin, hook).items()]
+    names = [name for _, name, _ in brought]
+    return {
+        name if names.count(name) == 1 or plugin.distribution == CORE else f"{plugin.distribution}:{name}": kind
+        for plugin, name, kind in brought
+    }
+
+
+def forget_plugins() -> None:
+    """Scans again at next use, for a process in which a plugin was installed meanwhile."""
+    for cached in (plugins, constraint_classes, latent_model_classes):
+        cached.cache_clear()
+
+
+def constraint_class(name: str) -> type[Constraint]:
+    """The class behind ``--constraint NAME``; ``./file.py:function`` wraps that function.
+
+    ``distribution:name`` also works where the bare name would do. Raises ``ConstraintError`` where nothing of that name is
+    installed, with the nearest name that is, and where the plugin that was named is broken.
+    """
+    path, _, last = name.rpartition(":")
+    if path.endswith(".py"):
+        return function_constraint(Path(path), last, name)
+    kinds = constraint_classes()
+    if name in kinds:
+        return kinds[name]
+    for plugin in plugins():
+        if path == plugin.distribution and last in (mine := registered(plugin, "register_constraints")):
+            return mine[last]  # type: ignore[no-any-return]
+        if path == plugin.distribution and plugin.problem:
+            raise ConstraintError(f"No constraint {name!r}: the plugin {path} is broken: {plugin.problem}.")
+    sharing = [full for full in kinds if full.endswith(f":{name}")]
+    if sharing:
+        raise ConstraintError(f"Several plugins bring a constraint {name!r}. Say which: {' or '.join(sharing)}.")
+    raise ConstraintError(_unknown("constraint", name, kinds) + _not_loaded())
+
+
+def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
+    """The constraint ``name`` with its options set; raises ``ConstraintError`` that goes through the wrong ones by field."""
+    kind = constraint_class(name)
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            option = ".".join(map(str, problem["loc"]))
+            if problem["type"] == "extra_forbidden":
+                options_here = ", ".join(kind.model_fields) or "no options"
+                problems.append(
+                    f"{name}.{option}: no such option; {name} has {options_here}{_nearest(option, kind.model_fields)}"
+                )
+            elif problem["type"] == "missing":
+                problems.append(f"{name}.{option}: needs a value; give it with --set {name}.{option}=VALUE")
+            else:
+                message = problem["msg"].removeprefix("Value error, ")
+                problems.append(f"{name}{'.' + option if option else ''}: {message}, not {problem['input']!r}")
+        raise ConstraintError("; ".join(problems) + f". See: lcgan constraints {name}") from error
+
+
+def load_latent_model(model: str) -> LatentModel[Any]:
+    """The model behind ``--model``: ``KIND:SOURCE``, or a bare source of the built-in kind, the text VAE.
+
+    Raises ``ModelError`` where the kind is not installed or has nothing there.
+    """
+    kind, _, source = model.partition(":")
+    kinds = latent_model_classes()
+    if source and kind in kinds:
+        return kinds[kind].load(source)
+    if source and not Path(model).exists():
+        raise ModelError(_unknown("kind of latent model", kind, kinds) + _not_loaded())
+    return kinds["text-vae"].load(model)
+
+
+def function_constraint(path: Path, function_name: str, constraint_name: str) -> type[Constraint]:
+    """A constraint class around ``function(samples) -> values`` of a Python file; the file's content is its fingerprint."""
+    if not path.is_file():
+        raise ConstraintError(f"No file {path} for the constraint {path}:{function_name}.")
+    spec = importlib.util.spec_from_file_location(f"lcgan_file_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConstraintError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    functions = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
+    if function_name not in functions:
+        raise ConstraintError(_unknown(f"function in {path}", function_name, functions))
+    function: Callable[..., Any] = functions[function_name]
+
+    class FunctionConstraint(Constraint):
+        __doc__ = function.__doc__
+        name: ClassVar[str] = constraint_name
+
+        def __call__(self, samples: Any) -> Any:
+            return function(samples)
+
+        @property
+        def fingerprint(self) -> str:
+            return hashlib.sha256(path.read_bytes() + function_name.encode()).hexdigest()[:16]
+
+    return FunctionConstraint
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    return f"No {what} {name!r}{_nearest(name, known)}. There are: {', '.join(sorted(known)) or 'none'}."
+
+
+def _not_loaded() -> str:
+    broken = "".join(
+        f" The plugin {plugin.distribution} is broken: {plugin.problem}." for plugin in plugins() if plugin.problem
+    )
+    off = [plugin.distribution for plugin in plugins() if plugin.status == "off"]
+    return broken + (f" Off by {SWITCH}: {', '.join(off)}." if off else "")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""

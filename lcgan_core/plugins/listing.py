@@ -1,0 +1,107 @@
+"""``lcgan plugins``: what is installed, what it brings, and what is wrong with it.
+
+Finding that out means importing every plugin; so the answer is kept, and given again as long as no file that it came from has
+changed. For that reason this module imports nothing that is slow: a second listing answers in the time of ``--help``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..support.cache_folder import cache_folder
+
+LISTING = "plugins.json"
+
+
+def kept_rows() -> list[dict[str, Any]] | None:
+    """The rows of the last ``found_rows``; None where anything changed since."""
+    try:
+        kept = json.loads((cache_folder() / LISTING).read_text(encoding="utf-8"))
+        return kept["rows"] if kept["stamp"] == json.dumps(_stamp()) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def found_rows() -> list[dict[str, Any]]:
+    """One row for each plugin: distribution, version, module, status, reason, traceback, constraints, and whether
+    it has latent models (not which: those classes import torch). Loads all plugins."""
+    from ..support.files import write_json
+    from .discovery import plugins, registered
+
+    rows = []
+    for plugin in plugins():
+        constraints = list(registered(plugin, "register_constraints"))
+        hooks = plugin.manager.hook if plugin.manager else None
+        rows.append(
+            {
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "module": plugin.module,
+                "status": plugin.status,
+                "reason": plugin.problem,
+                "trace": plugin.trace,
+                "constraints": constraints,
+                "latent_models": bool(hooks and hooks.register_latent_models.get_hookimpls()),
+            }
+        )
+    with contextlib.suppress(OSError):  # a home that cannot be written to: slower, not wrong
+        write_json(cache_folder() / LISTING, {"stamp": json.dumps(_stamp()), "rows": rows})
+    return rows
+
+
+def as_text(rows: list[dict[str, Any]], as_json: bool, verbose: bool = False) -> str:
+    """A line for each plugin; ``verbose`` adds the module and the traceback of what is broken."""
+    if as_json:
+        return json.dumps(rows) + "\n"
+    cells = [("plugin", "version", "status", "brings, or what is wrong")]
+    for row in rows:
+        brings = [*row["constraints"], *(["a latent model"] if row["latent_models"] else [])]
+        cells.append((row["distribution"], row["version"], row["status"], row["reason"] or ", ".join(brings)))
+    widths = [max(len(cell[column]) for cell in cells) for column in range(3)]
+    lines = ["  ".join([*map(str.ljust, cell, widths), cell[3]]).rstrip() for cell in cells]
+    if verbose:
+        lines[1:] = [
+            "\n".join([line, f"    module {row['module']}", *(f"    {traced}" for traced in row["trace"].splitlines())])
+            for line, row in zip(lines[1:], rows, strict=True)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _stamp() -> list[Any]:
+    """All that the listing depends on: the search path, the switch, and when each plugin's files were last changed."""
+    paths = [(path, _changed(Path(path or "."))) for path in sys.path]
+    modules = {"lcgan_core", *(point.module.partition(".")[0] for point in entry_points(group="lcgan"))}
+    return [sys.version, os.environ.get("LCGAN_PLUGINS"), paths, [(name, _files_of(name)) for name in sorted(modules)]]
+
+
+def _files_of(module: str) -> list[Any]:
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    folders = spec.submodule_search_locations
+    if folders is None:
+        return [spec.origin, _changed(Path(spec.origin))] if spec.origin else []
+    return sorted(
+        (os.path.join(folder, file), _changed(Path(folder, file)))
+        for top in folders
+        for folder, _, files in os.walk(top)
+        for file in files
+        if file.endswith(".py")
+    )
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,90 @@
+"""What decides a run, and how it is read from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..engine.networks import CONFIDENCE, REALISM, GanConfig
+from ..errors import RunError
+from ..support.files import read_json
+from .folder import slug
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+class Wish(BaseModel):
+    """One constraint, its options, its weight, and what it is called in this run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    constraint: str
+    """An installed constraint, or ``file.py:function``."""
+    options: dict[str, Any] = {}
+    """The constraint's own options."""
+    weight: float = Field(1.0, gt=0)
+    """Weight in the actor's loss."""
+    alias: str | None = Field(None, pattern=r"^[\w-]+$")
+    """Another name for it in this run, so that a constraint can be there twice with other options."""
+
+    @property
+    def name(self) -> str:
+        return self.alias or self.constraint
+
+
+class RunConfig(BaseModel):
+    """All that decides the outcome of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    model: str = "reviews"
+    """The latent model: one that ships with lcgan, a folder of ``lcgan pretrain``, or ``KIND:SOURCE`` of a plugin's kind."""
+    constraints: tuple[Wish, ...] = Field(min_length=1)
+    """What the samples should satisfy: all of them."""
+    seed: int = Field(0, ge=0)
+    """The same seed gives the same result."""
+    samples: int = Field(1000, ge=10)
+    """Samples of each kind in the evaluation."""
+    critics: tuple[Path, ...] = ()
+    """Finished runs on the same model: where one has a critic of a constraint, that critic and its labels are used."""
+    gan: GanConfig = GanConfig()
+    """Training."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> RunConfig:
+        names = [slug(wish.name) for wish in self.constraints]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the constraint {twice[0]!r} is given twice; give one an alias: ALIAS={twice[0]}")
+        for taken in (REALISM, CONFIDENCE):
+            if taken in names:
+                raise ValueError(f"{taken!r} is the name of a critic of every run; give the constraint an alias")
+        return self
+
+
+def load_config(path: Path) -> RunConfig:
+    """A RunConfig from a JSON or TOML file; raises ``RunError`` that names every wrong field."""
+    if path.suffix == ".toml":
+        import tomllib
+
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read: {error}.") from error
+    else:
+        content = read_json(path)
+    return validated(RunConfig, content, str(path))
+
+
+def validated(kind: type[ConfigT], content: Any, where: str) -> ConfigT:
+    """``content`` as a configuration; raises ``RunError`` that names every wrong field in one line."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, problem['loc'])) or 'all of it'}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        )
+        raise RunError(f"{where}: {'; '.join(problems)}.") from error

@@ -1,0 +1,83 @@
+"""What an actor achieved, by the constraints themselves on decoded samples, beside real data that satisfies as much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from ..constraint import SATISFIED, Constraint
+from ..engine.labelling import Labelled, scores
+from ..engine.samplers import Sampler
+from ..support.statistics import wilson_interval
+
+MOST_REFERENCE_BATCHES = 16
+"""Posterior samples are decoded in search of references up to so many times the number asked for."""
+
+
+class Evaluation(NamedTuple):
+    """``before`` and ``after`` belong together row by row: decode(z) and decode(z') of the same noise."""
+
+    before: Labelled
+    after: Labelled
+    summary: dict[str, Any]
+
+
+@torch.no_grad()
+def evaluate_sampler(sampler: Sampler, names: list[str], n: int, generator: Generator) -> Evaluation:
+    """Satisfaction of n prior, posterior and actor samples of fresh noise; quality beside as many satisfying posterior samples.
+
+    The quality of a set depends on its size, so all sets are cut to that of the smallest, ``compared`` samples; it is none
+    where no posterior sample satisfies.
+    """
+    labeller, q = sampler.steering.labeller, sampler.steering.q
+    prior = labeller(sampler.steering.noise(n, generator))
+    before, moved = (labeller(z) for z in sampler.draw(n, generator))
+    posterior = labeller(q.draw(n, generator))
+    samples, values, reference = posterior.samples, [posterior.values], _satisfying(posterior)
+    for _ in range(MOST_REFERENCE_BATCHES - 1):
+        if len(reference) >= n:
+            break
+        more = labeller(q.draw(n, generator))
+        values.append(more.values)
+        reference += _satisfying(more)
+    compared = min(n, len(reference))
+    sets = {"posterior": samples, "reference": reference, "prior": prior.samples, "actor": moved.samples}
+    quality: dict[str, dict[str, float]] = {}
+    if compared:
+        for set_name, members in sets.items():
+            for figure, value in labeller.model.quality(members[:compared]).items():
+                quality.setdefault(figure, {})[set_name] = value
+    posterior_values = torch.cat(values)
+    summary = {
+        "constraints": {
+            name: _satisfaction(prior.values[:, i], posterior_values[:, i], moved.values[:, i]) for i, name in enumerate(names)
+        },
+        "all": _satisfaction(*(batch.min(1).values for batch in (prior.values, posterior_values, moved.values))),
+        **quality,
+        "compared": compared,
+        "unique": len({labeller.model.show(sample) for sample in moved.samples}) / n,
+        "drift": q.drift(moved.z),
+    }
+    return Evaluation(before, moved, summary)
+
+
+def judged(judge: Constraint, samples: Sequence[Any]) -> dict[str, Any]:
+    """The share of samples that satisfy a constraint which no training asked, and the 95 % interval of that."""
+    held = sum(value >= SATISFIED for value in scores(judge, samples))
+    return {"share": held / len(samples), "interval": wilson_interval(held, len(samples))}
+
+
+def _satisfying(labelled: Labelled) -> list[Any]:
+    return [labelled.samples[row] for row in labelled.satisfied.nonzero()[:, 0].tolist()]
+
+
+def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, values in (("prior", prior), ("posterior", posterior), ("actor", actor)):
+        held = int((values >= SATISFIED).sum())
+        found[name] = held / len(values)
+        found["interval" if name == "actor" else f"{name}_interval"] = wilson_interval(held, len(values))
+    return found

@@ -1,0 +1,161 @@
+"""A run from its configuration to its result: label, train, evaluate, write."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..constraint import Constraint
+from ..engine.gan import State, TaughtCritic, generator_of, train
+from ..engine.labelling import Labeller
+from ..engine.networks import CONFIDENCE
+from ..engine.samplers import ActorSampler, Steering
+from ..errors import RunError
+from ..latent_model import LatentModel
+from ..plugins.discovery import load_latent_model, make_constraint
+from ..support import files
+from . import folder as run_folder
+from .config import RunConfig, load_config
+from .evaluation import Evaluation, evaluate_sampler
+from .report import Latents, write_report
+from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
+
+OnProgress = Callable[[str, float], None]
+"""Called with what is going on and the share of it that is done."""
+
+
+def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, share: None) -> dict[str, Any]:
+    """Trains an LC-GAN as ``config`` says and writes the run folder; returns what ``result.json`` holds.
+
+    Raises ``RunError`` where ``folder`` holds something already, ``ConstraintError`` and ``ModelError`` before anything is
+    written, ``TrainingError`` where there is nothing to learn from.
+    """
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise RunError(f"{folder} exists already. Give another --out, or go on with an unfinished run by --resume {folder}.")
+    return _run(config, folder, None, on_progress)
+
+
+def resume(folder: Path, on_progress: OnProgress = lambda what, share: None) -> dict[str, Any]:
+    """Goes on with an interrupted run from its last round; the result is that of an uninterrupted run.
+
+    Raises ``RunError`` where there is nothing to go on with or the run is finished.
+    """
+    if (folder / run_folder.RESULT).is_file():
+        raise RunError(f"The run in {folder} is finished. See {folder / run_folder.RESULT}, or start another with --config.")
+    config = load_config(folder / run_folder.CONFIG)
+    checkpoint = folder / run_folder.CHECKPOINT
+    return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress)
+
+
+def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress) -> dict[str, Any]:
+    started = time.perf_counter()
+    constraints = [make_constraint(wish.constraint, wish.options) for wish in config.constraints]
+    on_progress("model", 0.0)
+    model = load_latent_model(config.model)
+    constraints = [constraint.bind(model) for constraint in constraints]
+    labeller = Labeller(model, constraints)
+    taught = _taught(config, constraints, model)
+    identity = {"model": model.fingerprint, "constraints": [constraint.fingerprint for constraint in constraints]}
+    state = load_checkpoint(checkpoint, config.gan, model.latent_dim, config.seed, identity) if checkpoint else None
+    files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
+    files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity))
+    metrics = _metrics_so_far(folder, state.round if state else 0)
+
+    def on_round(state: State, figures: dict[str, Any]) -> None:
+        metrics.append(figures)
+        files.write_lines(folder / run_folder.METRICS, metrics)
+        save_checkpoint(folder / run_folder.CHECKPOINT, state, identity)
+
+    weights = [wish.weight for wish in config.constraints]
+    state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
+    trained, label_seconds = time.perf_counter(), labeller.seconds
+
+    steering = Steering.trained(labeller, weights, config.gan, state)
+    on_progress("evaluation", 0.0)
+    names = [wish.name for wish in config.constraints]
+    evaluation = evaluate_sampler(ActorSampler(steering), names, config.samples, generator_of(config.seed, "evaluation"))
+    for name, constraint in zip(names, constraints, strict=True):
+        if trust := constraint.trust():
+            evaluation.summary["constraints"][name]["trust"] = trust
+    save_weights(folder, config.gan, names, constraints, state, model)
+    pairs = _sample_rows(model, names, evaluation)
+    files.write_lines(folder / run_folder.SAMPLES, pairs)
+    finished = time.perf_counter()
+    result = {
+        "run": str(folder),
+        "seed": config.seed,
+        **evaluation.summary,
+        "best_round": state.best_round,
+        "stopped": state.stopped,
+        "labels": state.labels,
+        "reused": [wish.name for i, wish in enumerate(config.constraints) if f"attribute{i}" in taught],
+        "seconds": {
+            "label": round(label_seconds, 2),
+            "train": round(trained - started - label_seconds, 2),
+            "evaluate": round(finished - trained, 2),
+            "total": round(finished - started, 2),
+        },
+    }
+    write_report(folder, config.model_dump(mode="json"), result, metrics, pairs, _latents(steering, evaluation))
+    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
+    files.write_json(folder / run_folder.RESULT, result)
+    return result
+
+
+@torch.no_grad()
+def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
+    before, after, _ = evaluation
+    _, gate = steering.actor.move(before.z)
+    return Latents(steering.q.posteriors.mean[: len(before.z)], before.z, after.z, gate.mean(0))
+
+
+def _taught(config: RunConfig, constraints: list[Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
+    """The critics of earlier runs that ``config`` brings along, by their name in this run."""
+    runs = list(config.critics)
+    asked = {f"attribute{i}": constraint.fingerprint for i, constraint in enumerate(constraints)} | {CONFIDENCE: CONFIDENCE}
+    found = {name: load_taught(runs, fingerprint, config.gan, model) for name, fingerprint in asked.items()}
+    taught = {name: critic for name, critic in found.items() if critic is not None}
+    if runs and not taught.keys() - {CONFIDENCE}:
+        raise RunError(
+            f"None of {', '.join(map(str, runs))} has a critic of {', '.join(wish.name for wish in config.constraints)} with "
+            f"these options on the model {config.model}. Give runs of the same constraints and options, or leave --critics out."
+        )
+    return taught
+
+
+def _environment(identity: dict[str, Any]) -> dict[str, Any]:
+    packages = ("lcgan-core", "torch", "transformers", "pydantic", "pluggy", "click")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+        "packages": {package: version(package) for package in packages},
+        "fingerprints": identity,
+    }
+
+
+def _metrics_so_far(folder: Path, rounds: int) -> list[dict[str, Any]]:
+    if not rounds:
+        return []
+    lines = (folder / run_folder.METRICS).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines[:rounds]]
+
+
+def _sample_rows(model: LatentModel[Any], names: list[str], evaluation: Evaluation) -> list[dict[str, Any]]:
+    before, after, _ = evaluation
+    return [
+        {
+            "before": model.show(before.samples[row]),
+            "after": model.show(after.samples[row]),
+            "values_before": dict(zip(names, before.values[row].tolist(), strict=True)),
+            "values_after": dict(zip(names, after.values[row].tolist(), strict=True)),
+        }
+        for row in range(len(after.samples))
+    ]

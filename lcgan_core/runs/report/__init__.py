@@ -1,0 +1,131 @@
+"""``report.html`` of a run: one file that tells someone who did not run it what was asked and what came of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...support.svg import svg
+
+PAGE = "report.html"
+CARD = "README.md"
+TEMPLATES = Path(__file__).parent
+PAIRS = 25
+POINTS = 600
+
+
+class Latents(NamedTuple):
+    """What the pictures show: draws of q(z), noise, where the actor moves it, and how open each gate is on average."""
+
+    real: Tensor
+    prior: Tensor
+    moved: Tensor
+    gate: Tensor
+
+
+def write_report(
+    folder: Path,
+    config: dict[str, Any],
+    result: dict[str, Any],
+    metrics: Sequence[dict[str, Any]],
+    pairs: Sequence[dict[str, Any]],
+    latents: Latents,
+) -> None:
+    """Writes ``report.html`` and the model card into the run folder."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from ...support.files import whole
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    content = {
+        "config": config,
+        "result": result,
+        "wishes": _wishes(config),
+        "rows": _rows(result),
+        "pairs": [{"before": pair["before"], "words": changed_words(pair["before"], pair["after"])} for pair in pairs[:PAIRS]],
+        "curves": _curves(metrics),
+        "map": _map(latents),
+        "gates": _gates(latents.gate),
+        "rounds": len(metrics),
+    }
+    for name, template in ((PAGE, "report.html.jinja"), (CARD, "card.md.jinja")):
+        with whole(folder / name) as unfinished:
+            unfinished.write_text(environment.get_template(template).render(content), encoding="utf-8")
+
+
+def changed_words(before: str, after: str) -> list[tuple[str, bool]]:
+    """The words of ``after``, each with whether it is new beside ``before``."""
+    old, new = before.split(), after.split()
+    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    kept = {block.b + i for block in blocks for i in range(block.size)}
+    return [(word, i not in kept) for i, word in enumerate(new)]
+
+
+def _wishes(config: dict[str, Any]) -> list[str]:
+    told = []
+    for wish in config["constraints"]:
+        options = ", ".join(f"{name} = {value}" for name, value in wish["options"].items())
+        alias = f"{wish['alias']}: " if wish["alias"] else ""
+        weight = "" if wish["weight"] == 1 else f", weight {wish['weight']:g}"
+        told.append(f"{alias}{wish['constraint']}{f' ({options})' if options else ''}{weight}")
+    return told
+
+
+def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = dict(result["constraints"])
+    if len(rows) > 1:
+        rows["all of them"] = result["all"]
+    return [{"name": name, **figures} for name, figures in rows.items()]
+
+
+def _curves(metrics: Sequence[dict[str, Any]]) -> str:
+    def draw(figure: Any) -> None:
+        rounds = [row["round"] + 1 for row in metrics]
+        panels = figure.subplots(1, 3)
+        for panel, names, title in (
+            (panels[0], ("satisfied", "unique"), "the actor's samples, by round"),
+            (panels[1], ("label_loss", "realism_loss", "actor_loss"), "losses"),
+            (panels[2], ("drift", "gate"), "drift (1 is real), mean gate"),
+        ):
+            for name in names:
+                panel.plot(rounds, [row.get(name, float("nan")) for row in metrics], "o-", label=name.replace("_", " "))
+            panel.set_title(title, fontsize=10)
+            panel.legend(fontsize=8)
+            panel.set_xticks(rounds)
+        panels[0].set_ylim(0, 1.05)
+
+    return svg(draw, (10, 2.8))
+
+
+def _map(latents: Latents) -> str:
+    centre = latents.real.mean(0)
+    _, _, axes = torch.pca_lowrank(latents.real - centre, q=min(2, latents.real.shape[1]), niter=4)
+    axes = torch.nn.functional.pad(axes, (0, 2 - axes.shape[1]))
+
+    def draw(figure: Any) -> None:
+        panel = figure.subplots()
+        for z, label, colour in ((latents.real, "q(z)", "0.7"), (latents.prior, "prior", "C0"), (latents.moved, "actor", "C1")):
+            flat = (z[:POINTS] - centre) @ axes
+            panel.scatter(flat[:, 0], flat[:, 1], 5, c=colour, label=label, alpha=0.6, linewidths=0)
+        panel.legend(fontsize=8)
+        panel.set_title("first two principal axes of q(z)", fontsize=10)
+
+    return svg(draw, (4.5, 3.6))
+
+
+def _gates(gate: Tensor) -> str:
+    def draw(figure: Any) -> None:
+        panel = figure.subplots()
+        panel.bar(range(len(gate)), gate.tolist())
+        panel.set_ylim(0, 1)
+        panel.set_xlabel("dimension of z", fontsize=9)
+        panel.set_title("how open the actor's gate is", fontsize=10)
+
+    return svg(draw, (5.5, 3.6))

@@ -1,0 +1,131 @@
+"""Weights of a run on disk: the actor, each critic with the labels it learned from, and the checkpoint between rounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from ..constraint import Constraint
+from ..engine.gan import State, TaughtCritic
+from ..engine.labelling import Pool
+from ..engine.networks import CONFIDENCE, REALISM, Actor, Critic, GanConfig, Networks
+from ..errors import RunError
+from ..latent_model import LatentModel
+from ..support import files
+from . import folder as run_folder
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+
+def save_weights(
+    folder: Path, gan: GanConfig, names: list[str], constraints: list[Constraint], state: State, model: LatentModel[Any]
+) -> None:
+    """Writes actor and critics of a trained ``state``; each file carries the fingerprints of what it belongs to."""
+    common = {"model": model.fingerprint, "gan": gan.model_dump(mode="json")}
+    asked = [constraint.fingerprint for constraint in constraints]
+    files.write_tensors(folder / run_folder.ACTOR, state.best_actor, {**common, "constraints": asked})
+    for name, fingerprint, (_, critic, pool) in zip([*names, CONFIDENCE], [*asked, CONFIDENCE], state.learners(), strict=False):
+        tensors = {f"critic/{key}": value for key, value in critic.state_dict().items()}
+        tensors |= {f"pool/{key}": getattr(pool, key) for key in ("z", "values", "real")}
+        files.write_tensors(run_folder.critic_file(folder, name), tensors, {**common, "constraint": fingerprint})
+    realism = {f"critic/{key}": value for key, value in state.networks.realism.state_dict().items()}
+    files.write_tensors(run_folder.critic_file(folder, REALISM), realism, {**common, "constraints": asked})
+
+
+def load_actor(path: Path, model: LatentModel[Any]) -> Actor:
+    """The actor that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
+    tensors, metadata = _weights_for(path, model)
+    return _filled(path, Actor(model.latent_dim, GanConfig(**metadata["gan"])), tensors)
+
+
+def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
+    """A critic that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
+    tensors, metadata = _weights_for(path, model)
+    return _filled(path, Critic(model.latent_dim, GanConfig(**metadata["gan"])), part(tensors, "critic"))
+
+
+def load_labels(path: Path) -> Pool:
+    """The labels that the critic in ``path`` learned from; raises ``RunError`` where the file is damaged."""
+    tensors, _ = files.read_tensors(path)
+    return _pool(part(tensors, "pool"), reused=len(tensors["pool/z"]))
+
+
+def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: LatentModel[Any]) -> TaughtCritic | None:
+    """The critic of what has that ``fingerprint`` on ``model`` among those that ``runs`` saved, with its labels, if any.
+
+    Raises ``RunError`` where a run is not finished or damaged, or its critic is of another size than ``gan`` asks for.
+    """
+    for run in runs:
+        run_folder.read_result(run)
+        for path in sorted((run / run_folder.CRITICS).glob("*.safetensors")):
+            _, metadata = files.read_tensors(path)
+            if metadata.get("model") != model.fingerprint or metadata.get("constraint") != fingerprint:
+                continue
+            made = GanConfig(**metadata["gan"])
+            if (made.width, made.depth) != (gan.width, gan.depth):
+                raise RunError(
+                    f"{path} has {made.depth} layers of {made.width}, this run asks for {gan.depth} of {gan.width}. "
+                    f"Use it with --set gan.width={made.width} --set gan.depth={made.depth}."
+                )
+            return TaughtCritic(load_critic(path, model), load_labels(path))
+    return None
+
+
+def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
+    tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
+    for name, _, pool in state.learners():
+        tensors |= {f"pool/{name}/{key}": getattr(pool, key) for key in ("z", "values", "real")}
+    progress = {
+        "round": state.round,
+        "best_round": state.best_round,
+        "best_score": state.best_score,
+        "stopped": state.stopped,
+    }
+    about = {name: {"reused": pool.reused} for name, _, pool in state.learners()}
+    files.write_tensors(path, tensors, {"identity": identity, "progress": progress, "pools": about})
+
+
+def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, identity: dict[str, Any]) -> State:
+    """The state that ``save_checkpoint`` wrote; raises ``RunError`` where it belongs to another model or other constraints."""
+    tensors, metadata = files.read_tensors(path)
+    if metadata.get("identity") != identity:
+        raise RunError(
+            f"{path} belongs to another model or to other constraints than {path.parent / run_folder.CONFIG} asks for."
+        )
+    pools = {name: _pool(part(tensors, f"pool/{name}"), **about) for name, about in metadata["pools"].items()}
+    confidence = pools.pop(CONFIDENCE, None)
+    networks = Networks.new(latent_dim, len(pools), gan, seed)
+    networks.load_tensors(part(tensors, "networks"))
+    return State(networks, list(pools.values()), confidence, best_actor=part(tensors, "best"), **metadata["progress"])
+
+
+def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors below ``name/``, without it."""
+    return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+
+
+def _pool(tensors: dict[str, Tensor], reused: int) -> Pool:
+    return Pool(tensors["z"], tensors["values"], tensors["real"], reused)
+
+
+def _weights_for(path: Path, model: LatentModel[Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, metadata = files.read_tensors(path)
+    if "model" not in metadata or "gan" not in metadata:
+        raise RunError(f"{path} was not written by lcgan run.")
+    if metadata["model"] != model.fingerprint:
+        raise RunError(
+            f"{path} was trained on the model {metadata['model']}, not on this one ({model.fingerprint}): "
+            "an actor or critic works only with its own model. Train it again on this one with lcgan run."
+        )
+    return tensors, metadata
+
+
+def _filled(path: Path, network: NetworkT, tensors: dict[str, Tensor]) -> NetworkT:
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(f"{path} does not hold the weights that its metadata describes: {error}") from error
+    return network.eval()

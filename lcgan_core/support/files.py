@@ -1,0 +1,85 @@
+"""Files written whole or not at all, and read back with errors that say what is wrong: JSON, JSON lines, safetensors."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path to write to that becomes ``path`` only when all is written: a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    with whole(path) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    with whole(path) as unfinished:
+        unfinished.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file of a run; raises ``RunError`` where it is missing or cut short."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}. Is {path.parent} a run folder?") from error
+    except ValueError as error:
+        raise RunError(f"{path} is cut short or was edited: {error}. Run again with lcgan run.") from error
+
+
+def read_lines(path: Path, most: int) -> list[dict[str, Any]]:
+    """The first rows, at most so many, of what ``write_lines`` wrote; raises ``RunError`` where there is no such file."""
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[:most]]
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is missing or cut short: {error}. Run again with lcgan run.") from error
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """A safetensors file whose metadata carries JSON values."""
+    import torch
+    from safetensors.torch import save_file
+
+    with whole(path) as unfinished:
+        save_file(
+            {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},  # none shared
+            unfinished,
+            metadata={name: json.dumps(value) for name, value in metadata.items()},
+        )
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a file that ``write_tensors`` wrote; raises ``RunError`` on any other."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise RunError(f"{path} is missing: the run folder is incomplete. Run again with lcgan run.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path} is cut short or not a weights file: {error}. Run again with lcgan run.") from error

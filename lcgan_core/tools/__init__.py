@@ -1,0 +1,1 @@
+"""What is done with models and finished runs: edit, compare, check, label."""

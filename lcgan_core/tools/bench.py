@@ -1,0 +1,189 @@
+"""``lcgan bench``: every sampler on finished runs, on the same model and critics, side by side."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean as mean
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..constraint import SATISFIED, Constraint
+from ..engine.labelling import Labeller
+from ..engine.samplers import SAMPLERS, RejectionSampler, Sampler
+from ..latent_model import LatentModel
+from ..runs.evaluation import judged
+from ..runs.finished import FinishedRun, load_run
+from ..support.extras import needed
+from ..support.statistics import wilson_interval
+from ..support.svg import svg
+
+if TYPE_CHECKING:
+    from ..models.text_vae.judge import Judge
+
+BENCH = "bench.json"
+FIGURE = "bench.svg"
+
+
+def bench(
+    runs: Sequence[Path],
+    samplers: Sequence[str] | None,
+    n: int,
+    seeds: Sequence[int],
+    judges: Mapping[str, Constraint] | None = None,
+    fluency: Judge | None = None,
+    on_progress: Callable[[str, float], None] = lambda what, share: None,
+) -> list[dict[str, Any]]:
+    """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
+
+    Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row: ``judged`` has the share
+    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. ``fluency`` is told by the
+    model's own judge, or by the one given. Raises ``RunError`` where a run is not finished or an optional library is missing.
+    """
+    needed("sklearn", "lcgan bench", "bench")
+    samplers = samplers or list(SAMPLERS)
+    rows = []
+    known: dict[str, frozenset[str]] = {}
+    for run in runs:
+        on_progress(str(run), 0.0)
+        finished = load_run(run)
+        model = finished.model
+        bound = {name: judge.bind(model) for name, judge in (judges or {}).items()}
+        trust = {name: told for name, judge in bound.items() if (told := judge.trust())}
+        if model.fingerprint not in known:
+            known[model.fingerprint] = reconstructions(model)
+        yardstick = Yardstick(n, seeds, bound, known[model.fingerprint], fluency)
+        for place, name in enumerate(samplers):
+            on_progress(str(run), place / len(samplers))
+            rows.append({"run": str(run), "sampler": name, **measure(finished, name, yardstick), "trust": trust})
+    return rows
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What every sampler of a run is measured by."""
+
+    n: int
+    """Samples for each seed."""
+    seeds: Sequence[int]
+    judges: Mapping[str, Constraint]
+    """Constraints beside the run's own, bound to its model."""
+    known: frozenset[str]
+    """Samples that are not new: what the model makes of the real data whose latents it carries."""
+    fluency: Judge | None = None
+    """Tells perplexity in place of the model's own judge."""
+
+
+def reconstructions(model: LatentModel[Any]) -> frozenset[str]:
+    """The model's own reconstructions of the real data whose latents it carries, as lines."""
+    return frozenset(map(model.show, model.decode(model.real_posteriors().mean)))
+
+
+def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str, Any]:
+    """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies.
+
+    ``unique`` is the share of different samples, ``new`` that of samples which are no reconstruction of real data: a sampler
+    that starts from the latents of real data could merely repeat it.
+    """
+    steering, model, n = finished.steering, finished.model, yardstick.n
+    counted = CountingLabeller(model, steering.labeller.constraints)
+    steering.labeller, plain = counted, steering.labeller
+    started = time.perf_counter()
+    sampler: Sampler = SAMPLERS[name](steering)
+    fit = {"seconds": time.perf_counter() - started, "labels": counted.labelled}
+    counted.labelled = 0
+    started = time.perf_counter()
+    drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in yardstick.seeds]
+    draw_seconds, draw_labels = time.perf_counter() - started, counted.labelled
+    steering.labeller = plain
+
+    start, z = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    started = time.perf_counter()
+    samples = model.decode(z)
+    decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has decoded them already
+    held = int((plain.values(samples) >= SATISFIED).all(1).sum())
+    reference = RejectionSampler(steering).draw(min(n, 1000), torch.Generator().manual_seed(97)).z
+    parts = [samples[i : i + n] for i in range(0, len(samples), n)]
+    lines = [list(map(model.show, part)) for part in parts]
+    quality = [model.quality(part) | model.diversity(part) for part in parts]
+    if yardstick.fluency:
+        quality = [found | {"fluency": yardstick.fluency.perplexity(part)} for found, part in zip(quality, lines, strict=True)]
+    return {
+        "satisfied": held / len(samples),
+        "interval": wilson_interval(held, len(samples)),
+        "judged": {name: judged(judge, samples) for name, judge in yardstick.judges.items()},
+        **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
+        "unique": mean([len(set(part)) / len(part) for part in lines]),
+        "new": mean([line not in yardstick.known for part in lines for line in part]),
+        "two_sample_auc": two_sample_auc(z[: len(reference)], reference),
+        "frechet": frechet_distance(z, reference),
+        "moved": float((z - start).norm(dim=1).mean()),
+        "kept": None if torch.equal(start, z) else mean(model.closeness(model.decode(start[:n]), samples[:n])),
+        "fit": fit,
+        "per_satisfying": {
+            "draw_seconds": draw_seconds / max(held, 1),
+            "seconds": (draw_seconds + decode_seconds) / max(held, 1),
+            "decodes": (draw_labels or len(samples)) / max(held, 1),
+            "labels": draw_labels / max(held, 1),
+        },
+    }
+
+
+class CountingLabeller(Labeller):
+    """Counts the latents that were labelled."""
+
+    labelled = 0
+
+    def __call__(self, z: Tensor, only: Sequence[int] | None = None) -> Any:
+        self.labelled += len(z)
+        return super().__call__(z, only)
+
+
+def two_sample_auc(found: Tensor, real: Tensor) -> float:
+    """How well a classifier tells ``found`` from ``real`` on rows that it did not learn from; 0.5 is not at all.
+
+    Lopez-Paz & Oquab 2017 (arXiv 1610.06545), with a small multilayer perceptron in five folds.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.neural_network import MLPClassifier
+
+    rows, kinds = torch.cat([found, real]).numpy(), [0] * len(found) + [1] * len(real)
+    classifier = MLPClassifier((64,), alpha=1.0, max_iter=60, early_stopping=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is wanted
+        real_probability = cross_val_predict(classifier, rows, kinds, cv=5, method="predict_proba")[:, 1]
+    return float(roc_auc_score(kinds, real_probability))
+
+
+def frechet_distance(found: Tensor, real: Tensor) -> float:
+    """|μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½) of two sets of latents (Dowson & Landau 1982); 0 where the moments agree."""
+    first, second = torch.cov(found.double().T), torch.cov(real.double().T)
+    overlap = torch.linalg.eigvals(first @ second).real.clamp(min=0).sqrt().sum()
+    apart = (found.double().mean(0) - real.double().mean(0)).square().sum()
+    return float(apart + first.trace() + second.trace() - 2 * overlap)
+
+
+def draw_figure(rows: list[dict[str, Any]]) -> str:
+    """Satisfaction against fluency, a panel for each run; the larger a point, the longer a satisfying sample takes."""
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+
+    def draw(figure: Any) -> None:
+        for run, panel in zip(runs, figure.subplots(1, len(runs), squeeze=False)[0], strict=True):
+            for row in (row for row in rows if row["run"] == run):
+                size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
+                x = row.get("fluency", row["frechet"])
+                panel.scatter(x, row["satisfied"], size, alpha=0.6)
+                panel.annotate(row["sampler"], (x, row["satisfied"]), fontsize=8)
+            panel.set_title(run)
+            panel.set_xlabel("perplexity (less is better)" if "fluency" in rows[0] else "Fréchet distance of latents")
+            panel.set_ylabel("satisfied; area: seconds a satisfying sample")
+            panel.set_ylim(0, 1.05)
+
+    return svg(draw, (5 * len(runs), 4))

@@ -1,0 +1,107 @@
+"""``lcgan curve``: how many labels are enough, by a judge that learned from none of them."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean as mean
+from typing import Any
+
+from ..constraint import SATISFIED, Constraint
+from ..constraints.labels import Labels
+from ..errors import ConstraintError
+from ..runs.config import RunConfig, Wish
+from ..runs.evaluation import judged
+from ..runs.finished import load_run
+from ..runs.folder import CONFIG, RESULT
+from ..runs.pipeline import resume, run
+from ..support.files import read_json
+from ..support.svg import svg
+
+CURVE = "curve.json"
+FIGURE = "curve.svg"
+
+
+def curve(
+    labels: Labels,
+    judge: Constraint,
+    config: RunConfig,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    folder: Path,
+    on_progress: Callable[[str, float], None] = lambda what, share: None,
+) -> list[dict[str, Any]]:
+    """A run for each number of labels and each seed, with samples that ``judge`` judges; finished runs are not repeated, an
+    interrupted one goes on.
+
+    As many labels of either kind are drawn from the file, by the seed. Raises ``ConstraintError`` where it has too few.
+    """
+    rows = []
+    todo = [(size, seed) for size in sizes for seed in seeds]
+    for done, (size, seed) in enumerate(todo):
+        on_progress("runs", done / len(todo))
+        place = folder / f"labels-{size}-seed-{seed}"
+        if not (place / RESULT).is_file():
+            file = write_subset(labels, size, seed, folder / f"labels-{size}-seed-{seed}.csv")
+            wish = Wish(constraint="labels", options={"file": str(file)})
+            if (place / CONFIG).is_file():
+                resume(place)
+            else:
+                run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
+        finished = load_run(place)
+        found = judged(judge.bind(finished.model), finished.sample(config.samples))
+        trust = read_json(place / RESULT)["constraints"]["labels"]["trust"]
+        rows.append(
+            {
+                "labels": size,
+                "seed": seed,
+                "judged": found["share"],
+                "interval": found["interval"],
+                "held_out_accuracy": trust["accuracy"],
+            }
+        )
+    return rows
+
+
+def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
+    """``size`` rows of a label file, half of them of either kind, written to ``path``."""
+    rows = list(labels.rows)
+    random.Random(seed).shuffle(rows)
+    kinds = [[row for row in rows if (row[1] >= SATISFIED) == wanted] for wanted in (True, False)]
+    if min(map(len, kinds)) < size // 2:
+        raise ConstraintError(
+            f"{labels.file} has {len(kinds[0])} and {len(kinds[1])} of either kind; {size // 2} are asked for."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        chosen = [row for kind in kinds for row in kind[: size // 2]]
+        csv.writer(file).writerows([("text", "value"), *chosen])
+    return path
+
+
+def by_size(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean, least and most of the seeds, for each number of labels."""
+    found = []
+    for size in dict.fromkeys(row["labels"] for row in rows):
+        judged = [row["judged"] for row in rows if row["labels"] == size]
+        found.append({"labels": size, "seeds": len(judged), "mean": mean(judged), "least": min(judged), "most": max(judged)})
+    return found
+
+
+def draw_figure(rows: Sequence[dict[str, Any]]) -> str:
+    """Judged satisfaction over the number of labels: the mean, and the range of the seeds."""
+    points = by_size(rows)
+    sizes = [point["labels"] for point in points]
+
+    def draw(figure: Any) -> None:
+        panel = figure.subplots()
+        panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
+        panel.plot(sizes, [point["mean"] for point in points], "o-")
+        panel.set_xscale("log")
+        panel.set_xticks(sizes, map(str, sizes))
+        panel.set_xlabel("labels")
+        panel.set_ylabel("satisfied, by the judge")
+
+    return svg(draw, (5, 4))

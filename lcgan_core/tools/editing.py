@@ -1,0 +1,144 @@
+"""A user's own samples, moved just far enough to satisfy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..constraint import SATISFIED
+from ..engine.labelling import scores
+from ..errors import RunError
+from ..runs.finished import FinishedRun
+
+SHARES = (0.6, 1.2, 1.8, 2.6, 3.8)
+"""Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and beyond."""
+PULLS = (0.0, 2.0, 4.0)
+"""How strongly each share is drawn back to the sample when it is decoded; the farther ones bear more of it."""
+MIXED = 5
+"""The best candidates whose changes are also tried in part."""
+RECOGNISED = 0.3
+"""Closeness of a sample's reconstruction, and of its best edit, below which the model does not know that sample."""
+
+
+@dataclass
+class Edit:
+    """What became of a sample."""
+
+    before: Any
+    after: Any
+    status: str
+    """``edited``; ``kept``: it satisfied already; ``missed``: the best candidate does not satisfy; ``unknown``: the model
+    cannot even reconstruct it, ``after`` is what it makes of it."""
+    value: float
+    """The least of the constraints' values of ``after``."""
+    closeness: float
+    """How much of ``before`` is in ``after``, in [0, 1]."""
+    candidates: list[Any]
+    """Other edits, the best first."""
+
+
+def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.99) -> list[Edit]:
+    """An edit of each sample: of the candidates whose value is at least ``strength``, the closest, or else that of most value.
+
+    With strength 0 closeness alone counts, with 1 the wish alone. Raises ``RunError`` where the strength is outside of that.
+    """
+    if not 0 <= strength <= 1:
+        raise RunError(
+            f"The strength {strength} is not in [0, 1]: 0 keeps as much as possible, 1 satisfies as much as possible."
+        )
+    already = least_values(finished, samples)
+    violating = [sample for sample, value in zip(samples, already, strict=True) if value < SATISFIED]
+    edits = iter(changed(finished, violating, strength))
+    return [
+        next(edits) if value < SATISFIED else Edit(sample, sample, "kept", value, 1.0, [])
+        for sample, value in zip(samples, already, strict=True)
+    ]
+
+
+class Candidate(NamedTuple):
+    """A possible edit of a sample."""
+
+    value: float
+    closeness: float
+    sample: Any
+
+
+def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> list[Edit]:
+    """Edits of samples that do not satisfy."""
+    if not samples:
+        return []
+    model = finished.model
+    z = model.encode(samples).mean
+    reconstructed = model.decode(z)
+    known = model.closeness(samples, reconstructed)
+    decoded = ranked(finished, samples, moved(finished, samples, z), strength)
+    nearest = [mine[0].closeness if mine[0].value >= strength else -1.0 for mine in decoded]
+    mixed = ranked(finished, samples, mixtures(finished, samples, decoded), strength, nearest)
+    edits = []
+    for sample, back, recognised, mine, finer in zip(samples, reconstructed, known, decoded, mixed, strict=True):
+        if max(recognised, mine[0].closeness) < RECOGNISED:
+            (value,) = least_values(finished, [back])
+            edits.append(Edit(sample, back, "unknown", value, recognised, []))
+        else:
+            best, *others = best_first(mine + finer, strength)
+            status = "edited" if best.value >= SATISFIED else "missed"
+            edits.append(Edit(sample, best.sample, status, best.value, best.closeness, [other.sample for other in others]))
+    return edits
+
+
+def ranked(
+    finished: FinishedRun,
+    samples: Sequence[Any],
+    found: list[list[Any]],
+    strength: float,
+    nearest: Sequence[float] | None = None,
+) -> list[list[Candidate]]:
+    """What was ``found`` for each sample and is closer to it than ``nearest``, where that is given, the best first."""
+    before = [sample for sample, mine in zip(samples, found, strict=True) for _ in mine]
+    closeness = iter(finished.model.closeness(before, [one for mine in found for one in mine]))
+    close = [[(one, next(closeness)) for one in mine] for mine in found]
+    if nearest is not None:  # the rest cannot win: do not ask for their values
+        close = [[(one, share) for one, share in mine if share > least] for mine, least in zip(close, nearest, strict=True)]
+    values = iter(least_values(finished, [one for mine in close for one, _ in mine]))
+    return [best_first([Candidate(next(values), share, one) for one, share in mine], strength) for mine in close]
+
+
+def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
+    return sorted(candidates, key=lambda one: (min(one.value, strength), one.closeness), reverse=True)
+
+
+def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[Candidate]]) -> list[list[Any]]:
+    """New samples with only some of the changes of the best candidates for each: not every change was needed."""
+    pairs = [(sample, one.sample) for sample, mine in zip(samples, decoded, strict=True) for one in mine[:MIXED]]
+    mixed = iter(finished.model.mixtures([before for before, _ in pairs], [after for _, after in pairs]))
+    found = [dict.fromkeys(one for _ in mine[:MIXED] for one in next(mixed)) for mine in decoded]
+    known = [{one.sample for one in mine} for mine in decoded]
+    return [[one for one in new if one not in old] for new, old in zip(found, known, strict=True)]
+
+
+@torch.no_grad()
+def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list[Any]]:
+    """The distinct candidates for each sample, of the latents ``z`` ``[n, latent_dim]``."""
+    far = finished.steering.actor(z)
+    each = torch.cartesian_prod(torch.tensor(SHARES), torch.tensor(PULLS))
+    moves = torch.lerp(z[:, None], far[:, None], each[:, :1]).flatten(0, 1)
+    near = [sample for sample in samples for _ in each]
+    decoded = finished.model.decode_near(moves, near, each[:, 1].repeat(len(samples)))
+    return [list(dict.fromkeys(decoded[i : i + len(each)])) for i in range(0, len(decoded), len(each))]
+
+
+def least_values(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:
+    """The least of the constraints' values of each sample: all of them must hold."""
+    found = [scores(constraint, samples) for constraint in finished.steering.labeller.constraints]
+    return [min(row) for row in zip(*found, strict=True)]
+
+
+def interpolate(finished: FinishedRun, first: Any, last: Any, steps: int = 7) -> list[tuple[Any, float]]:
+    """Samples on the straight way between two samples' posterior means, both ends' reconstructions included, with values."""
+    ends = finished.model.encode([first, last]).mean
+    decoded = finished.model.decode(torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps)[:, None]))
+    return list(zip(decoded, least_values(finished, decoded), strict=True))
