@@ -53,7 +53,7 @@ def measure(finished: FinishedRun, texts: Sequence[str], strength: float, judge:
     }
 
 
-def draw_figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
+def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Satisfaction over BLEU, a point for each strength."""
     import matplotlib
 
@@ -117,7 +117,7 @@ def main(
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out.with_suffix(".json"), {"run": str(run), "texts": len(texts), "rows": points})
-    draw_figure(points, out.with_suffix(".svg"))
+    plot(points, out.with_suffix(".svg"))
 
 
 if __name__ == "__main__":

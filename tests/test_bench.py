@@ -94,7 +94,7 @@ def test_new_is_what_the_model_makes_of_no_real_data() -> None:
     config = GanConfig()
     torch.manual_seed(0)
     q = AggregatePosterior(model.real_posteriors())
-    steering = Steering(Labeller(model, [HalfSpace(bound=0.5)]), q, Actor(4, config), [], config)
+    steering = Steering(Labeller(model, {"right": HalfSpace(bound=0.5)}), q, Actor(4, config), {}, config)
     finished = FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
     found = measure(finished, "rejection", Yardstick(1000, [1], {}, reconstructions(model)))
     wide, most = math.sqrt(0.9**2 + 1.5**2), math.sqrt(2)

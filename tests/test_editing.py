@@ -16,7 +16,7 @@ from lcgan_core import RunConfig, RunError, Wish, load_run
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
 from lcgan_core.engine.labelling import Labeller
-from lcgan_core.engine.networks import Actor, Critic, GanConfig
+from lcgan_core.engine.networks import Actor, GanConfig
 from lcgan_core.engine.samplers import Steering
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.runs.finished import FinishedRun
@@ -44,7 +44,7 @@ class Shift(Actor):
 def finished() -> FinishedRun:
     model, config = Near(3), GanConfig()
     q = AggregatePosterior(model.real_posteriors())
-    steering = Steering(Labeller(model, [HalfSpace()]), q, Shift(3, config), [(Critic(3, config), 1.0)], config)
+    steering = Steering(Labeller(model, {"half-space": HalfSpace()}), q, Shift(3, config), {}, config)
     return FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
 
 

@@ -6,7 +6,7 @@ from conftest import HalfSpace, LinearModel
 
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
 from lcgan_core.engine.labelling import Labeller
-from lcgan_core.engine.networks import Actor, Critic, GanConfig
+from lcgan_core.engine.networks import Actor, GanConfig
 from lcgan_core.engine.samplers import ActorSampler, Steering
 from lcgan_core.runs.evaluation import evaluate_sampler
 from lcgan_core.support.statistics import wilson_interval
@@ -26,15 +26,15 @@ class Measured(LinearModel):
         return {"count": len(samples)}  # type: ignore[arg-type]
 
 
-def shift(*constraints: HalfSpace) -> ActorSampler:
+def shift(**constraints: HalfSpace) -> ActorSampler:
     model, config = Measured(4), GanConfig(proposals=1)
     q = AggregatePosterior(model.real_posteriors())
-    return ActorSampler(Steering(Labeller(model, constraints), q, Shift(4, config), [(Critic(4, config), 1.0)], config))
+    return ActorSampler(Steering(Labeller(model, constraints), q, Shift(4, config), {}, config))
 
 
 def test_every_figure_is_counted_on_decoded_samples() -> None:
-    sampler, generator = shift(HalfSpace(), HalfSpace(bound=-1e9)), torch.Generator().manual_seed(0)
-    before, moved, summary = evaluate_sampler(sampler, ["above", "always"], 500, generator)
+    sampler, generator = shift(above=HalfSpace(), always=HalfSpace(bound=-1e9)), torch.Generator().manual_seed(0)
+    before, moved, summary = evaluate_sampler(sampler, 500, generator)
     assert torch.allclose(moved.z, before.z + torch.tensor([3.0, 0, 0, 0]))
     assert summary["constraints"]["above"]["prior"] == pytest.approx(0.159, abs=0.05)
     assert summary["constraints"]["above"]["posterior"] == pytest.approx(0.155, abs=0.04)
@@ -47,7 +47,7 @@ def test_every_figure_is_counted_on_decoded_samples() -> None:
 
 
 def test_without_satisfying_real_samples_there_is_no_quality_beside_them() -> None:
-    summary = evaluate_sampler(shift(HalfSpace(bound=1e9)), ["never"], 20, torch.Generator()).summary
+    summary = evaluate_sampler(shift(never=HalfSpace(bound=1e9)), 20, torch.Generator()).summary
     assert summary["compared"] == 0
     assert "count" not in summary
 

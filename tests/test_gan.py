@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -34,15 +34,19 @@ BOUND = 2.0
 """HalfSpace asks for 2 z_0 > 2, so z_0 > 1: in q(z) = N(0, 0.9² + 0.4²) that is 15.5 %."""
 
 
+WEIGHTS = {"right": 1.0}
+"""Of the constraint that most tests ask for."""
+
+
 def labeller(dim: int = 6, **options: Any) -> Labeller:
-    return Labeller(LinearModel(dim), [HalfSpace(**options)])
+    return Labeller(LinearModel(dim), {"right": HalfSpace(**options)})
 
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[State, list[dict[str, Any]]]:
     found = labeller()
     metrics: list[dict[str, Any]] = []
-    state = train(found, [1.0], LINEAR_GAN, seed=3, on_round=lambda _, figures: metrics.append(figures))
+    state = train(found, WEIGHTS, LINEAR_GAN, seed=3, on_round=lambda _, figures: metrics.append(figures))
     return state, metrics
 
 
@@ -54,7 +58,7 @@ def moved_by(state: State, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_real_samples_are_labelled_in_turn_and_by_what_their_draws_are(trained: tuple[State, Any]) -> None:
-    pool, posteriors = trained[0].pools[0], LinearModel(6).real_posteriors()
+    pool, posteriors = trained[0].pools["right"], LinearModel(6).real_posteriors()
     drawn, satisfied = pool.draws_of_real(3000)
     assert drawn.unique().tolist() == [0.0, 1.0], "2,500 of 3,000, none twice"
     assert drawn.sum() == len(pool.real) == 2500
@@ -84,7 +88,7 @@ def test_the_actor_goes_where_satisfying_real_data_is(trained: tuple[State, Any]
 def test_the_critic_is_calibrated_on_the_boundary(trained: tuple[State, Any]) -> None:
     inside, outside = torch.zeros(2, 6), torch.zeros(2, 6)
     inside[:, 0], outside[:, 0] = 1.6, 0.4
-    critic = trained[0].networks.attributes[0]
+    critic = trained[0].networks.attributes["right"]
     assert (critic(inside) > 0).all()
     assert (critic(outside) < 0).all()
 
@@ -102,7 +106,7 @@ def test_metrics_of_each_round_tell_satisfaction_drift_gates_and_duplicates(trai
 def test_the_same_seed_gives_the_same_actor_and_another_seed_another() -> None:
     config = LINEAR_GAN.model_copy(update={"rounds": 1, "iterations": 5})
     first, again, other = (
-        train(found, [1.0], config, seed).best_actor for found, seed in ((labeller(), 1), (labeller(), 1), (labeller(), 2))
+        train(found, WEIGHTS, config, seed).best_actor for found, seed in ((labeller(), 1), (labeller(), 1), (labeller(), 2))
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
@@ -114,18 +118,28 @@ def test_going_on_from_a_round_ends_like_an_uninterrupted_run() -> None:
 
     def keep_first(state: State, _: dict[str, Any]) -> None:
         if state.round == 1:
-            pool = dataclasses.replace(state.pools[0])
-            copy = dataclasses.replace(state, pools=[pool], best_actor=dict(state.best_actor))
+            pool = dataclasses.replace(state.pools["right"])
+            copy = dataclasses.replace(state, pools={"right": pool}, best_actor=dict(state.best_actor))
             kept.append((state.networks.tensors(), copy))
 
     found = labeller()
-    whole = train(found, [1.0], config, 5, on_round=keep_first)
+    whole = train(found, WEIGHTS, config, 5, on_round=keep_first)
     tensors, state = kept[0]
-    state.networks = Networks.new(6, 1, config, seed=99)
+    state.networks = Networks.new(6, ["right"], config, seed=99)
     state.networks.load_tensors(tensors)
-    again = train(found, [1.0], config, 5, state=state)
+    again = train(found, WEIGHTS, config, 5, state=state)
     assert again.best_round == whole.best_round
     assert all(torch.equal(again.networks.tensors()[name], value) for name, value in whole.networks.tensors().items())
+
+
+def test_networks_keep_apart_constraints_whose_names_look_alike() -> None:
+    names = ["low", "low/mine.py:low", "./mine.py:low"]
+    first, again = (Networks.new(2, names, GanConfig(width=8), seed) for seed in (0, 1))
+    for name in names:
+        first.step(name, first.attributes[name](torch.ones(3, 2)).sum())
+    again.load_tensors(first.tensors())
+    assert all(torch.equal(again.tensors()[name], value) for name, value in first.tensors().items())
+    assert set(again.tensors()) == set(first.tensors())
 
 
 class Below(Constraint):
@@ -137,59 +151,62 @@ class Below(Constraint):
         return [sample[1] < 0 for sample in samples]
 
 
+BOTH = {"right": HalfSpace(), "below": Below()}
+EQUALLY = {"right": 1.0, "below": 1.0}
+
+
 def hold_both(state: State) -> float:
     _, moved = moved_by(state)
     return float(((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean())
 
 
 def test_several_constraints_hold_at_once() -> None:
-    state = train(Labeller(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], LINEAR_GAN, seed=0)
+    state = train(Labeller(LinearModel(6), BOTH), EQUALLY, LINEAR_GAN, seed=0)
     assert hold_both(state) > 0.93
 
 
 class Counted(Labeller):
     """Keeps how many latents each constraint was asked about."""
 
-    def __call__(self, z: torch.Tensor, only: Sequence[int] | None = None) -> Labelled:
-        for i in range(len(self.constraints)) if only is None else only:
-            counts[i] = counts.get(i, 0) + len(z)
+    def __call__(self, z: torch.Tensor, only: Collection[str] | None = None) -> Labelled:
+        for name in self.constraints if only is None else only:
+            counts[name] = counts.get(name, 0) + len(z)
         return super().__call__(z, only)
 
 
-counts: dict[int, int] = {}
+counts: dict[str, int] = {}
 
 
 def test_critics_of_earlier_runs_are_composed_without_a_label(trained: tuple[State, Any]) -> None:
-    below = train(Labeller(LinearModel(6), [Below()]), [1.0], LINEAR_GAN, seed=1)
+    below = train(Labeller(LinearModel(6), {"below": Below()}), {"below": 1.0}, LINEAR_GAN, seed=1)
     taught = {
-        f"attribute{i}": TaughtCritic(
-            state.networks.attributes[0], dataclasses.replace(state.pools[0], reused=len(state.pools[0].z))
-        )
-        for i, state in enumerate((trained[0], below))
+        name: TaughtCritic(state.networks.attributes[name], dataclasses.replace(pool, reused=len(pool.z)))
+        for state in (trained[0], below)
+        for name, pool in state.pools.items()
     }
-    before = [{name: value.clone() for name, value in critic.state_dict().items()} for critic, _ in taught.values()]
+    before = {name: {key: value.clone() for key, value in critic.state_dict().items()} for name, (critic, _) in taught.items()}
     counts.clear()
     config = LINEAR_GAN.model_copy(update={"actor_labels": 0})
-    state = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], config, 0, taught)
+    state = train(Counted(LinearModel(6), BOTH), EQUALLY, config, 0, taught)
     assert not counts
     assert state.labels == 0
     assert hold_both(state) > 0.9
-    for critic, weights in zip(state.networks.attributes, before, strict=True):
-        assert all(torch.equal(critic.state_dict()[name], value) for name, value in weights.items())
+    for name, weights in before.items():
+        assert all(torch.equal(state.networks.attributes[name].state_dict()[key], value) for key, value in weights.items())
 
-    again = train(Counted(LinearModel(6), [HalfSpace(), Below()]), [1.0, 1.0], LINEAR_GAN, 0, taught)
-    assert counts == {0: 3 * 400, 1: 3 * 400}
+    again = train(Counted(LinearModel(6), BOTH), EQUALLY, LINEAR_GAN, 0, taught)
+    assert counts == {"right": 3 * 400, "below": 3 * 400}
     assert again.labels == 3 * 400
-    learned = next(again.networks.attributes[0].parameters())
-    assert not torch.equal(learned, before[0]["net.0.weight"])
+    learned = next(again.networks.attributes["right"].parameters())
+    assert not torch.equal(learned, before["right"]["net.0.weight"])
 
 
 def test_a_new_constraint_beside_a_taught_one_is_labelled_alone(trained: tuple[State, Any]) -> None:
-    pool = dataclasses.replace(trained[0].pools[0], reused=len(trained[0].pools[0].z))
-    taught = {"attribute1": TaughtCritic(trained[0].networks.attributes[0], pool)}
+    pool = dataclasses.replace(trained[0].pools["right"], reused=len(trained[0].pools["right"].z))
+    taught = {"right": TaughtCritic(trained[0].networks.attributes["right"], pool)}
     counts.clear()
-    state = train(Counted(LinearModel(6), [Below(), HalfSpace()]), [1.0, 1.0], LINEAR_GAN, 0, taught)
-    assert counts == {0: 3000 + 3 * 400, 1: 3 * 400}
+    state = train(Counted(LinearModel(6), {"below": Below(), "right": HalfSpace()}), EQUALLY, LINEAR_GAN, 0, taught)
+    assert counts == {"below": 3000 + 3 * 400, "right": 3 * 400}
     assert state.labels == 3000 + 3 * 400
     _, moved = moved_by(state)
     assert ((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean() > 0.9
@@ -205,7 +222,7 @@ class SureOfFlat(LinearModel):
 def test_the_actor_goes_where_the_decoder_is_sure() -> None:
     def spread_and_satisfied(weight: float) -> tuple[float, float]:
         config = LINEAR_GAN.model_copy(update={"confidence_weight": weight})
-        state = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], config, seed=0)
+        state = train(Labeller(SureOfFlat(6), {"right": HalfSpace()}), WEIGHTS, config, seed=0)
         assert (state.confidence is None) == (weight == 0)
         _, moved = moved_by(state)
         return float(moved[:, 1].std()), float((moved[:, 0] > 1).float().mean())
@@ -217,14 +234,14 @@ def test_the_actor_goes_where_the_decoder_is_sure() -> None:
 
 def test_a_confidence_critic_of_an_earlier_run_learns_on_only_from_new_labels() -> None:
     sure = LINEAR_GAN.model_copy(update={"confidence_weight": 0.03})
-    state = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], sure, seed=0)
+    state = train(Labeller(SureOfFlat(6), {"right": HalfSpace()}), WEIGHTS, sure, seed=0)
     learners = {
         name: TaughtCritic(critic, dataclasses.replace(pool, reused=len(pool.z))) for name, critic, pool in state.learners()
     }
-    assert set(learners) == {"attribute0", "confidence"}
+    assert set(learners) == {"right", "confidence"}
     before = {name: value.clone() for name, value in state.networks.confidence.state_dict().items()}
     config = sure.model_copy(update={"actor_labels": 0})
-    again = train(Labeller(SureOfFlat(6), [HalfSpace()]), [1.0], config, 1, learners)
+    again = train(Labeller(SureOfFlat(6), {"right": HalfSpace()}), WEIGHTS, config, 1, learners)
     assert all(torch.equal(again.networks.confidence.state_dict()[name], value) for name, value in before.items())
     assert again.labels == 0
 
@@ -286,8 +303,8 @@ def test_a_constraint_that_none_or_all_satisfy_is_an_error_with_its_base_rate(bo
     config = LINEAR_GAN.model_copy(update={"max_posterior_labels": 3000})
     found = labeller(bound=bound)
     with pytest.raises(TrainingError, match=what) as error:
-        train(found, [1.0], config, seed=0)
-    assert "'half-space'" in str(error.value)
+        train(found, WEIGHTS, config, seed=0)
+    assert "'right'" in str(error.value)
     assert ("0.00%" if bound > 0 else "100.00%") in str(error.value)
 
 
@@ -296,8 +313,8 @@ def test_more_posterior_samples_are_labelled_for_a_rare_constraint() -> None:
     config = LINEAR_GAN.model_copy(
         update={"rounds": 1, "iterations": 1, "max_posterior_labels": 20_000, "sought_examples": 200}
     )
-    state = train(found, [1.0], config, seed=0)
-    assert int((state.pools[0].values[:-400] >= 0.5).sum()) >= 200
+    state = train(found, WEIGHTS, config, seed=0)
+    assert int((state.pools["right"].values[:-400] >= 0.5).sum()) >= 200
     assert state.labels > 2500 + 500 + 400
 
 
@@ -306,7 +323,7 @@ def test_a_diverging_actor_stops_with_a_reason_and_the_best_is_kept() -> None:
         update={"rounds": 8, "realism_weight": 0.0, "distance_weight": 0.0, "keep_weight": 0.0, "max_drift": 1.5}
     )
     found = labeller()
-    state = train(found, [1.0], config, seed=0)
+    state = train(found, WEIGHTS, config, seed=0)
     assert state.stopped is not None
     assert "drifted" in state.stopped
     assert state.best_actor
@@ -317,7 +334,7 @@ def test_an_actor_that_never_was_usable_is_an_error() -> None:
     config = LINEAR_GAN.model_copy(update={"rounds": 2, "actor_learning_rate": 1e30})
     found = labeller()
     with pytest.raises(TrainingError, match="No usable actor: the actor's latents were not finite in round 1"):
-        train(found, [1.0], config, seed=0)
+        train(found, WEIGHTS, config, seed=0)
 
 
 def test_a_collapsed_actor_stops() -> None:
@@ -325,9 +342,9 @@ def test_a_collapsed_actor_stops() -> None:
         def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
             return [(float(row[0] > 1) * 4,) for row in z]
 
-    found = Labeller(Sign(6), [HalfSpace()])
+    found = Labeller(Sign(6), {"right": HalfSpace()})
     with pytest.raises(TrainingError, match="distinct"):
-        train(found, [1.0], LINEAR_GAN, seed=0)
+        train(found, WEIGHTS, LINEAR_GAN, seed=0)
 
 
 # Mistakes of earlier implementations, numbered as in the method's notes.

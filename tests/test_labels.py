@@ -11,7 +11,7 @@ import pytest
 from conftest import QUICK_GAN, Lcgan, sentences
 
 from lcgan_core import ConstraintError
-from lcgan_core.constraints.labels import Labels
+from lcgan_core.constraints.from_labels import Labels
 from lcgan_core.plugins.discovery import load_latent_model
 
 

@@ -236,6 +236,7 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "-c", "half-space", "-c", "half-space", "--model", "linear:4"), "--constraint ALIAS=half-space"),
         (("run", "-c", "a b=half-space", "--model", "linear:4"), "alias: String should match"),
         (("run", "-c", "realism=half-space", "--model", "linear:4"), "give the constraint an alias"),
+        (("run", "-c", "actor=half-space", "--model", "linear:4"), "'actor' is the name of a network of every run"),
         (("run", "-c", "half-space", "--model", "linear:4", "--set", "half-space.bound=1e9"), "satisfied by 0.00% of"),
         (("run", "-c", "length", "--model", "no/such/folder"), "No text VAE called 'no/such/folder'"),
         (("run", "--config", "none.json"), "none.json cannot be read"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from lcgan_core.constraints.labels import logistic_regression, probability
+from lcgan_core.constraints.from_labels import logistic_regression, probability
 from lcgan_core.models.text_vae.corpus import load_corpus
 from lcgan_core.models.text_vae.latent_model import EMBEDDED, TextVaeModel
 from lcgan_core.models.text_vae.pretraining.measure import measure

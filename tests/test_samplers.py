@@ -20,8 +20,8 @@ from lcgan_core.runs.finished import FinishedRun
 
 @pytest.fixture(scope="module")
 def steering() -> Steering:
-    labeller = Labeller(LinearModel(6), [HalfSpace()])
-    return Steering.trained(labeller, [1.0], LINEAR_GAN, train(labeller, [1.0], LINEAR_GAN, seed=0))
+    labeller = Labeller(LinearModel(6), {"right": HalfSpace()})
+    return Steering.trained(labeller, {"right": 1.0}, LINEAR_GAN, train(labeller, {"right": 1.0}, LINEAR_GAN, seed=0))
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -71,7 +71,7 @@ def test_what_critics_doubt_most_is_not_drawn(steering: Steering, monkeypatch: p
     monkeypatch.setattr(steering, "config", steering.config.model_copy(update={"proposals": 1.49}))
     drawn = ActorSampler(steering).draw(50, seeded())
     moved = steering.actor(steering.start(75, seeded())).detach()
-    critic, _ = steering.critics[0]
+    critic, _ = steering.critics["right"]
     surest = critic(moved).topk(50).indices.sort().values
     assert torch.allclose(moved[surest], drawn.z, atol=1e-6), "in the order they were drawn in"
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=1e-6)
@@ -105,7 +105,7 @@ def test_strength_leads_from_the_noise_to_the_sample(steering: Steering) -> None
 
 
 def test_what_hardly_ever_satisfies_is_said_to(steering: Steering) -> None:
-    labeller = Labeller(steering.labeller.model, [HalfSpace(bound=1e9)])
+    labeller = Labeller(steering.labeller.model, {"right": HalfSpace(bound=1e9)})
     never = dataclasses.replace(steering, labeller=labeller)
     with pytest.raises(RunError, match=r"Only 0 of .* posterior samples satisfy; 5 were asked for"):
         RejectionSampler(never).draw(5, seeded())

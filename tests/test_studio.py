@@ -25,8 +25,8 @@ from selenium.webdriver.common.by import By
 from lcgan_core import RunConfig, RunError, Wish, edit, load_run
 from lcgan_core.cli import lcgan
 from lcgan_core.plugins.discovery import load_latent_model
-from lcgan_core.tools.label_session import LabelSession
-from lcgan_core.tools.studio import Labelling
+from lcgan_core.tools.questions import QuestionSession
+from lcgan_core.tools.studio import Questions
 
 NEEDED = "LCGAN_BROWSER_TESTS"
 """Set by CI: a missing browser is then an error."""
@@ -255,16 +255,16 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
 
 def test_what_a_stale_page_says_is_left_out(tiny_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
-    session = LabelSession(file, load_latent_model(str(tiny_model)))
-    labelling = Labelling(session, RunConfig(constraints=(Wish(constraint="labels"),)), tmp_path / "run")
-    first, told = labelling.asked()
+    session = QuestionSession(file, load_latent_model(str(tiny_model)))
+    questions = Questions(session, RunConfig(constraints=(Wish(constraint="labels"),)), tmp_path / "run")
+    first, told = questions.asked()
     assert "0 wanted and 0 not" in told
-    second, _ = labelling.answer(first, 1.0)
-    assert labelling.answer(first, 0.0)[0] == labelling.skip(first)[0] == second
+    second, _ = questions.answer(first, 1.0)
+    assert questions.answer(first, 0.0)[0] == questions.skip(first)[0] == second
     assert rows(file) == [(first, 1.0)]
-    assert labelling.undo()[0] == first
+    assert questions.undo()[0] == first
     with pytest.raises(RunError, match="no answer to take back"):
-        labelling.undo()
+        questions.undo()
 
 
 def test_what_cannot_be_shown_is_said_in_one_line(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:

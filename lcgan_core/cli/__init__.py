@@ -1,6 +1,6 @@
 """The command line. Heavy modules are imported by the commands that need them."""
 
-from . import comparing, drawing, labelling, models, plugging, running
+from . import collect_labels, comparisons, finished_runs, models, plugins, run
 from .common import lcgan
 
-__all__ = ["comparing", "drawing", "labelling", "lcgan", "models", "plugging", "running"]
+__all__ = ["collect_labels", "comparisons", "finished_runs", "lcgan", "models", "plugins", "run"]

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ..errors import LcganError, RunError
-from ..tools.studio import Labelling, Rows, Studio
+from ..tools.studio import Questions, Rows, Studio
 
 # Fonts of the machine: the page asks for nothing from outside.
 FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
@@ -30,12 +30,12 @@ Given = ParamSpec("Given")
 Told = TypeVar("Told")
 
 
-def page(studio: Studio, labelling: Labelling | None) -> gr.Blocks:
+def page(studio: Studio, questions: Questions | None) -> gr.Blocks:
     """The page, with a part for labels where there is a session for them."""
     blocks = gr.Blocks(title="lcgan studio", analytics_enabled=False)
     with blocks:
-        with gr.Tab("Label" if labelling else "Run"):
-            train = _label(blocks, labelling) if labelling else None
+        with gr.Tab("Label" if questions else "Run"):
+            train = _label(blocks, questions) if questions else None
             outcome = gr.Markdown(elem_id="outcome", min_height=90)
             pairs = gr.Dataframe(headers=["before", "after"], **TABLE, elem_id="pairs")
         with gr.Tab("Generate"):
@@ -53,8 +53,8 @@ def page(studio: Studio, labelling: Labelling | None) -> gr.Blocks:
         # Beside the others: labelling goes on meanwhile.
         waiting: dict[str, Any] = {"concurrency_limit": None, "show_progress_on": outcome, "api_visibility": "private"}
         blocks.load(wait, outputs=[outcome, pairs], **waiting)
-        if train and labelling:
-            begun = train.click(shown(partial(studio.train, labelling.config, labelling.out)), **QUIET)
+        if train and questions:
+            begun = train.click(shown(partial(studio.train, questions.config, questions.out)), **QUIET)
             begun.success(wait, outputs=[outcome, pairs], **waiting)
     return blocks
 
@@ -72,7 +72,7 @@ def shown(handler: Callable[Given, Told]) -> Callable[Given, Told]:
     return call
 
 
-def _label(blocks: gr.Blocks, labelling: Labelling) -> gr.Button:
+def _label(blocks: gr.Blocks, questions: Questions) -> gr.Button:
     """The questions; returns the button that is to train on the answers."""
     question = gr.Textbox(label="Is this what you want?", interactive=False, elem_id="question")
     with gr.Row():
@@ -82,11 +82,11 @@ def _label(blocks: gr.Blocks, labelling: Labelling) -> gr.Button:
         undo = gr.Button("Undo", elem_id="undo")
     labels = gr.Markdown(elem_id="labels")
     asked = [question, labels]
-    blocks.load(shown(labelling.asked), outputs=asked, **QUIET)
-    wanted.click(shown(partial(labelling.answer, value=1.0)), question, asked, **QUIET)
-    unwanted.click(shown(partial(labelling.answer, value=0.0)), question, asked, **QUIET)
-    skip.click(shown(labelling.skip), question, asked, **QUIET)
-    undo.click(shown(labelling.undo), None, asked, **QUIET)
+    blocks.load(shown(questions.asked), outputs=asked, **QUIET)
+    wanted.click(shown(partial(questions.answer, value=1.0)), question, asked, **QUIET)
+    unwanted.click(shown(partial(questions.answer, value=0.0)), question, asked, **QUIET)
+    skip.click(shown(questions.skip), question, asked, **QUIET)
+    undo.click(shown(questions.undo), None, asked, **QUIET)
     return gr.Button("Train", elem_id="train")
 
 

@@ -47,7 +47,7 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
         for column in ("", *sets, "actor / reference"):
             table.add_column(column, justify="right" if column else "left")
         for figure, label in (
-            ("fluency", "perplexity (judge; less is better)"),
+            ("fluency", "perplexity (less is better)"),
             ("distinct_2", "distinct-2 (more is better)"),
         ):
             if figure in result:
@@ -194,7 +194,7 @@ def print_measured(folder: Path, measured: dict[str, Any]) -> None:
         f"{measured['exact']:.1%} exact; KL {measured['kl']:.1f} nats; "
         f"{measured['active_units']} of {measured['latent_dim']} units active ({measured['texts']} held-out texts)"
     )
-    table = Table("texts", "perplexity (judge)", "relative to real", "distinct-2")
+    table = Table("texts", "perplexity", "relative to real", "distinct-2")
     for name, value in measured["perplexity"].items():
         relative, distinct = measured["relative_perplexity"][name], measured["distinct_2"][name]
         table.add_row(name, f"{value:.1f}", f"{relative:.2f}", f"{distinct:.3f}")

@@ -28,16 +28,30 @@ from ..constraint import SATISFIED
 from ..errors import TrainingError
 from .aggregate_posterior import AggregatePosterior
 from .labelling import Labelled, Labeller, Pool
-from .networks import CONFIDENCE, Critic, GanConfig, Networks
+from .networks import ACTOR, CONFIDENCE, REALISM, Critic, GanConfig, Networks
 
 SAMPLES_WITHOUT_LABELS = 1000
-"""So many samples of the actor are looked at after a round that labels none."""
+"""So many samples of the actor are looked at after a round that labels none. Arbitrary."""
 
 LEAST_LIKELY = 1000
-"""So many real samples, in effect, count as likely to satisfy at the least, that samples do not all come from a few."""
+"""So many real samples, in effect, count as likely to satisfy at least, so that not all samples come from a few. Arbitrary."""
 
 CRITIC_SHARE = 0.02
-"""What a critic holds of a real sample counts so much, where a label that was seen to satisfy counts 1."""
+"""What a critic holds of a real sample counts so much, where a label that was seen to satisfy counts 1. Arbitrary: little, so
+that what was seen decides."""
+
+FLATTENING = 0.8
+"""Power to which the likelihoods are raised, again and again, until as many as ``LEAST_LIKELY`` count. Arbitrary: the nearer to
+1, the finer the steps."""
+
+FEWEST_EXAMPLES = 5
+"""Labels of the rarer kind below which a critic has nothing to learn from. Arbitrary: a guard, not a recommendation."""
+
+UNMOVED = 0.1
+"""Share of the realism critic's fake latents that the actor does not move (after Engel et al. 2017)."""
+
+SATURATED = 0.01
+"""A gate nearer than this to 0 or 1 is told as saturated. Arbitrary."""
 
 
 class TaughtCritic(NamedTuple):
@@ -48,7 +62,7 @@ class TaughtCritic(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """A critic of this run, what ``Networks`` calls it, and the labels that it learns from."""
+    """A critic of this run that learns from labels, by its name in ``Networks``, and those labels."""
 
     name: str
     critic: Critic
@@ -89,7 +103,7 @@ def distance_weights(z: Tensor, attributes: Iterable[Critic], config: GanConfig)
 
 
 def actor_loss(
-    z: Tensor, moved: Tensor, critics: Sequence[tuple[Critic, float]], average_std: Tensor, distance_weight: Tensor
+    z: Tensor, moved: Tensor, critics: Iterable[tuple[Critic, float]], average_std: Tensor, distance_weight: Tensor
 ) -> Tensor:
     """Weighted sum of softplus(-D(z')), each bounded below by 0, plus the distance penalty."""
     wanted = sum(weight * F.softplus(-critic(moved)).mean() for critic, weight in critics)
@@ -101,8 +115,8 @@ class State:
     """Where training stands between two rounds."""
 
     networks: Networks
-    pools: list[Pool]
-    """For each constraint, in their order."""
+    pools: dict[str, Pool]
+    """The labels of each constraint's critic, by the constraint's name."""
     confidence: Pool | None = None
     """The decoder's confidence, where the model tells it."""
     round: int = 0
@@ -115,27 +129,32 @@ class State:
     @property
     def labels(self) -> int:
         """How many latents were labelled in this run."""
-        return max((len(pool.z) - pool.reused for pool in self.pools), default=0)
+        return max((len(pool.z) - pool.reused for pool in self.pools.values()), default=0)
 
     def taught(self) -> list[TaughtCritic]:
         """The constraints' critics with their labels."""
-        return [*map(TaughtCritic, self.networks.attributes, self.pools)]
+        return [TaughtCritic(critic, self.pools[name]) for name, critic in self.networks.attributes.items()]
 
     def learners(self) -> list[Learner]:
         """What learns from labels: the attribute critics, and the confidence critic behind them."""
-        critics = zip(self.networks.attributes, self.pools, strict=True)
-        found = [Learner(f"attribute{i}", critic, pool) for i, (critic, pool) in enumerate(critics)]
+        found = [Learner(name, critic, self.pools[name]) for name, critic in self.networks.attributes.items()]
         return found + ([Learner(CONFIDENCE, self.networks.confidence, self.confidence)] if self.confidence else [])
 
-    def critics(self, weights: Sequence[float], config: GanConfig) -> list[tuple[Critic, float]]:
-        """All critics with their weights in the actor's loss; ``weights`` are those of the constraints."""
-        found = [*zip(self.networks.attributes, weights, strict=True), (self.networks.realism, config.realism_weight)]
-        return found + ([(self.networks.confidence, config.confidence_weight)] if self.confidence else [])
+    def critics(self) -> dict[str, Critic]:
+        """All that the actor learns from, by name: the constraints' critics first."""
+        found = {**self.networks.attributes, REALISM: self.networks.realism}
+        return found | ({CONFIDENCE: self.networks.confidence} if self.confidence else {})
+
+
+def weighed(critics: Mapping[str, Critic], weights: Mapping[str, float], config: GanConfig) -> dict[str, tuple[Critic, float]]:
+    """Each critic with its weight in the actor's loss; ``weights`` are those of the constraints, by name."""
+    known = {**weights, REALISM: config.realism_weight, CONFIDENCE: config.confidence_weight}
+    return {name: (critic, known[name]) for name, critic in critics.items()}
 
 
 def train(
     labeller: Labeller,
-    weights: Sequence[float],
+    weights: Mapping[str, float],
     config: GanConfig,
     seed: int,
     taught: Mapping[str, TaughtCritic] | None = None,
@@ -146,7 +165,7 @@ def train(
     """Trains critics and actor; ``state.best_actor`` holds the weights to use.
 
     ``labeller`` knows the frozen model and the constraints, ``weights`` weighs each in the actor's loss. ``taught`` has critics
-    of earlier runs by their name here, ``attribute0`` for the first constraint: nothing is labelled to begin with for those.
+    of earlier runs by their constraint's name in this one: nothing is labelled to begin with for those.
     ``state`` goes on from a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the
     same result, interrupted or not: all randomness of a round comes from the seed and the round's number. Raises
     ``TrainingError`` where a constraint gives no signal to learn from, or no round brings a usable actor.
@@ -158,7 +177,7 @@ def train(
     while state.round < config.rounds and not state.stopped:
         generator = generator_of(seed, f"round {state.round}")
         metrics = train_round(state, q, weights, config, generator, on_progress)
-        metrics |= judge_round(state, q, labeller, config, generator)
+        metrics |= assess_round(state, q, labeller, config, generator)
         state.round += 1
         on_round(state, metrics)
     generator = generator_of(seed, "last labels")
@@ -180,16 +199,15 @@ def begin(
     on_progress: Callable[[str, float], None],
 ) -> State:
     """Labels the first pools and teaches the critics, all but those that are ``taught`` already."""
-    networks = Networks.new(len(q.mean), len(labeller.constraints), config, seed)
-    attributes = [f"attribute{i}" for i in range(len(labeller.constraints))]
-    new = [i for i, name in enumerate(attributes) if name not in taught]
+    networks = Networks.new(len(q.mean), labeller.constraints, config, seed)
+    new = [name for name in labeller.constraints if name not in taught]
     pools: dict[str, Pool] = {}
-    if new or not attributes:
+    if new or not labeller.constraints:
         pools = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
     for name, (critic, pool) in taught.items():
         networks.modules()[name].load_state_dict(critic.state_dict())
         pools[name] = dataclasses.replace(pool)
-    state = State(networks, [pools[name] for name in attributes], pools.get(CONFIDENCE))
+    state = State(networks, {name: pools[name] for name in labeller.constraints}, pools.get(CONFIDENCE))
     learners = [learner for learner in state.learners() if learner.name not in taught]
     generator = generator_of(seed, "pretraining")
     for batch in range(config.pretraining_batches if learners else 0):
@@ -205,7 +223,7 @@ def generator_of(seed: int, stage: str) -> Generator:
 
 def label_first(
     labeller: Labeller,
-    new: Sequence[int],
+    new: Sequence[str],
     q: AggregatePosterior,
     config: GanConfig,
     generator: Generator,
@@ -230,10 +248,10 @@ def label_first(
         enough = torch.minimum(satisfying, len(z) - satisfying) >= config.sought_examples
         if (len(z) >= config.posterior_labels and enough.all()) or len(z) >= config.max_posterior_labels:
             break
-    for i, base_rate in zip(new, (satisfying / len(z)).tolist(), strict=True):
-        if min(base_rate, 1 - base_rate) * len(z) < 5:
+    for name, base_rate in zip(new, (satisfying / len(z)).tolist(), strict=True):
+        if min(base_rate, 1 - base_rate) * len(z) < FEWEST_EXAMPLES:
             raise TrainingError(
-                f"Constraint {labeller.constraints[i].name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
+                f"Constraint {name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
                 + (
                     "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
                     "gan.max_posterior_labels."
@@ -242,7 +260,7 @@ def label_first(
                 )
             )
     both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
-    pools = {f"attribute{i}": Pool(both, values[:, column], real[: len(z)]) for column, i in enumerate(new)}
+    pools = {name: Pool(both, column, real[: len(z)]) for name, column in zip(new, values.T, strict=True)}
     confidence = [part.confidence for part in (*found, start) if part.confidence is not None]
     if confidence and config.confidence_weight:
         pools[CONFIDENCE] = Pool(both, torch.cat(confidence))
@@ -271,14 +289,15 @@ def train_on_labels(
 def train_round(
     state: State,
     q: AggregatePosterior,
-    weights: Sequence[float],
+    weights: Mapping[str, float],
     config: GanConfig,
     generator: Generator,
     on_progress: Callable[[str, float], None],
 ) -> dict[str, Any]:
     """The iterations of one round: M critic batches, then N actor batches, again and again."""
     networks, n = state.networks, config.batch_size
-    critics = state.critics(weights, config)
+    critics = weighed(state.critics(), weights, config).values()
+    attributes = networks.attributes.values()
     likely = likely_to_satisfy(state.taught(), q)
     # Without new labels, a critic of an earlier run has nothing more to learn.
     learners = [learner for learner in state.learners() if config.actor_labels or not learner.pool.reused]
@@ -290,19 +309,19 @@ def train_round(
             real = q.draw(n, generator, weights=likely)
             fake = draw_start(q, n, config, generator, likely)
             with torch.no_grad():
-                fake[n // 10 :] = networks.actor(fake[n // 10 :])  # 10 % stay where the actor starts
+                fake[int(UNMOVED * n) :] = networks.actor(fake[int(UNMOVED * n) :])
             loss = realism_loss(networks.realism, real, fake)
             losses["realism_loss"] += float(loss.detach())
             if config.gradient_penalty and batch % config.penalty_interval == 0:
                 penalty = gradient_penalty(networks.realism, real, fake, generator)
                 loss = loss + config.gradient_penalty * config.penalty_interval * penalty
-            networks.step("realism", loss)
+            networks.step(REALISM, loss)
         for _ in range(config.actor_batches):
             z = draw_start(q, n, config, generator, likely)
             if config.distance_weight:
                 z[n // 2 :] = q.draw(n - n // 2, generator)
-            loss = actor_loss(z, networks.actor(z), critics, q.average_std, distance_weights(z, networks.attributes, config))
-            losses["actor_loss"] += networks.step("actor", loss)
+            loss = actor_loss(z, networks.actor(z), critics, q.average_std, distance_weights(z, attributes, config))
+            losses["actor_loss"] += networks.step(ACTOR, loss)
             networks.average_actor()
         on_progress(f"round {state.round + 1}", (iteration + 1) / config.iterations)
     critic_batches = config.iterations * config.critic_batches
@@ -330,12 +349,12 @@ def likely_to_satisfy(attributes: Iterable[TaughtCritic], q: AggregatePosterior)
         likely *= satisfied / drawn.clamp(min=1) + CRITIC_SHARE * held
     likely = likely.clamp(min=1e-6)
     while likely.sum().square() / likely.square().sum() < min(LEAST_LIKELY, len(likely) / 10):
-        likely = likely.pow(0.8)
+        likely = likely.pow(FLATTENING)
     return likely
 
 
 @torch.no_grad()
-def judge_round(
+def assess_round(
     state: State, q: AggregatePosterior, labeller: Labeller, config: GanConfig, generator: Generator
 ) -> dict[str, Any]:
     """Labels the actor's own samples of fresh latents, adds them to the pools, and keeps the actor if it is the best so far.
@@ -344,21 +363,21 @@ def judge_round(
     """
     likely = likely_to_satisfy(state.taught(), q)
     start = draw_start(q, config.actor_labels or SAMPLES_WITHOUT_LABELS, config, generator, likely)
-    dz, gate = state.networks.averaged_actor.move(start)
-    moved = torch.lerp(start, dz, gate)
+    target, gate = state.networks.averaged_actor.move(start)
+    moved = torch.lerp(start, target, gate)
     if not moved.isfinite().all():
         state.stopped = f"the actor's latents were not finite in round {state.round + 1}"
         return {"stopped": state.stopped}
     if config.actor_labels:
         labelled = labeller(moved)
         samples, satisfying = labelled.samples, labelled.satisfied
-        for pool, values in zip(state.pools, labelled.values.T, strict=True):
-            pool.add(moved, values)
+        for name, values in zip(labeller.constraints, labelled.values.T, strict=True):
+            state.pools[name].add(moved, values)
         if state.confidence and labelled.confidence is not None:
             state.confidence.add(moved, labelled.confidence)
     else:
         samples = labeller.model.decode(moved)
-        satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes]).all(0)
+        satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes.values()]).all(0)
     satisfied = float(satisfying.float().mean())
     unique = len({labeller.model.show(sample) for sample in samples}) / len(moved)
     drift = q.drift(moved)
@@ -374,7 +393,7 @@ def judge_round(
         "unique": unique,
         "drift": drift,
         "gate": float(gate.mean()),
-        "gate_saturated": float(((gate < 0.01) | (gate > 0.99)).float().mean()),
+        "gate_saturated": float(((gate < SATURATED) | (gate > 1 - SATURATED)).float().mean()),
         "labels": state.labels,
         "stopped": state.stopped,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,21 +35,21 @@ class Labeller:
     """Decodes and scores for one run, and counts the seconds that took."""
 
     model: LatentModel[Any]
-    constraints: Sequence[Constraint]
+    constraints: Mapping[str, Constraint]
+    """By their names in the run; labels have a column for each, in this order."""
     seconds: float = 0.0
 
-    def __call__(self, z: Tensor, only: Sequence[int] | None = None) -> Labelled:
-        """Labels of ``z`` by all constraints, or by those of the positions ``only``, in that order."""
+    def __call__(self, z: Tensor, only: Collection[str] | None = None) -> Labelled:
+        """Labels of ``z`` by all constraints, or by those that ``only`` names, in that order."""
         started = time.perf_counter()
         samples, confidence = self.model.decode_with_confidence(z)
         values = self.values(samples, only)
         self.seconds += time.perf_counter() - started
         return Labelled(z, samples, values, confidence)
 
-    def values(self, samples: Sequence[Any], only: Sequence[int] | None = None) -> Tensor:
-        """What the constraints, or those of the positions ``only``, say of samples that are decoded already, as ``Labelled``
-        has it."""
-        asked = self.constraints if only is None else [self.constraints[i] for i in only]
+    def values(self, samples: Sequence[Any], only: Collection[str] | None = None) -> Tensor:
+        """What the constraints, or those that ``only`` names, say of decoded samples: ``[n, constraints]``."""
+        asked = [self.constraints[name] for name in (self.constraints if only is None else only)]
         return torch.tensor([scores(constraint, samples) for constraint in asked]).reshape(len(asked), len(samples)).T
 
 

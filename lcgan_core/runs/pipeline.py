@@ -56,13 +56,16 @@ def resume(folder: Path, on_progress: OnProgress = lambda what, share: None) -> 
 
 def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress) -> dict[str, Any]:
     started = time.perf_counter()
-    constraints = [make_constraint(wish.constraint, wish.options) for wish in config.constraints]
+    constraints = {wish.name: make_constraint(wish.constraint, wish.options) for wish in config.constraints}
     on_progress("model", 0.0)
     model = load_latent_model(config.model)
-    constraints = [constraint.bind(model) for constraint in constraints]
+    constraints = {name: constraint.bind(model) for name, constraint in constraints.items()}
     labeller = Labeller(model, constraints)
     taught = _taught(config, constraints, model)
-    identity = {"model": model.fingerprint, "constraints": [constraint.fingerprint for constraint in constraints]}
+    identity = {
+        "model": model.fingerprint,
+        "constraints": {name: constraint.fingerprint for name, constraint in constraints.items()},
+    }
     state = load_checkpoint(checkpoint, config.gan, model.latent_dim, config.seed, identity) if checkpoint else None
     files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
     files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity))
@@ -73,19 +76,18 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         files.write_lines(folder / run_folder.METRICS, metrics)
         save_checkpoint(folder / run_folder.CHECKPOINT, state, identity)
 
-    weights = [wish.weight for wish in config.constraints]
+    weights = {wish.name: wish.weight for wish in config.constraints}
     state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
     trained, label_seconds = time.perf_counter(), labeller.seconds
 
     steering = Steering.trained(labeller, weights, config.gan, state)
     on_progress("evaluation", 0.0)
-    names = [wish.name for wish in config.constraints]
-    evaluation = evaluate_sampler(ActorSampler(steering), names, config.samples, generator_of(config.seed, "evaluation"))
-    for name, constraint in zip(names, constraints, strict=True):
+    evaluation = evaluate_sampler(ActorSampler(steering), config.samples, generator_of(config.seed, "evaluation"))
+    for name, constraint in constraints.items():
         if trust := constraint.trust():
             evaluation.summary["constraints"][name]["trust"] = trust
-    save_weights(folder, config.gan, names, constraints, state, model)
-    pairs = _sample_rows(model, names, evaluation)
+    save_weights(folder, config.gan, constraints, state, model)
+    pairs = _sample_rows(model, list(constraints), evaluation)
     files.write_lines(folder / run_folder.SAMPLES, pairs)
     finished = time.perf_counter()
     result = {
@@ -95,7 +97,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         "best_round": state.best_round,
         "stopped": state.stopped,
         "labels": state.labels,
-        "reused": [wish.name for i, wish in enumerate(config.constraints) if f"attribute{i}" in taught],
+        "reused": [name for name in constraints if name in taught],
         "seconds": {
             "label": round(label_seconds, 2),
             "train": round(trained - started - label_seconds, 2),
@@ -116,10 +118,10 @@ def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
     return Latents(steering.q.posteriors.mean[: len(before.z)], before.z, after.z, gate.mean(0))
 
 
-def _taught(config: RunConfig, constraints: list[Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
+def _taught(config: RunConfig, constraints: dict[str, Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
     """The critics of earlier runs that ``config`` brings along, by their name in this run."""
     runs = list(config.critics)
-    asked = {f"attribute{i}": constraint.fingerprint for i, constraint in enumerate(constraints)} | {CONFIDENCE: CONFIDENCE}
+    asked = {name: constraint.fingerprint for name, constraint in constraints.items()} | {CONFIDENCE: CONFIDENCE}
     found = {name: load_taught(runs, fingerprint, config.gan, model) for name, fingerprint in asked.items()}
     taught = {name: critic for name, critic in found.items() if critic is not None}
     if runs and not taught.keys() - {CONFIDENCE}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,16 +21,16 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 def save_weights(
-    folder: Path, gan: GanConfig, names: list[str], constraints: list[Constraint], state: State, model: LatentModel[Any]
+    folder: Path, gan: GanConfig, constraints: Mapping[str, Constraint], state: State, model: LatentModel[Any]
 ) -> None:
     """Writes actor and critics of a trained ``state``; each file carries the fingerprints of what it belongs to."""
     common = {"model": model.fingerprint, "gan": gan.model_dump(mode="json")}
-    asked = [constraint.fingerprint for constraint in constraints]
+    asked = {name: constraint.fingerprint for name, constraint in constraints.items()}
     files.write_tensors(folder / run_folder.ACTOR, state.best_actor, {**common, "constraints": asked})
-    for name, fingerprint, (_, critic, pool) in zip([*names, CONFIDENCE], [*asked, CONFIDENCE], state.learners(), strict=False):
+    for name, critic, pool in state.learners():
         tensors = {f"critic/{key}": value for key, value in critic.state_dict().items()}
         tensors |= {f"pool/{key}": getattr(pool, key) for key in ("z", "values", "real")}
-        files.write_tensors(run_folder.critic_file(folder, name), tensors, {**common, "constraint": fingerprint})
+        files.write_tensors(run_folder.critic_file(folder, name), tensors, {**common, "constraint": asked.get(name, name)})
     realism = {f"critic/{key}": value for key, value in state.networks.realism.state_dict().items()}
     files.write_tensors(run_folder.critic_file(folder, REALISM), realism, {**common, "constraints": asked})
 
@@ -97,9 +98,9 @@ def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, iden
         )
     pools = {name: _pool(part(tensors, f"pool/{name}"), **about) for name, about in metadata["pools"].items()}
     confidence = pools.pop(CONFIDENCE, None)
-    networks = Networks.new(latent_dim, len(pools), gan, seed)
+    networks = Networks.new(latent_dim, pools, gan, seed)
     networks.load_tensors(part(tensors, "networks"))
-    return State(networks, list(pools.values()), confidence, best_actor=part(tensors, "best"), **metadata["progress"])
+    return State(networks, pools, confidence, best_actor=part(tensors, "best"), **metadata["progress"])
 
 
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def svg(draw: Callable[[Figure], None], size: tuple[float, float]) -> str:
-    """The ``<svg>`` element of what ``draw`` puts on a figure of ``size`` inches: a file of its own, or a part of a page."""
+def svg(plot: Callable[[Figure], None], size: tuple[float, float]) -> str:
+    """The ``<svg>`` element of what ``plot`` puts on a figure of ``size`` inches: a file of its own, or a part of a page."""
     import matplotlib
     from matplotlib.figure import Figure  # unlike pyplot, it keeps no state and asks for no display
 
     figure, text = Figure(figsize=size, layout="constrained"), io.StringIO()
-    draw(figure)
+    plot(figure)
     with matplotlib.rc_context({"svg.hashsalt": "lcgan", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
     _, tag, rest = text.getvalue().partition("<svg")

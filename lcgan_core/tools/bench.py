@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean as mean
@@ -42,8 +42,9 @@ def bench(
     """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
 
     Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row: ``judged`` has the share
-    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. ``fluency`` is told by the
-    model's own judge, or by the one given. Raises ``RunError`` where a run is not finished or an optional library is missing.
+    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. Perplexity is
+    told by the model's own language model, or by ``fluency``. Raises ``RunError`` where a run is not finished or an optional
+    library is missing.
     """
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
@@ -76,7 +77,7 @@ class Yardstick:
     known: frozenset[str]
     """Samples that are not new: what the model makes of the real data whose latents it carries."""
     fluency: Judge | None = None
-    """Tells perplexity in place of the model's own judge."""
+    """Tells perplexity in place of the model's own language model."""
 
 
 def reconstructions(model: LatentModel[Any]) -> frozenset[str]:
@@ -139,7 +140,7 @@ class CountingLabeller(Labeller):
 
     labelled = 0
 
-    def __call__(self, z: Tensor, only: Sequence[int] | None = None) -> Any:
+    def __call__(self, z: Tensor, only: Collection[str] | None = None) -> Any:
         self.labelled += len(z)
         return super().__call__(z, only)
 
@@ -170,11 +171,11 @@ def frechet_distance(found: Tensor, real: Tensor) -> float:
     return float(apart + first.trace() + second.trace() - 2 * overlap)
 
 
-def draw_figure(rows: list[dict[str, Any]]) -> str:
+def plot(rows: list[dict[str, Any]]) -> str:
     """Satisfaction against fluency, a panel for each run; the larger a point, the longer a satisfying sample takes."""
     runs = list(dict.fromkeys(row["run"] for row in rows))
 
-    def draw(figure: Any) -> None:
+    def panels(figure: Any) -> None:
         for run, panel in zip(runs, figure.subplots(1, len(runs), squeeze=False)[0], strict=True):
             for row in (row for row in rows if row["run"] == run):
                 size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
@@ -186,4 +187,4 @@ def draw_figure(rows: list[dict[str, Any]]) -> str:
             panel.set_ylabel("satisfied; area: seconds a satisfying sample")
             panel.set_ylim(0, 1.05)
 
-    return svg(draw, (5 * len(runs), 4))
+    return svg(panels, (5 * len(runs), 4))

@@ -44,7 +44,7 @@ def check(
     known = list(held_out) or from_means
     reconstructed = model.decode(model.encode(known).mean)
 
-    labeller = Labeller(model, [])
+    labeller = Labeller(model, {})
     config = GanConfig(
         realism_weight=1.0,
         confidence_weight=CONFIDENCE_WEIGHT,
@@ -53,8 +53,8 @@ def check(
         start="prior",
         proposals=1,
     )
-    state = train(labeller, [], config, seed, on_progress=on_progress)
-    steering = Steering.trained(labeller, [], config, state)
+    state = train(labeller, {}, config, seed, on_progress=on_progress)
+    steering = Steering.trained(labeller, {}, config, state)
 
     prior, real = steering.noise(n, generator), q.draw(n, generator)
     repaired = ActorSampler(steering).draw(n, generator).z

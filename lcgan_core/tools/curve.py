@@ -10,7 +10,7 @@ from statistics import fmean as mean
 from typing import Any
 
 from ..constraint import SATISFIED, Constraint
-from ..constraints.labels import Labels
+from ..constraints.from_labels import Labels
 from ..errors import ConstraintError
 from ..runs.config import RunConfig, Wish
 from ..runs.evaluation import judged
@@ -90,12 +90,12 @@ def by_size(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def draw_figure(rows: Sequence[dict[str, Any]]) -> str:
+def plot(rows: Sequence[dict[str, Any]]) -> str:
     """Judged satisfaction over the number of labels: the mean, and the range of the seeds."""
     points = by_size(rows)
     sizes = [point["labels"] for point in points]
 
-    def draw(figure: Any) -> None:
+    def panel_of(figure: Any) -> None:
         panel = figure.subplots()
         panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
         panel.plot(sizes, [point["mean"] for point in points], "o-")
@@ -104,4 +104,4 @@ def draw_figure(rows: Sequence[dict[str, Any]]) -> str:
         panel.set_xlabel("labels")
         panel.set_ylabel("satisfied, by the judge")
 
-    return svg(draw, (5, 4))
+    return svg(panel_of, (5, 4))

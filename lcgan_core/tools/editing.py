@@ -133,7 +133,7 @@ def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list
 
 def least_values(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:
     """The least of the constraints' values of each sample: all of them must hold."""
-    found = [scores(constraint, samples) for constraint in finished.steering.labeller.constraints]
+    found = [scores(constraint, samples) for constraint in finished.steering.labeller.constraints.values()]
     return [min(row) for row in zip(*found, strict=True)]
 
 

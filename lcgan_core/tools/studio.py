@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..constraint import SATISFIED
-from ..constraints.labels import FEWEST
+from ..constraints.from_labels import FEWEST
 from ..errors import RunError
 from ..runs.config import RunConfig
 from ..runs.finished import FinishedRun, load_run
@@ -17,7 +17,7 @@ from ..runs.pipeline import run
 from ..support.files import read_lines
 from ..support.wording import learned_from, share
 from .editing import edit, least_values
-from .label_session import LabelSession
+from .questions import QuestionSession
 
 PAIRS = 12
 """Pairs of samples before and after the actor that are shown of a run."""
@@ -115,13 +115,13 @@ class Studio:
 
 
 @dataclass
-class Labelling:
-    """A label session for a page: every method returns the sample to ask about and how far the labels are, in Markdown.
+class Questions:
+    """The questions on a page: every method returns the sample to ask about and how far the labels are, in Markdown.
 
     A page may be stale: what it says of another sample than the one asked about is left out.
     """
 
-    session: LabelSession
+    session: QuestionSession
     config: RunConfig
     """The run that trains on the labels."""
     out: Path

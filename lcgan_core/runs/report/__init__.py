@@ -86,7 +86,7 @@ def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _curves(metrics: Sequence[dict[str, Any]]) -> str:
-    def draw(figure: Any) -> None:
+    def plot(figure: Any) -> None:
         rounds = [row["round"] + 1 for row in metrics]
         panels = figure.subplots(1, 3)
         for panel, names, title in (
@@ -101,7 +101,7 @@ def _curves(metrics: Sequence[dict[str, Any]]) -> str:
             panel.set_xticks(rounds)
         panels[0].set_ylim(0, 1.05)
 
-    return svg(draw, (10, 2.8))
+    return svg(plot, (10, 2.8))
 
 
 def _map(latents: Latents) -> str:
@@ -109,7 +109,7 @@ def _map(latents: Latents) -> str:
     _, _, axes = torch.pca_lowrank(latents.real - centre, q=min(2, latents.real.shape[1]), niter=4)
     axes = torch.nn.functional.pad(axes, (0, 2 - axes.shape[1]))
 
-    def draw(figure: Any) -> None:
+    def plot(figure: Any) -> None:
         panel = figure.subplots()
         for z, label, colour in ((latents.real, "q(z)", "0.7"), (latents.prior, "prior", "C0"), (latents.moved, "actor", "C1")):
             flat = (z[:POINTS] - centre) @ axes
@@ -117,15 +117,15 @@ def _map(latents: Latents) -> str:
         panel.legend(fontsize=8)
         panel.set_title("first two principal axes of q(z)", fontsize=10)
 
-    return svg(draw, (4.5, 3.6))
+    return svg(plot, (4.5, 3.6))
 
 
 def _gates(gate: Tensor) -> str:
-    def draw(figure: Any) -> None:
+    def plot(figure: Any) -> None:
         panel = figure.subplots()
         panel.bar(range(len(gate)), gate.tolist())
         panel.set_ylim(0, 1)
         panel.set_xlabel("dimension of z", fontsize=9)
         panel.set_title("how open the actor's gate is", fontsize=10)
 
-    return svg(draw, (5.5, 3.6))
+    return svg(plot, (5.5, 3.6))

@@ -1,4 +1,4 @@
-"""Collecting labels: which sample to ask about next, and keeping every answer."""
+"""Questions to a person: which sample to ask about next, and every answer kept as a label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import portalocker
 import torch
 
 from ..constraint import SATISFIED
-from ..constraints.labels import FEWEST, Labels, logistic_regression, probability
+from ..constraints.from_labels import FEWEST, Labels, logistic_regression, probability
 from ..engine.aggregate_posterior import AggregatePosterior
 from ..errors import ConstraintError
 from ..latent_model import LatentModel
@@ -27,7 +27,7 @@ CHANCE = 3
 HEADER = "text,value\r\n"
 
 
-class LabelSession:
+class QuestionSession:
     """Answers about samples of a model, in a CSV file that ``labels`` reads; an answer is on the disk before the next question.
 
     Questions are those whose answer is least sure by what the answers so far teach, or by chance where ``active`` is off. They
@@ -52,7 +52,7 @@ class LabelSession:
     def question(self) -> str:
         """The sample to ask about next, where any is left; asked again, the same one until it is answered or skipped."""
         asked = {text for text, _ in self.answers}
-        if len(self.texts) < CANDIDATES // 2 and (drawn := self._draw()):
+        if len(self.texts) < CANDIDATES // 2 and (drawn := self._more()):
             self.texts = list(dict.fromkeys(text for text in [*self.texts, *drawn] if text not in asked))
             self.features = self.model.features(self.texts)
         if self.active and self.knows_both and len(self.answers) % CHANCE:
@@ -107,7 +107,7 @@ class LabelSession:
             return None
         return Labels(file=self.file).bind(self.model).trust()
 
-    def _draw(self) -> list[str]:
+    def _more(self) -> list[str]:
         if self.unasked is None:
             return self.model.decode(self.q.draw(CANDIDATES, self.generator))
         drawn, self.unasked = self.unasked[:CANDIDATES], self.unasked[CANDIDATES:]

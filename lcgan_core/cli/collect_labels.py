@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .common import lcgan
-from .running import parse_settings
+from .run import parse_settings
 
 KEYS = "y wanted   n not   s skip   u undo   q quit"
 
@@ -30,7 +30,7 @@ def label(file: Path, model: str, count: int, texts: Path | None, column: str, b
     """
     from ..constraint import SATISFIED
     from ..plugins.discovery import load_latent_model
-    from ..tools.label_session import LabelSession, only_one
+    from ..tools.questions import QuestionSession, only_one
 
     own = None
     if texts:
@@ -38,7 +38,7 @@ def label(file: Path, model: str, count: int, texts: Path | None, column: str, b
 
         own = load_corpus(texts, column)
     with only_one(file):
-        session = LabelSession(file, load_latent_model(model), seed, active=not by_chance, own=own)
+        session = QuestionSession(file, load_latent_model(model), seed, active=not by_chance, own=own)
         click.echo(KEYS, err=True)
         while len(session.answers) < count and not session.exhausted:
             click.echo(f"{len(session.answers) + 1:>4}/{count}  {session.question()}  ", nl=False, err=True)
@@ -98,15 +98,15 @@ def studio(
     if not (file or run_folder):
         raise click.UsageError("Give a FILE to label into, or a finished run by --run.")
     from ..support.extras import needed
-    from ..tools.label_session import LabelSession, only_one
+    from ..tools.questions import QuestionSession, only_one
 
     page = needed("lcgan_core.cli.studio_page", "lcgan studio", "studio")
     from ..plugins.discovery import load_latent_model
     from ..runs.config import RunConfig, validated
     from ..runs.folder import slug
-    from ..tools.studio import Labelling, Studio
+    from ..tools.studio import Questions, Studio
 
-    opened, labelling = Studio(), None
+    opened, questions = Studio(), None
     with page.listen(host, port) as listening, only_one(file) if file else nullcontext():
         if run_folder:
             opened.open(run_folder)
@@ -115,9 +115,9 @@ def studio(
             wish["options"]["file"] = str(file)
             asked = {"model": model, "constraints": [wish], "seed": seed, "gan": gan}
             config = validated(RunConfig, asked, "Wrong settings")
-            session = LabelSession(file, load_latent_model(model), seed)
-            labelling = Labelling(session, config, out or Path("runs") / slug(file.stem))
+            session = QuestionSession(file, load_latent_model(model), seed)
+            questions = Questions(session, config, out or Path("runs") / slug(file.stem))
         try:
-            page.serve(page.page(opened, labelling), listening, click.echo)
+            page.serve(page.page(opened, questions), listening, click.echo)
         finally:
             opened.stop()  # torch must not be at work when Python ends

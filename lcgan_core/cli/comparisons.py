@@ -10,8 +10,8 @@ import click
 
 from ..errors import ModelError
 from .common import AS_JSON, lcgan, progress
-from .drawing import known_sampler
-from .running import parse_settings
+from .finished_runs import known_sampler
+from .run import parse_settings
 
 if TYPE_CHECKING:
     from ..constraint import Constraint
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "--fluency",
     metavar="MODEL",
-    help="A causal language model of transformers, a folder or a name on the hub, to tell perplexity in place of the judge "
-    "that the model of a run brings.",
+    help="A causal language model of transformers, a folder or a name on the hub, to tell perplexity in place of the "
+    "one that the model of a run brings.",
 )
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
@@ -55,19 +55,19 @@ def bench(
     with progress() as on_progress:
         from ..runs.folder import next_folder
         from ..support.files import write_json
-        from ..tools.bench import BENCH, FIGURE, draw_figure
+        from ..tools.bench import BENCH, FIGURE, plot
         from ..tools.bench import bench as compare
 
         wishes, gan = parse_settings(judges, settings, ())
         if gan:
             raise click.UsageError("--set gan: bench trains nothing; set options of a --judge.")
         chosen = [known_sampler(name) for name in samplers] or None
-        perplexity = fluency_judge(fluency) if fluency else None
+        perplexity = fluency_model(fluency) if fluency else None
         rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress)
         folder = out or next_folder(Path("runs"), "bench")
         measured_by = {"samples": count, "seeds": seeds, "judges": wishes, "fluency": fluency}
         write_json(folder / BENCH, {**measured_by, "rows": rows})
-        (folder / FIGURE).write_text(draw_figure(rows), encoding="utf-8")
+        (folder / FIGURE).write_text(plot(rows), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -79,7 +79,7 @@ def bench(
     click.echo(f"{folder / BENCH}   {folder / FIGURE}")
 
 
-def fluency_judge(source: str) -> Judge:
+def fluency_model(source: str) -> Judge:
     """The causal language model at ``source``; raises ``ModelError`` that says how to give another."""
     from ..models.text_vae.judge import chosen_judge
 
@@ -126,10 +126,10 @@ def curve(
     The same --out goes on where an interrupted curve stopped.
     """
     with progress() as on_progress:
-        from ..constraints.labels import Labels
+        from ..constraints.from_labels import Labels
         from ..runs.config import RunConfig, validated
         from ..support.files import write_json
-        from ..tools.curve import CURVE, FIGURE, by_size, draw_figure
+        from ..tools.curve import CURVE, FIGURE, by_size, plot
         from ..tools.curve import curve as runs
 
         (wish,), gan = parse_settings((judge,), settings, ())
@@ -142,7 +142,7 @@ def curve(
         (judging,) = made_judges([wish]).values()
         rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
         write_json(out / CURVE, {"judge": wish, "rows": rows})
-        (out / FIGURE).write_text(draw_figure(rows), encoding="utf-8")
+        (out / FIGURE).write_text(plot(rows), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(rows))
         return

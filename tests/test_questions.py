@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from lcgan_core import ConstraintError
 from lcgan_core.cli import lcgan
 from lcgan_core.plugins.discovery import load_latent_model
-from lcgan_core.tools.label_session import LabelSession, only_one
+from lcgan_core.tools.questions import QuestionSession, only_one
 
 
 def rows(file: Path) -> list[tuple[str, float]]:
@@ -75,7 +75,7 @@ def test_an_answer_is_on_the_disk_before_the_next_question(
 
 def test_an_answer_that_cannot_be_written_is_asked_for_again(tiny_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
-    session = LabelSession(file, load_latent_model(str(tiny_model)))
+    session = QuestionSession(file, load_latent_model(str(tiny_model)))
     asked = session.question()
     file.mkdir()
     with pytest.raises(OSError, match=r"mine\.csv"):
@@ -115,15 +115,15 @@ def test_a_file_that_is_something_else_is_left_alone(tiny_model: Path, tmp_path:
     for content in ("chapter,page\nintroduction,1\n", "text,value\na,good\n"):
         file.write_text(content, encoding="utf-8")
         with pytest.raises(ConstraintError, match="is no file of labels"):
-            LabelSession(file, load_latent_model(str(tiny_model)))
+            QuestionSession(file, load_latent_model(str(tiny_model)))
         assert file.read_text(encoding="utf-8") == content
 
 
 def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path: Path) -> None:
-    from lcgan_core.constraints.labels import probability
+    from lcgan_core.constraints.from_labels import probability
 
     model = load_latent_model(str(tiny_model))
-    session = LabelSession(tmp_path / "mine.csv", model)
+    session = QuestionSession(tmp_path / "mine.csv", model)
     unsure: list[float] = []
     others: list[float] = []
     for number in range(100):
@@ -137,4 +137,4 @@ def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path:
     trust: dict[str, Any] | None = session.estimate()
     assert trust is not None
     assert trust["accuracy"] > 0.6
-    assert LabelSession(tmp_path / "mine.csv", model).answers == session.answers
+    assert QuestionSession(tmp_path / "mine.csv", model).answers == session.answers
