@@ -18,10 +18,11 @@ from ..latent_model import LatentModel
 from .bench import frechet_distance, two_sample_auc
 
 CONFIDENCE_WEIGHT = 0.15
-"""Of the realism-only actor. It has no wish to meet; without confidence what it makes is real in z, but reads worse."""
+"""Of the realism-only actor. It has no wish to meet; without confidence what it makes is real in z, but reads worse.
+Measured on reviews: with this weight, 1.14 times the perplexity of reconstructions."""
 
 KEPT = 0.5
-"""Closeness of samples to their own reconstruction below which edits and labels mean little."""
+"""Closeness of samples to their own reconstruction below which edits and labels mean little. Arbitrary."""
 
 
 def check(

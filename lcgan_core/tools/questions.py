@@ -21,9 +21,9 @@ from ..latent_model import LatentModel
 from ..support.files import whole
 
 CANDIDATES = 400
-"""Decoded posterior samples, or texts of the user's own, among which each question is chosen."""
+"""Decoded posterior samples, or texts of the user's own, among which each question is chosen. Arbitrary."""
 CHANCE = 3
-"""Every so many questions is one by chance, so that the labels also tell about what the critic is sure of."""
+"""Every third question is random, so that the labels also tell about what the critic is sure of. Arbitrary."""
 HEADER = "text,value\r\n"
 
 
