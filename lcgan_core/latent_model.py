@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypeVar
 
+from .errors import ModelError
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
@@ -40,7 +42,7 @@ class Posterior(NamedTuple):
 
 
 class LatentModel(ABC, Generic[SampleT]):
-    """A pretrained latent-variable model with encoder and decoder. lcgan never trains it."""
+    """A pretrained model that decodes latents, and may have an encoder. lcgan never trains it."""
 
     name: ClassVar[str]
     """What ``--model NAME:SOURCE`` calls this kind of model."""
@@ -56,10 +58,6 @@ class LatentModel(ABC, Generic[SampleT]):
         """The model at ``source``, a folder or a name that this kind knows; raises ``ModelError`` where there is none."""
 
     @abstractmethod
-    def encode(self, samples: Sequence[SampleT]) -> Posterior:
-        """q(z|x) of each sample, in the order given."""
-
-    @abstractmethod
     def decode(self, z: Tensor) -> list[SampleT]:
         """The sample of each row of ``z`` ``[n, latent_dim]``, in order; the same z gives the same sample."""
 
@@ -70,9 +68,30 @@ class LatentModel(ABC, Generic[SampleT]):
         """
         return self.decode(z), None
 
-    @abstractmethod
-    def real_posteriors(self) -> Posterior:
-        """Posteriors of real data: thousands, so that real latents are at hand without the data itself."""
+    def encode(self, samples: Sequence[SampleT]) -> Posterior:
+        """q(z|x) of each sample, in the order given. Left out where there is no encoder; raises ``ModelError`` then."""
+        self.require_encoder("Encoding")
+        raise NotImplementedError
+
+    @property
+    def encodes(self) -> bool:
+        """Whether the model has an encoder."""
+        return type(self).encode is not LatentModel.encode
+
+    def require_encoder(self, what: str) -> None:
+        """Raises ``ModelError`` where the model has no encoder, which ``what`` needs."""
+        if not self.encodes:
+            raise ModelError(
+                f"{what} needs an encoder, and the model {self.name} has none: it cannot find the latent of a given sample. "
+                "Choose a model that has one."
+            )
+
+    def real_posteriors(self) -> Posterior | None:
+        """Posteriors of real data: thousands, so that real latents are at hand without the data itself.
+
+        None where the model knows none. The prior N(0, I) then stands for real latents.
+        """
+        return None
 
     def quality(self, samples: Sequence[SampleT]) -> dict[str, float]:
         """Figures of merit of a set of samples apart from any constraint, by name; none unless a model knows some."""
@@ -88,7 +107,9 @@ class LatentModel(ABC, Generic[SampleT]):
 
     def features(self, samples: Sequence[SampleT]) -> Tensor:
         """What a few dozen labels of samples are learned from, ``[n, features]``: the means of their posteriors, unless a model
-        knows figures that say more of them. Each varies by about 1."""
+        knows figures that say more of them. Each varies by about 1. A model without an encoder may define them all the same;
+        else this raises ``ModelError``."""
+        self.require_encoder("Learning from labels")
         return self.encode(samples).mean.clone()  # what inference mode made can be learned from only as a copy
 
     def decode_near(self, z: Tensor, samples: Sequence[SampleT], pull: Tensor) -> list[SampleT]:

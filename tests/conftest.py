@@ -57,6 +57,23 @@ class LinearModel(LatentModel[tuple[float, ...]]):
         return self._posteriors
 
 
+class LinearGenerator(LatentModel[tuple[float, ...]]):
+    """The same decoder without an encoder, and without real data: what a GAN has."""
+
+    name: ClassVar[str] = "linear-generator"
+
+    def __init__(self, dim: int) -> None:
+        self.latent_dim = dim
+        self.fingerprint = f"linear-generator-{dim}"
+
+    @classmethod
+    def load(cls, source: str) -> Self:
+        return cls(int(source))
+
+    def decode(self, z: Tensor) -> list[tuple[float, ...]]:
+        return [tuple(row) for row in (2 * z).tolist()]
+
+
 class HalfSpace(Constraint):
     """The first coordinate of the sample is above a bound."""
 
@@ -76,6 +93,7 @@ def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
 @hookimpl
 def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
     register(LinearModel)
+    register(LinearGenerator)
 
 
 @pytest.fixture
@@ -102,7 +120,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 @pytest.fixture
 def linear_plugin(install: Callable[..., None]) -> None:
-    """``--model linear:DIM`` and ``--constraint half-space``, through the hooks that any plugin uses."""
+    """``--model linear:DIM`` or ``linear-generator:DIM`` and ``--constraint half-space``, through the hooks that any plugin
+    uses."""
     install("linear-plugin", f"from {__name__} import register_constraints, register_latent_models\n")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import LinearGenerator, LinearModel
 from torch import Tensor
 
-from lcgan_core.engine.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.aggregate_posterior import MOST_DENSE, AggregatePosterior
 from lcgan_core.latent_model import Posterior
 
 
@@ -55,3 +56,34 @@ def test_draws_are_shuffled_and_the_same_again() -> None:
 def test_spread_widens_each_posterior() -> None:
     z = tens(20).draw(20_000, seeded(0), spread=3.0)
     assert float((z - 10 * (z / 10).round()).std()) == pytest.approx(0.3, rel=0.05)
+
+
+def correlated(rows: int, dim: int) -> Posterior:
+    """Means of which neighbouring dimensions vary together, each by about 2 and more than their posteriors are wide."""
+    noise = torch.randn(rows, dim + 1, generator=seeded(0))
+    return Posterior(noise[:, 1:] + noise[:, :-1], torch.full((rows, dim), 0.5))
+
+
+def test_drift_is_one_on_q_and_counts_what_varies_together() -> None:
+    q = AggregatePosterior(correlated(4000, 6))
+    assert q.drift(q.draw(4000, seeded(1))) == pytest.approx(1.0, abs=0.05)
+    together, apart = torch.ones(1, 6), torch.tensor([[1.0, -1.0] * 3])
+    assert q.drift(apart) > 2 * q.drift(together)
+
+
+def test_beyond_some_size_drift_takes_variances_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "cov", lambda *_: pytest.fail("a covariance of all pairs is built"))
+    q = AggregatePosterior(correlated(300, MOST_DENSE + 1))
+    assert q.drift(q.draw(300, seeded(1))) == pytest.approx(1.0, abs=0.05)
+    assert q.drift(3 * q.draw(300, seeded(1))) == pytest.approx(9.0, abs=0.5)
+
+
+def test_without_real_data_it_is_the_prior() -> None:
+    q = AggregatePosterior.of(LinearGenerator(3))
+    assert not q.knows_real
+    z = q.draw(20_000, seeded(0))
+    assert z.mean(0) == pytest.approx(torch.zeros(3), abs=0.03)
+    assert torch.cov(z.T).flatten() == pytest.approx(torch.eye(3).flatten(), abs=0.03)
+    assert q.drift(z) == pytest.approx(1.0, abs=0.03)
+    assert q.average_std.tolist() == [1, 1, 1]
+    assert AggregatePosterior.of(LinearModel(3)).knows_real

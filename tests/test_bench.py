@@ -28,6 +28,18 @@ def test_the_frechet_distance_of_gaussians() -> None:
     assert frechet_distance(normal(20_000, 0, std=3.0), normal(20_000, 1)) == pytest.approx(4 * (3 - 1) ** 2, abs=0.5)
 
 
+@pytest.mark.parametrize("n", [40, 15])
+def test_the_frechet_distance_is_that_of_the_covariances_however_few_the_samples(n: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    found, real = (torch.randn(n, 30, generator=generator, dtype=torch.float64) * scale for scale in (1.0, 1.5))
+    first, second = torch.cov(found.T), torch.cov(real.T)
+    overlap = torch.linalg.eigvals(first @ second).real.clamp(min=0).sqrt().sum()
+    apart = (found.mean(0) - real.mean(0)).square().sum()
+    expected = float(apart + first.trace() + second.trace() - 2 * overlap)
+    assert frechet_distance(found, real) == pytest.approx(expected, rel=1e-4)
+    assert frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
+
+
 def test_the_two_sample_auc_tells_what_can_be_told() -> None:
     assert two_sample_auc(normal(600, 0), normal(600, 1)) == pytest.approx(0.5, abs=0.07)
     assert two_sample_auc(normal(600, 0, mean=2.0), normal(600, 1)) > 0.95
@@ -93,7 +105,7 @@ def test_new_is_what_the_model_makes_of_no_real_data() -> None:
     assert reconstructions(model) == {"(0.0,)", "(1.0,)"}
     config = GanConfig()
     torch.manual_seed(0)
-    q = AggregatePosterior(model.real_posteriors())
+    q = AggregatePosterior.of(model)
     steering = Steering(Labeller(model, {"right": HalfSpace(bound=0.5)}), q, Actor(4, config), {}, config)
     finished = FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
     found = measure(finished, "rejection", Yardstick(1000, [1], {}, reconstructions(model)))

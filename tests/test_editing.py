@@ -43,7 +43,7 @@ class Shift(Actor):
 @pytest.fixture
 def finished() -> FinishedRun:
     model, config = Near(3), GanConfig()
-    q = AggregatePosterior(model.real_posteriors())
+    q = AggregatePosterior.of(model)
     steering = Steering(Labeller(model, {"half-space": HalfSpace()}), q, Shift(3, config), {}, config)
     return FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
 

@@ -28,7 +28,7 @@ class Measured(LinearModel):
 
 def shift(**constraints: HalfSpace) -> ActorSampler:
     model, config = Measured(4), GanConfig(proposals=1)
-    q = AggregatePosterior(model.real_posteriors())
+    q = AggregatePosterior.of(model)
     return ActorSampler(Steering(Labeller(model, constraints), q, Shift(4, config), {}, config))
 
 

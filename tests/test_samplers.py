@@ -66,6 +66,20 @@ def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -
     assert fitted.std(0) == pytest.approx(real.std(0), abs=0.15)
 
 
+@pytest.mark.parametrize("name", ["class-prior", "mixture"])
+def test_a_gaussian_of_a_large_z_is_fitted_without_its_covariance(
+    steering: Steering, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dense = SAMPLERS[name](steering).draw(4000, seeded()).z
+    monkeypatch.setattr(samplers, "MOST_DENSE", 5)
+    monkeypatch.setattr(torch, "cov", lambda *_: pytest.fail("a covariance of all pairs is built"))
+    sampler = SAMPLERS[name](steering)
+    z = sampler.draw(4000, seeded()).z
+    assert torch.equal(sampler.draw(4000, seeded()).z, z)
+    assert z.mean(0) == pytest.approx(dense.mean(0), abs=0.08)
+    assert z.std(0) == pytest.approx(dense.std(0), abs=0.08)
+
+
 def test_what_critics_doubt_most_is_not_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
     monkeypatch.setattr(steering, "config", steering.config.model_copy(update={"proposals": 1.49}))

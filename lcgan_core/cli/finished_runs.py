@@ -57,6 +57,7 @@ def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, 
     from ..tools.editing import edit as edited
 
     finished = load_run(run_folder)
+    finished.model.require_encoder("Editing")  # before anything is read from the standard input
     lines = (line.strip() for line in texts or sys.stdin if line.strip())
     while some := list(islice(lines, 64)):
         for found in edited(finished, some, strength):

@@ -100,7 +100,7 @@ def print_bench(rows: list[dict[str, Any]]) -> None:
             samples.add_row(
                 row["sampler"],
                 *(share(*found) for found in [(row["satisfied"], row["interval"]), *shares]),
-                *(format(row[figure], how) for figure, _, how in shown),
+                *("" if row[figure] is None else format(row[figure], how) for figure, _, how in shown),
             )
             latents.add_row(
                 row["sampler"],
@@ -121,10 +121,12 @@ def print_check(model: str, figures: dict[str, Any]) -> None:
     from ..tools.check import verdict
 
     out = console()
-    out.print(
-        f"{model}: {figures['active_units']} of {figures['latent_dim']} units active, KL {figures['kl']:.1f} nats, "
-        f"reconstructions keep {figures['reconstruction']:.1%}"
-    )
+    told = [f"{figures['latent_dim']} dimensions"]
+    if figures["kl"] is not None:
+        told = [f"{figures['active_units']} of {figures['latent_dim']} units active, KL {figures['kl']:.1f} nats"]
+    if figures["reconstruction"] is not None:
+        told.append(f"reconstructions keep {figures['reconstruction']:.1%}")
+    out.print(f"{model}: {', '.join(told)}")
     kinds = list(figures["quality"])
     table = Table("", *kinds)
     for figure in figures["quality"]["prior"]:

@@ -171,7 +171,7 @@ def train(
     ``TrainingError`` where a constraint gives no signal to learn from, or no round brings a usable actor.
     """
     torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
-    q = AggregatePosterior(labeller.model.real_posteriors())
+    q = AggregatePosterior.of(labeller.model)
     if state is None:
         state = begin(labeller, q, config, seed, taught or {}, on_progress)
     while state.round < config.rounds and not state.stopped:
@@ -268,8 +268,9 @@ def label_first(
 
 
 def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
-    """n latents ``[n, latent_dim]`` as the actor starts from; ``likely`` tells which real samples satisfy, once it is known."""
-    if config.start == "prior":
+    """n latents ``[n, latent_dim]`` as the actor starts from: the prior's, where no real samples are known; ``likely`` tells
+    which of those satisfy, once it is known."""
+    if config.start == "prior" or not q.knows_real:
         return torch.randn(n, len(q.mean), generator=generator)
     return q.draw(n, generator, likely, config.start_spread)
 

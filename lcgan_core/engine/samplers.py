@@ -21,16 +21,18 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import MultivariateNormal
 from torch.nn import functional as F
 
 from ..errors import RunError
 from ..support.bfloat16 import cpu_multiplies_bf16
 from ..support.extras import needed
-from .aggregate_posterior import AggregatePosterior
+from .aggregate_posterior import MOST_DENSE, AggregatePosterior
 from .gan import State, TaughtCritic, distance, distance_weights, draw_start, likely_to_satisfy, weighed
 from .labelling import Labelled, Labeller, Pool
 from .networks import Actor, Critic, GanConfig
+
+RIDGE = 1e-4
+"""Added to each variance of the class prior. Arbitrary: enough for a factorisation where few satisfy."""
 
 
 class Drawn(NamedTuple):
@@ -65,7 +67,7 @@ class Steering:
     ) -> Steering:
         """What belongs together of a trained run: ``critics`` as ``State.critics`` names them, ``pools`` and ``weights`` by the
         constraints' names."""
-        q = AggregatePosterior(labeller.model.real_posteriors())
+        q = AggregatePosterior.of(labeller.model)
         likely = likely_to_satisfy([TaughtCritic(critics[name], pools[name]) for name in labeller.constraints], q)
         return cls(labeller, q, actor, weighed(critics, weights, config), config, likely)
 
@@ -185,18 +187,24 @@ class ClassPriorSampler(Sampler):
 
     def fit(self, labelled: Labelled) -> None:
         satisfying = labelled.z[labelled.satisfied]
-        jitter = 1e-4 * torch.eye(satisfying.shape[1])  # arbitrary: enough for a factorisation where few satisfy
-        covariance = torch.cov(satisfying.T) + jitter
-        self.gaussian = MultivariateNormal(satisfying.mean(0), covariance)
+        self.mean = satisfying.mean(0)
+        if satisfying.shape[1] <= MOST_DENSE:
+            covariance = torch.cov(satisfying.T).reshape(len(self.mean), -1) + RIDGE * torch.eye(len(self.mean))
+            self.factor = torch.linalg.cholesky(covariance).T
+        else:  # the same Gaussian, as combinations of the latents that it is fitted to, and noise in place of the ridge
+            self.factor = (satisfying - self.mean) / math.sqrt(len(satisfying) - 1)
 
     def draw(self, n: int, generator: Generator) -> Drawn:
         noise = self.steering.noise(n, generator)
-        z = self.gaussian.loc + noise @ self.gaussian.scale_tril.T
+        if len(self.factor) == noise.shape[1]:
+            z = self.mean + noise @ self.factor
+        else:
+            z = self.mean + math.sqrt(RIDGE) * noise + torch.randn(n, len(self.factor), generator=generator) @ self.factor
         return Drawn(z, z)
 
 
 class MixtureSampler(ClassPriorSampler):
-    """scikit-learn's Gaussian mixture with full covariances; needs ``lcgan-core[bench]``."""
+    """scikit-learn's Gaussian mixture with full covariances, diagonal ones where z is large; needs ``lcgan-core[bench]``."""
 
     name = "mixture"
     components = 5
@@ -206,16 +214,18 @@ class MixtureSampler(ClassPriorSampler):
         gaussian_mixture = needed("sklearn.mixture", f"The sampler {self.name}", "bench").GaussianMixture
         satisfying = labelled.z[labelled.satisfied]
         components = min(self.components, len(satisfying) // 10 or 1)
-        mixture = gaussian_mixture(components, reg_covar=1e-3, random_state=0).fit(satisfying.numpy())
+        kind = "full" if satisfying.shape[1] <= MOST_DENSE else "diag"
+        mixture = gaussian_mixture(components, covariance_type=kind, reg_covar=1e-3, random_state=0).fit(satisfying.numpy())
         self.shares, self.means, covariances = (
             torch.tensor(value, dtype=torch.float32) for value in (mixture.weights_, mixture.means_, mixture.covariances_)
         )
-        self.scales = torch.linalg.cholesky(covariances)
+        self.scales = torch.linalg.cholesky(covariances) if kind == "full" else covariances.sqrt()
 
     def draw(self, n: int, generator: Generator) -> Drawn:
         noise = self.steering.noise(n, generator)
         which = torch.multinomial(self.shares, n, replacement=True, generator=generator)
-        z = self.means[which] + (self.scales[which] @ noise[:, :, None])[:, :, 0]
+        scales = self.scales[which]
+        z = self.means[which] + (scales * noise if scales.ndim == 2 else (scales @ noise[:, :, None])[:, :, 0])
         return Drawn(z, z)
 
 

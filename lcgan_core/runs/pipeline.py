@@ -115,7 +115,9 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
 def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
     before, after, _ = evaluation
     _, gate = steering.actor.move(before.z)
-    return Latents(steering.q.posteriors.mean[: len(before.z)], before.z, after.z, gate.mean(0))
+    n, q = len(before.z), steering.q
+    real = q.posteriors.mean[:n] if q.knows_real else q.draw(n, generator_of(0, "report"))
+    return Latents(real, before.z, after.z, gate.mean(0))
 
 
 def _taught(config: RunConfig, constraints: dict[str, Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -81,15 +82,16 @@ class Yardstick:
 
 
 def reconstructions(model: LatentModel[Any]) -> frozenset[str]:
-    """The model's own reconstructions of the real data whose latents it carries, as lines."""
-    return frozenset(map(model.show, model.decode(model.real_posteriors().mean)))
+    """The model's own reconstructions of the real data whose latents it carries, as lines; none where it carries none."""
+    real = model.real_posteriors()
+    return frozenset() if real is None else frozenset(map(model.show, model.decode(real.mean)))
 
 
 def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str, Any]:
     """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies.
 
     ``unique`` is the share of different samples, ``new`` that of samples which are no reconstruction of real data: a sampler
-    that starts from the latents of real data could merely repeat it.
+    that starts from the latents of real data could merely repeat it. It is None where the model knows no real data.
     """
     steering, model, n = finished.steering, finished.model, yardstick.n
     counted = CountingLabeller(model, steering.labeller.constraints)
@@ -120,7 +122,7 @@ def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str,
         "judged": {name: judged(judge, samples) for name, judge in yardstick.judges.items()},
         **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
         "unique": mean([len(set(part)) / len(part) for part in lines]),
-        "new": mean([line not in yardstick.known for part in lines for line in part]),
+        "new": mean([line not in yardstick.known for part in lines for line in part]) if yardstick.known else None,
         "two_sample_auc": two_sample_auc(z[: len(reference)], reference),
         "frechet": frechet_distance(z, reference),
         "moved": float((z - start).norm(dim=1).mean()),
@@ -164,11 +166,21 @@ def two_sample_auc(found: Tensor, real: Tensor) -> float:
 
 
 def frechet_distance(found: Tensor, real: Tensor) -> float:
-    """|μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½) of two sets of latents (Dowson & Landau 1982); 0 where the moments agree."""
-    first, second = torch.cov(found.double().T), torch.cov(real.double().T)
-    overlap = torch.linalg.eigvals(first @ second).real.clamp(min=0).sqrt().sum()
+    """|μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½) of two sets of latents (Dowson & Landau 1982); 0 where the moments agree.
+
+    With C1 = AᵀA and C2 = BᵀB, the last trace is the sum of the singular values of A Bᵀ. The rows of A and B are the latents,
+    or where there are more of those than dimensions, as many as dimensions: no covariance of a large z is built.
+    """
+    first, second = _root_of_covariance(found.double()), _root_of_covariance(real.double())
+    overlap = torch.linalg.svdvals(first @ second.T).sum()
     apart = (found.double().mean(0) - real.double().mean(0)).square().sum()
-    return float(apart + first.trace() + second.trace() - 2 * overlap)
+    return float(apart + first.square().sum() + second.square().sum() - 2 * overlap)
+
+
+def _root_of_covariance(z: Tensor) -> Tensor:
+    """Some A ``[least of n and latent_dim, latent_dim]`` with AᵀA the covariance of ``z`` ``[n, latent_dim]``."""
+    centred = (z - z.mean(0)) / math.sqrt(len(z) - 1)
+    return centred if len(z) <= z.shape[1] else torch.linalg.qr(centred, mode="r").R
 
 
 def plot(rows: list[dict[str, Any]]) -> str:

@@ -35,15 +35,16 @@ def check(
     """Figures of a frozen model, for n samples of each kind; real latents are those that the model brings.
 
     ``reconstruction`` is the closeness of ``held_out`` samples to what the model makes of them, and without any, of decoded
-    posterior means. ``latents`` are draws of the prior and of a realism-only actor beside q(z), and ``quality`` has their
-    samples' figures beside those of decoded posterior draws and means.
+    posterior means; None where the model has no encoder. ``latents`` are draws of the prior and of a realism-only actor beside
+    q(z), and ``quality`` has their samples' figures beside those of decoded posterior draws and means. Where the model knows no
+    real data, q(z) is the prior, and ``active_units`` and ``kl`` are None.
     """
-    posteriors = model.real_posteriors()
-    q, generator = AggregatePosterior(posteriors), generator_of(seed, "check")
-    rows = torch.randperm(len(posteriors.mean), generator=generator)[:n]
-    from_means = model.decode(posteriors.mean[rows])
+    real_posteriors = model.real_posteriors()
+    q, generator = AggregatePosterior.of(model), generator_of(seed, "check")
+    means = q.posteriors.mean if q.knows_real else torch.randn(n, model.latent_dim, generator=generator)
+    from_means = model.decode(means[torch.randperm(len(means), generator=generator)[:n]])
     known = list(held_out) or from_means
-    reconstructed = model.decode(model.encode(known).mean)
+    reconstructed = model.decode(model.encode(known).mean) if model.encodes else None
 
     labeller = Labeller(model, {})
     config = GanConfig(
@@ -68,9 +69,9 @@ def check(
     }
     return {
         "latent_dim": model.latent_dim,
-        "active_units": posteriors.active_units,
-        "kl": posteriors.kl,
-        "reconstruction": mean(model.closeness(known, reconstructed)),
+        "active_units": real_posteriors.active_units if real_posteriors else None,
+        "kl": real_posteriors.kl if real_posteriors else None,
+        "reconstruction": mean(model.closeness(known, reconstructed)) if reconstructed else None,
         "latents": {name: _beside(z, q.draw(n, generator)) for name, z in (("prior", prior), ("repaired", repaired))},
         "quality": {name: model.quality(samples) for name, samples in decoded.items()},
         "unique": {name: len({model.show(sample) for sample in samples}) / n for name, samples in decoded.items()},
@@ -85,9 +86,11 @@ def verdict(figures: dict[str, Any]) -> list[str]:
     """What the figures mean for someone who wants to constrain this model, a sentence each."""
     said = []
     active, dim = figures["active_units"], figures["latent_dim"]
-    if active < dim / 2:
+    if active is not None and active < dim / 2:
         said.append(f"Only {active} of {dim} latent dimensions carry anything: train with a lower kl_weight.")
-    if figures["reconstruction"] < KEPT:
+    if figures["reconstruction"] is None:
+        said.append("The model has no encoder: it can be steered, but samples of yours can be neither edited nor learned from.")
+    elif figures["reconstruction"] < KEPT:
         said.append(
             f"Reconstructions keep {figures['reconstruction']:.0%} of a sample: edits and labels mean little on this model. "
             "Train longer, or with a lower kl_weight."

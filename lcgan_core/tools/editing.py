@@ -47,8 +47,10 @@ class Edit:
 def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.99) -> list[Edit]:
     """An edit of each sample: of the candidates whose value is at least ``strength``, the closest, or else that of most value.
 
-    With strength 0 closeness alone counts, with 1 the wish alone. Raises ``RunError`` where the strength is outside of that.
+    With strength 0 closeness alone counts, with 1 the wish alone. Raises ``RunError`` where the strength is outside of that,
+    ``ModelError`` where the model has no encoder.
     """
+    finished.model.require_encoder("Editing")
     if not 0 <= strength <= 1:
         raise RunError(
             f"The strength {strength} is not in [0, 1]: 0 keeps as much as possible, 1 satisfies as much as possible."
@@ -141,7 +143,11 @@ def least_values(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:
 
 
 def interpolate(finished: FinishedRun, first: Any, last: Any, steps: int = 7) -> list[tuple[Any, float]]:
-    """Samples on the straight way between two samples' posterior means, both ends' reconstructions included, with values."""
+    """Samples on the straight way between two samples' posterior means, both ends' reconstructions included, with values.
+
+    Raises ``ModelError`` where the model has no encoder.
+    """
+    finished.model.require_encoder("Interpolating between samples")
     ends = finished.model.encode([first, last]).mean
     decoded = finished.model.decode(torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps)[:, None]))
     return list(zip(decoded, least_values(finished, decoded), strict=True))

@@ -40,8 +40,9 @@ class QuestionSession:
         self.file, self.model, self.active = file, model, active
         self.answers = read_answers(file)
         self.generator = torch.Generator().manual_seed(seed + 1_000_003 * len(self.answers))
-        self.q = AggregatePosterior(model.real_posteriors())
+        self.q = AggregatePosterior.of(model)
         self.texts: list[str] = []
+        self.features = model.features([])
         self.unasked: list[str] | None = None
         """Of the user's own texts, those that are not among ``texts`` yet."""
         if own is not None:

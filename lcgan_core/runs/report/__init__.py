@@ -17,6 +17,8 @@ CARD = "README.md"
 TEMPLATES = Path(__file__).parent
 PAIRS = 25
 POINTS = 600
+MOST_BARS = 512
+"""Dimensions of z up to which each has a bar of its own; more would be as thin as a pixel."""
 
 
 class Latents(NamedTuple):
@@ -123,9 +125,14 @@ def _map(latents: Latents) -> str:
 def _gates(gate: Tensor) -> str:
     def plot(figure: Any) -> None:
         panel = figure.subplots()
-        panel.bar(range(len(gate)), gate.tolist())
-        panel.set_ylim(0, 1)
-        panel.set_xlabel("dimension of z", fontsize=9)
+        if len(gate) <= MOST_BARS:
+            panel.bar(range(len(gate)), gate.tolist())
+            panel.set_ylim(0, 1)
+            panel.set_xlabel("dimension of z", fontsize=9)
+        else:
+            panel.hist(gate.tolist(), bins=50, range=(0, 1))
+            panel.set_xlabel("mean gate", fontsize=9)
+            panel.set_ylabel("dimensions of z", fontsize=9)
         panel.set_title("how open the actor's gate is", fontsize=10)
 
     return svg(plot, (5.5, 3.6))
