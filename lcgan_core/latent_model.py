@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypedDict, TypeVar
 
 from .errors import ModelError
 
@@ -39,6 +39,14 @@ class Posterior(NamedTuple):
     def active_units(self) -> int:
         """How many dimensions of z tell the samples apart: their mean varies by more than ``ACTIVE``."""
         return int((self.mean.var(0) > ACTIVE).sum())
+
+
+class Beside(TypedDict):
+    """A share of samples, and that of as many real samples of the same kind which training never saw."""
+
+    share: float
+    expected: float | None
+    """None where it is not known."""
 
 
 class LatentModel(ABC, Generic[SampleT]):
@@ -99,6 +107,13 @@ class LatentModel(ABC, Generic[SampleT]):
 
     def diversity(self, samples: Sequence[SampleT]) -> dict[str, float]:
         """More figures like ``quality``, that take longer; only comparisons ask for them."""
+        return {}
+
+    def memory(self, samples: Sequence[SampleT]) -> dict[str, Beside]:
+        """How much of a set of samples comes from the training data as it is, by name; nothing where a model cannot tell.
+
+        ``remembered`` is the share of samples that training saw; a model may know more, such as the share that is nearly so.
+        """
         return {}
 
     def closeness(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[float]:

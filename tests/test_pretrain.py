@@ -84,6 +84,7 @@ def test_a_model_folder_is_whole_and_measured(tiny_model: Path) -> None:
         "judge",
         "latents.safetensors",
         "measured.json",
+        "memory.safetensors",
         "model.safetensors",
         "pretrain.json",
         "tokenizer.json",
@@ -99,7 +100,12 @@ def test_a_model_folder_is_whole_and_measured(tiny_model: Path) -> None:
     latents = load_file(tiny_model / "latents.safetensors")
     assert latents["mean"].shape == latents["std"].shape
     assert (latents["std"] > 0).all()
-    assert f"BLEU {measured['bleu']:.1f}" in (tiny_model / "README.md").read_text(encoding="utf-8")
+    card = (tiny_model / "README.md").read_text(encoding="utf-8")
+    assert f"BLEU {measured['bleu']:.1f}" in card
+    assert set(measured["memory"]) == set(measured["perplexity"])
+    made_up = measured["memory"]["prior"]["made_up_words"]
+    assert f"{made_up['share']:.1%} (real: {made_up['expected']:.1%})" in card
+    assert measured["memory"]["real"]["made_up_words"]["share"] == pytest.approx(made_up["expected"], abs=0.01)
     assert recipe_of(tiny_model).latent_size == 8
 
 

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from lcgan_core.constraints.from_labels import logistic_regression, probability
 from lcgan_core.models.text_vae.corpus import load_corpus
 from lcgan_core.models.text_vae.latent_model import EMBEDDED, TextVaeModel
+from lcgan_core.models.text_vae.memory import MEMORY
 from lcgan_core.models.text_vae.pretraining.measure import measure
 
 FOLDER = EMBEDDED / "reviews"
@@ -22,7 +23,7 @@ HELD_OUT = Path(__file__).parent.parent.parent / "shared" / "data" / "yelp" / "v
 
 def test_it_fits_into_the_wheel_and_is_half_precision() -> None:
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 25e6
-    for weights in FOLDER.rglob("*.safetensors"):
+    for weights in {*FOLDER.rglob("*.safetensors")} - {FOLDER / MEMORY}:
         with safe_open(weights, framework="pt") as file:
             assert {file.get_tensor(name).dtype.itemsize for name in file.keys()} == {2}, weights  # noqa: SIM118
 
@@ -33,6 +34,14 @@ def test_it_brings_latents_of_real_texts_but_not_the_texts() -> None:
     assert posteriors.mean.isfinite().all()
     assert (posteriors.std > 0).all()
     assert not [path for path in FOLDER.rglob("*") if path.suffix in (".txt", ".csv", ".gz", ".jsonl", ".parquet")]
+
+
+def test_it_knows_how_much_of_real_text_comes_again() -> None:
+    assert (FOLDER / MEMORY).stat().st_size < 7e6
+    told = TextVaeModel.load("reviews").memory(["great food and great service !", "zzyzx the quondam ate of we twice twice"])
+    assert told["remembered"]["share"] == 0.5
+    assert told["made_up_words"]["share"] == 0.5
+    assert 0 < (told["made_up_words"]["expected"] or 0) < 0.01 < (told["remembered"]["expected"] or 0) < 0.5
 
 
 def test_its_judge_is_of_another_architecture() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..constraint import Constraint
-from ..support.wording import learned_from, share
+from ..support.wording import learned_from, memory_line, share
 
 WIDTH_WITHOUT_TERMINAL = 110
 
@@ -201,4 +201,5 @@ def print_measured(folder: Path, measured: dict[str, Any]) -> None:
         relative, distinct = measured["relative_perplexity"][name], measured["distinct_2"][name]
         table.add_row(name, f"{value:.1f}", f"{relative:.2f}", f"{distinct:.3f}")
     out.print(table)
+    out.print(f"samples of the prior: {memory_line(measured['memory']['prior'])}")
     out.print(f"next: lcgan run --model {folder} --constraint length")

@@ -14,10 +14,11 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from ...errors import ModelError
-from ...latent_model import LatentModel, Posterior
+from ...latent_model import Beside, LatentModel, Posterior
 from ...support.loading import load_whole
 from .batches import IGNORED, pad
 from .judge import Judge, distinct, self_bleu, sentence_bleu
+from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
 
@@ -66,7 +67,7 @@ def refined(vae: TextVae, mean: Tensor, labels: Tensor, steps: int) -> Tensor:
 
 
 class TextVaeModel(LatentModel[str]):
-    """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, and a judge of fluency."""
+    """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, memory of training texts, and a judge."""
 
     name: ClassVar[str] = "text-vae"
 
@@ -79,14 +80,17 @@ class TextVaeModel(LatentModel[str]):
             latents = load_file(folder / LATENTS)
             self._real_posteriors = Posterior(latents["mean"].float(), latents["std"].float())
         except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
-            raise ModelError(
-                f"The model folder {folder} is incomplete or damaged: {type(error).__name__}: {error}. "
-                "Train it again with lcgan pretrain, or give another --model."
-            ) from error
+            raise self._damaged(error) from error
         self.latent_dim = config.latent_size
         self.fingerprint = hashlib.sha256(
             (folder / "model.safetensors").read_bytes() + (folder / "tokenizer.json").read_bytes()
         ).hexdigest()[:16]
+
+    def _damaged(self, error: Exception) -> ModelError:
+        return ModelError(
+            f"The model folder {self.folder} is incomplete or damaged: {type(error).__name__}: {error}. "
+            "Train it again with lcgan pretrain, or give another --model."
+        )
 
     @classmethod
     def load(cls, source: str) -> Self:
@@ -159,6 +163,20 @@ class TextVaeModel(LatentModel[str]):
     def diversity(self, samples: Sequence[str]) -> dict[str, float]:
         """``distinct_1`` (more is better), ``self_bleu`` in percent (less is better)."""
         return {"distinct_1": distinct(samples, 1), "self_bleu": self_bleu(samples)}
+
+    @cached_property
+    def text_memory(self) -> TextMemory | None:
+        """The training texts' hashes; None in a folder that was given away without them."""
+        if not (self.folder / MEMORY).is_file():
+            return None
+        try:
+            return TextMemory.load(self.folder / MEMORY)
+        except Exception as error:
+            raise self._damaged(error) from error
+
+    def memory(self, samples: Sequence[str]) -> dict[str, Beside]:
+        """``remembered``, ``within_one_word`` and ``made_up_words``, as ``TextMemory.figures`` has them."""
+        return self.text_memory.figures(samples) if self.text_memory else {}
 
     def closeness(self, before: Sequence[str], after: Sequence[str]) -> list[float]:
         """BLEU of each text after against the one before, as a share."""

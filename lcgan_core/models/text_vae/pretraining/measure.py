@@ -6,14 +6,21 @@ from typing import Any
 
 import torch
 
+from ....support.wording import beside
 from ..judge import corpus_bleu, distinct
 from ..latent_model import REFINING_STEPS, TextVaeModel, encode_texts
 from .meaning import MEANING_SIZE
 from .recipe import PretrainConfig
 
+REPEATED = (
+    "How many of those are remembered was counted before the corpus lost its duplicates, and spread over\n"
+    "the lengths like what is within one word."
+)
+
 
 def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> dict[str, Any]:
-    """Figures of held-out ``texts``: reconstruction, KL in nats, active units, and fluency of samples beside real text.
+    """Figures of held-out ``texts``: reconstruction, KL in nats, active units, and samples beside real text: their fluency, and
+    how much of them is remembered or made up.
 
     ``encoder_bleu`` is the reconstruction's from what the encoder says, before it is refined.
     """
@@ -37,6 +44,7 @@ def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 200
         "perplexity": perplexity,
         "relative_perplexity": {name: value / perplexity["real"] for name, value in perplexity.items()},
         "distinct_2": {name: distinct(members, 2) for name, members in sets.items()},
+        "memory": {name: model.memory(members) for name, members in sets.items()},
     }
 
 
@@ -48,6 +56,10 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
         f"| {name} | {measured['perplexity'][name]:.1f} | {measured['relative_perplexity'][name]:.2f} "
         f"| {measured['distinct_2'][name]:.3f} |"
         for name in measured["perplexity"]
+    )
+    remembered = "\n".join(
+        f"| {name} | {' | '.join(beside(figure) for figure in figures.values())} |"
+        for name, figures in measured["memory"].items()
     )
     parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
     commands = "\n".join(recipe.commands("OUT"))
@@ -78,7 +90,8 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
 
 A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
 {measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
-({judge:,} parameters), and the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts.
+({judge:,} parameters), the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, and hashes of
+all training texts.
 {told}{repaired}{fitted}{made_up}
 ## Data
 
@@ -96,6 +109,14 @@ KL {measured["kl"]:.1f} nats, {measured["active_units"]} of {measured["latent_di
 
 *reconstruction* decodes posterior means, *posterior* draws of z ~ q(z|x), *prior* z ~ N(0, I). The judge learned from the same
 training texts, so that text that is plainer than real text has a lower perplexity than real text.
+
+| texts | remembered | within one word | made-up words |
+|---|---|---|---|
+{remembered}
+
+*remembered*: training texts, but for capitals and spaces; *within one word*: those too, and texts that become one when a
+word or sign is replaced, put in or left out; *made-up words*: texts with a word that no training text has. Real: of held-out
+texts of the same lengths.{" " + REPEATED if recipe.repeated is not None else ""}
 
 ## Recipe
 

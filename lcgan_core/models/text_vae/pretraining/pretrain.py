@@ -1,7 +1,8 @@
 """``lcgan pretrain``: from a corpus to a model folder that lcgan can constrain.
 
-The folder gets, stage by stage: tokenizer, VAE, judge, the latents of real texts, and ``measured.json`` with the model card
-of what one must know before constraining it. A finished stage is not done again by ``resume``.
+The folder gets, stage by stage: tokenizer, VAE, judge, the latents of real texts, the memory of training texts, and
+``measured.json`` with the model card of what one must know before constraining it. A finished stage is not done again by
+``resume``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ....support.loading import load_whole
 from ..batches import JudgeBatches, VaeBatches
 from ..corpus import load_corpus
 from ..latent_model import LATENTS, TextVaeModel, encode_texts
+from ..memory import MEMORY, TextMemory
 from ..modeling import TextVae, TextVaeConfig
 from .crossovers import crossovers
 from .meaning import MEANING_SIZE, meanings
@@ -93,6 +95,10 @@ def pretrain(
         posterior = encode_texts(load_whole(TextVae, out), tokenizer, texts)
         with whole(out / LATENTS) as unfinished:
             save_file({"mean": posterior.mean.half(), "std": posterior.std.half()}, unfinished)
+
+    if not (out / MEMORY).is_file():
+        on_progress("memory", 0.0)
+        TextMemory.of(train_texts, valid_texts, config.repeated).save(out / MEMORY)
 
     on_progress("measurement", 0.0)
     model = TextVaeModel(out)

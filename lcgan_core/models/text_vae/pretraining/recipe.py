@@ -26,6 +26,9 @@ class PretrainConfig(BaseModel):
     """A model folder to start from: its tokenizer, sizes and weights, in place of the sizes below and chance."""
     about: str = ""
     """What the corpus is and where it is from, for the model card."""
+    repeated: float | None = Field(None, ge=0, le=1)
+    """Share of real texts that stand elsewhere in the corpus, counted before its duplicates were removed. Of a corpus that has
+    them still it is measured; of one without, only this tells how much a model may remember."""
     column: str = "text"
     """The column that holds the text."""
     vocab_size: int = Field(5000, ge=300)
