@@ -208,7 +208,6 @@ QUICK_GAN = [
 ]
 
 LINEAR_GAN = GanConfig(
-    start="prior",
     width=64,
     rounds=3,
     iterations=40,

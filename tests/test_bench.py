@@ -1,21 +1,15 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
+from conftest import QUICK_GAN, Lcgan, sentences
 
-from lcgan_core import Posterior, RunConfig, Wish
-from lcgan_core.engine.aggregate_posterior import AggregatePosterior
-from lcgan_core.engine.labelling import Labeller
-from lcgan_core.engine.networks import Actor, GanConfig
-from lcgan_core.engine.samplers import SAMPLERS, Steering
+from lcgan_core.engine.samplers import SAMPLERS
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
-from lcgan_core.runs.finished import FinishedRun
-from lcgan_core.tools.bench import Yardstick, frechet_distance, measure, reconstructions, two_sample_auc
+from lcgan_core.tools.bench import frechet_distance, two_sample_auc
 
 
 def normal(n: int, seed: int, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:
@@ -69,7 +63,7 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     assert written["rows"] == list(rows.values())
     assert "</svg>" in Path("runs/bench/bench.svg").read_text(encoding="utf-8")
     assert rows["actor"]["judged"] == {}
-    assert all(row["new"] == 1.0 for row in rows.values())  # no two latents of a continuous space decode alike
+    assert all(row["memory"] == {} for row in rows.values()), "this model cannot tell"
     judges = ("--judge", "low=half-space", "--set", "low.bound=1", "--judge", "high=half-space", "--set", "high.bound=3")
     few = ("bench", "runs/half-space", "-n", "50", "--seeds", "1")
     ran = run_lcgan(*few, "--sampler", "rejection", *judges, "--json")
@@ -89,36 +83,19 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     assert "No run folder at nowhere" in run_lcgan("bench", "nowhere").stderr
 
 
-class Signs(LinearModel):
-    """A model of three different samples, of which real data has two."""
-
-    def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
-        return [(float((row[0] > 2.0).int() + (row[0] > 3.5).int()),) for row in z]
-
-    def real_posteriors(self) -> Posterior:
-        mean, std = super().real_posteriors()
-        return Posterior(mean.clamp(max=3.0), torch.full_like(std, 1.5))
-
-
-def test_new_is_what_the_model_makes_of_no_real_data() -> None:
-    model = Signs(4)
-    assert reconstructions(model) == {"(0.0,)", "(1.0,)"}
-    config = GanConfig()
-    torch.manual_seed(0)
-    q = AggregatePosterior.of(model)
-    steering = Steering(Labeller(model, {"right": HalfSpace(bound=0.5)}), q, Actor(4, config), {}, config)
-    finished = FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), model, steering)
-    found = measure(finished, "rejection", Yardstick(1000, [1], {}, reconstructions(model)))
-    wide, most = math.sqrt(0.9**2 + 1.5**2), math.sqrt(2)
-    expected = math.erfc(3.5 / wide / most) / math.erfc(2.0 / wide / most)
-    assert found["satisfied"] == 1.0
-    assert found["new"] == pytest.approx(expected, abs=0.05)
-
-
 def test_texts_are_judged_by_labels_and_by_another_language_model(tiny_model: Path, run_lcgan: Lcgan) -> None:
     settings = ("--set", "keyword.words=bad", *QUICK_GAN, "--set", "gan.min_unique=0", "--set", "gan.max_drift=50")
     ran = run_lcgan("run", "--model", tiny_model, "--constraint", "keyword", *settings, "--samples", "50")
     assert ran.exit_code == 0, ran.output
+    assert "within one word" in ran.stdout
+    told = json.loads(Path("runs/keyword/result.json").read_text(encoding="utf-8"))["memory"]["actor"]
+    assert set(told) == {"remembered", "within_one_word", "made_up_words"}
+    remembered = f"{told['remembered']['share']:.1%} (real: {told['remembered']['expected']:.1%})"
+    for page in ("report.html", "README.md"):
+        assert remembered in Path("runs/keyword", page).read_text(encoding="utf-8")
+    sampled = run_lcgan("sample", "runs/keyword", "-n", "20")
+    assert len(sampled.stdout.splitlines()) == 20
+    assert "remembered" in sampled.stderr
     texts = [text for text in sorted(set(sentences())) if len(text.split()) > 5][:200]
     rows = "".join(f"{text},{int('bad' in text)}\n" for text in texts)
     Path("mine.csv").write_text("text,value\n" + rows, encoding="utf-8")
@@ -128,6 +105,10 @@ def test_texts_are_judged_by_labels_and_by_another_language_model(tiny_model: Pa
     few = ("bench", "runs/keyword", "-n", "50", "--seeds", "1", "--sampler", "rejection", "--sampler", "actor")
     own, others = (run_lcgan(*few, *more) for more in (["--json"], ["--judge", "labels", "--set", "labels.file=mine.csv"]))
     assert others.exit_code == 0, others.output
+    assert "within one word" in others.stdout
+    told = {row["sampler"]: row["memory"]["remembered"] for row in json.loads(own.stdout)}
+    assert told["rejection"]["share"] > 0, "the little language has few sentences"
+    assert told["rejection"]["expected"] is not None
     assert "labels was learned from 200 labels; of labels held out, it told" in " ".join(others.stdout.split())
     assert json.loads(Path("runs/bench-2/bench.json").read_text())["rows"][0]["judged"]["labels"]["share"] > 0.6
     asked = run_lcgan(*few, "--fluency", "gpt")

@@ -44,6 +44,7 @@ def test_every_figure_is_counted_on_decoded_samples() -> None:
     assert summary["count"] == dict.fromkeys(("posterior", "reference", "prior", "actor"), summary["compared"])
     assert summary["compared"] == 500
     assert summary["unique"] == 1.0
+    assert summary["memory"] == {}
 
 
 def test_without_satisfying_real_samples_there_is_no_quality_beside_them() -> None:

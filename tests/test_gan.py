@@ -254,10 +254,10 @@ def test_where_the_actor_starts(start: str, spread: float, std: float) -> None:
     assert drawn.std() == pytest.approx(std, abs=0.02)
 
 
-def test_the_actor_starts_from_real_samples_that_likely_satisfy(trained: tuple[State, Any]) -> None:
+def test_around_real_samples_it_starts_from_those_that_likely_satisfy(trained: tuple[State, Any]) -> None:
     q = AggregatePosterior(LinearModel(6).real_posteriors())
     likely = likely_to_satisfy(trained[0].taught(), q)
-    drawn = draw_start(q, 20_000, GanConfig(start_spread=1.0), torch.Generator().manual_seed(0), likely)
+    drawn = draw_start(q, 20_000, GanConfig(start="posterior", start_spread=1.0), torch.Generator().manual_seed(0), likely)
     satisfied = 2 * drawn[:, 0] > BOUND
     assert float(satisfied.float().mean()) > 0.6 > 3 * 0.155, "as often as a posterior seen to reach over the bound does again"
     assert drawn[:, 1:].std() == pytest.approx(0.98, abs=0.03), "and are otherwise what real samples are"

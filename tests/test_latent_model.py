@@ -81,5 +81,5 @@ def test_check_and_bench_leave_out_what_cannot_be_known(run_lcgan: Lcgan, monkey
     assert run_lcgan(*RUN).exit_code == 0
     asked = ("bench", "runs/half-space", "-n", "50", "--seeds", "1", "--sampler", "actor", "--sampler", "rejection")
     ran = run_lcgan(*asked, "--json")
-    assert [row["new"] for row in json.loads(ran.stdout)] == [None, None]
+    assert [row["memory"] for row in json.loads(ran.stdout)] == [{}, {}]
     assert run_lcgan(*asked).exit_code == 0

@@ -115,7 +115,7 @@ def test_a_model_tells_what_its_samples_repeat(tiny_model: Path, tmp_path: Path)
     texts = sorted(set(sentences()))[:50]
     told = model.memory([*texts, "completely unheard of"])
     assert told["remembered"]["share"] > 0.9
-    assert told["remembered"]["expected"] == 0, "training and held-out texts are all different, but some stand twice"
+    assert 0 < (told["remembered"]["expected"] or 0) < 0.5, "some texts of the corpus stand in it twice"
     assert told["made_up_words"]["share"] == pytest.approx(1 / 51)
     shutil.copytree(tiny_model, tmp_path / "model")
     (tmp_path / "model" / "memory.safetensors").write_bytes(b"no memory")

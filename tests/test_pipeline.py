@@ -180,7 +180,7 @@ def test_critics_are_saved_with_their_labels_and_used_again(run_lcgan: Lcgan) ->
     for command in (RUN, low):
         assert json.loads(run_lcgan(*command, "--json").stdout)["labels"] >= 800
     reused = ("--critics", "runs/half-space", "--critics", "runs/mine-py-low")
-    unlabelled = ("--set", "gan.actor_labels=0", "--set", "gan.rounds=4", "--set", "gan.start=prior")
+    unlabelled = ("--set", "gan.actor_labels=0", "--set", "gan.rounds=4")
     ran = run_lcgan(*RUN, "--constraint", "mine.py:low", *reused, *unlabelled, "--out", "both", "--json")
     assert ran.exit_code == 0, ran.output
     result = json.loads(ran.stdout)
@@ -210,6 +210,7 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
     folder = json.loads(run_lcgan(*RUN, "--json").stdout)["run"]
     ran = run_lcgan("sample", folder, "-n", "50", "--json")
     assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["memory"] == {}, "this model cannot tell"
     samples = json.loads(ran.stdout)["samples"]
     assert len(samples) == 50
     assert run_lcgan("sample", folder, "-n", "50").stdout.splitlines() == samples

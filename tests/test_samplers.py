@@ -37,27 +37,35 @@ def test_a_sampler_draws_what_satisfies_and_the_same_again(steering: Steering, n
     assert float((z[:, 0] > 1).float().mean()) >= least.get(name, 0.9)
     assert torch.equal(sampler.draw(1000, seeded()).z, z)
     assert not torch.equal(sampler.draw(1000, seeded(1)).z, z)
-    if name not in ("gradient", "start-gradient", "ode"):  # those also go wherever else the critics happen to slope
+    if name not in ("gradient", "ode"):  # those also go wherever else the critics happen to slope
         assert z[:, 1:].mean(0).abs().max() < 0.25
     if name in ("actor", "offset"):
         assert float(torch.corrcoef(torch.stack([start[:, 1], z[:, 1]]))[0, 1]) > 0.7
 
 
-def test_what_the_actor_and_the_gradient_begin_with(steering: Steering) -> None:
-    posterior = dataclasses.replace(steering, config=steering.config.model_copy(update={"start": "posterior", "proposals": 1}))
-    start = posterior.start(100, seeded())
-    assert torch.equal(start, SAMPLERS["start"](posterior).draw(100, seeded()).z)
-    assert torch.equal(start, SAMPLERS["actor"](posterior).draw(100, seeded()).start)
-    assert torch.equal(start, SAMPLERS["start-gradient"](posterior).draw(100, seeded()).start)
-    assert torch.equal(posterior.noise(100, seeded()), SAMPLERS["gradient"](posterior).draw(100, seeded()).start)
+@pytest.mark.parametrize("start", ["prior", "posterior"])
+def test_all_that_move_latents_begin_with_the_same(steering: Steering, start: str) -> None:
+    begun = dataclasses.replace(steering, config=steering.config.model_copy(update={"start": start, "proposals": 1}))
+    z = begun.start(100, seeded())
+    assert torch.equal(z, begun.noise(100, seeded())) == (start == "prior")
+    assert torch.equal(z, SAMPLERS["start"](begun).draw(100, seeded()).z)
+    for name in ("actor", "offset", "gradient", "ode"):
+        assert torch.equal(z, SAMPLERS[name](begun).draw(100, seeded()).start), name
 
 
-def test_rejection_is_the_posterior_where_it_satisfies(steering: Steering) -> None:
+def test_rejection_is_the_prior_where_it_satisfies(steering: Steering) -> None:
     z = RejectionSampler(steering).draw(3000, seeded()).z
-    spread = math.sqrt(0.9**2 + 0.4**2)
-    density, tail = math.exp(-0.5 / spread**2) / math.sqrt(2 * math.pi), 0.5 * math.erfc(1 / spread / math.sqrt(2))
-    assert float(z[:, 0].mean()) == pytest.approx(spread * density / tail, abs=0.05)
-    assert float(z[:, 1].std()) == pytest.approx(spread, abs=0.05)
+    density, tail = math.exp(-0.5) / math.sqrt(2 * math.pi), 0.5 * math.erfc(1 / math.sqrt(2))
+    assert float(z[:, 0].mean()) == pytest.approx(density / tail, abs=0.05)
+    assert float(z[:, 1].std()) == pytest.approx(1, abs=0.05)
+
+
+def test_rejection_starts_around_real_samples_where_all_do(steering: Steering) -> None:
+    near = dataclasses.replace(steering, config=steering.config.model_copy(update={"start": "posterior", "start_spread": 1e-6}))
+    z = RejectionSampler(near).draw(50, seeded()).z
+    nearest = torch.cdist(z, near.q.posteriors.mean).min(1).values
+    assert float(nearest.max()) < 0.01, "others are some 0.5 away"
+    assert (z[:, 0] > 1).all()
 
 
 def test_the_class_prior_has_the_moments_of_what_satisfies(steering: Steering) -> None:
@@ -121,7 +129,7 @@ def test_strength_leads_from_the_noise_to_the_sample(steering: Steering) -> None
 def test_what_hardly_ever_satisfies_is_said_to(steering: Steering) -> None:
     labeller = Labeller(steering.labeller.model, {"right": HalfSpace(bound=1e9)})
     never = dataclasses.replace(steering, labeller=labeller)
-    with pytest.raises(RunError, match=r"Only 0 of .* posterior samples satisfy; 5 were asked for"):
+    with pytest.raises(RunError, match=r"Only 0 of .* samples satisfy; 5 were asked for"):
         RejectionSampler(never).draw(5, seeded())
     with pytest.raises(RunError, match="nothing to fit to"):
         SAMPLERS["class-prior"](never)

@@ -20,17 +20,24 @@ from .common import AS_JSON, lcgan
     default="actor",
     show_default=True,
     metavar="NAME",
-    help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient, start-gradient or ode.",
+    help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient or ode.",
 )
 @AS_JSON
 def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool) -> None:
-    """Print samples of a finished run, one a line."""
+    """Print samples of a finished run, one a line; on the standard error, how much of them is remembered from training."""
     from ..runs.finished import load_run
+    from ..support.wording import memory_line
 
     known_sampler(sampler)
     finished = load_run(run_folder)
-    samples = [finished.model.show(found) for found in finished.sample(count, seed, sampler)]
-    click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples}) if as_json else "\n".join(samples))
+    drawn = finished.sample(count, seed, sampler)
+    samples, memory = list(map(finished.model.show, drawn)), finished.model.memory(drawn)
+    if as_json:
+        click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": memory}))
+        return
+    click.echo("\n".join(samples))
+    if memory:
+        click.echo(memory_line(memory), err=True)
 
 
 @lcgan.command()

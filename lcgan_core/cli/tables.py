@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..constraint import Constraint
-from ..support.wording import learned_from, memory_line, share
+from ..latent_model import Beside
+from ..support.wording import beside, learned_from, memory_line, share
 
 WIDTH_WITHOUT_TERMINAL = 110
 
@@ -54,9 +55,11 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
                 row = result[figure]
                 table.add_row(label, *(f"{row[name]:.3g}" for name in sets), f"{row['actor'] / row['reference']:.2f}")
         out.print(table)
-        out.print("reference: posterior samples that satisfy the same constraints")
+        out.print("reference: samples of what the actor starts from that satisfy the same constraints")
     else:
-        out.print("No posterior sample satisfied all constraints, so there is no reference for fluency and diversity.")
+        out.print("Nothing that the actor starts from satisfied all constraints: there is no reference for its quality.")
+    if result["memory"]:
+        out.print(memory_table("remembered, of all samples of each kind", result["memory"]))
     seconds = result["seconds"]
     out.print(
         f"duplicates {1 - result['unique']:.1%}   drift {result['drift']:.2f} (1 is real)   labels {result['labels']:,}   "
@@ -75,12 +78,22 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
     out.print(f"{result['run']}   more samples: lcgan sample {result['run']} -n 20")
 
 
+def memory_table(title: str, sets: dict[str, dict[str, Beside]]) -> Table:
+    """How much of each set of samples is remembered, beside what to expect of real ones."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for figure in next(iter(sets.values())):
+        table.add_column(figure.replace("_", " "), justify="right")
+    for name, memory in sets.items():
+        table.add_row(name, *map(beside, memory.values()))
+    return table
+
+
 BENCH_COLUMNS = (
     ("fluency", "perplexity", ".1f"),
     ("distinct_2", "distinct-2", ".3f"),
     ("self_bleu", "self-BLEU", ".1f"),
     ("unique", "unique", ".1%"),
-    ("new", "new", ".1%"),
 )
 
 
@@ -111,6 +124,8 @@ def print_bench(rows: list[dict[str, Any]]) -> None:
                 f"{cost['decodes']:.3g}",
             )
         out.print(samples)
+        if any(row["memory"] for row in rows if row["run"] == run):
+            out.print(memory_table("", {row["sampler"]: row["memory"] for row in rows if row["run"] == run}))
         out.print(latents)
         for judge, trust in row["trust"].items():
             out.print(learned_from(judge, trust))
@@ -136,6 +151,8 @@ def print_check(model: str, figures: dict[str, Any]) -> None:
         latents = figures["latents"]
         table.add_row(label, *(f"{latents[kind][figure]:.3g}" if kind in latents else "" for kind in kinds))
     out.print(table)
+    if figures["memory"]:
+        out.print(memory_table("", figures["memory"]))
     out.print("repaired: prior noise, moved by an actor that no constraint trained, only the critics of realism and confidence")
     for sentence in verdict(figures):
         out.print(sentence)

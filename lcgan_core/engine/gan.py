@@ -2,7 +2,7 @@
 
 Engel, Hoffman & Roberts 2017 (arXiv 1711.05772); Jaques et al. 2018 (arXiv 1802.04877). Read ``train`` from top to bottom:
 
-    label latents of real and other samples      decode(z) -> the constraints' values of that sample, the decoder's confidence
+    label latents of noise and of real samples   decode(z) -> the constraints' values of that sample, the decoder's confidence
     for each round:
         for each iteration:
             M critic batches                     attribute and confidence critics on their labels, realism critic on q(z)
@@ -248,10 +248,11 @@ def label_first(
         enough = torch.minimum(satisfying, len(z) - satisfying) >= config.sought_examples
         if (len(z) >= config.posterior_labels and enough.all()) or len(z) >= config.max_posterior_labels:
             break
-    for name, base_rate in zip(new, (satisfying / len(z)).tolist(), strict=True):
-        if min(base_rate, 1 - base_rate) * len(z) < FEWEST_EXAMPLES:
+    both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
+    for name, base_rate in zip(new, (values >= SATISFIED).float().mean(0).tolist(), strict=True):
+        if min(base_rate, 1 - base_rate) * len(both) < FEWEST_EXAMPLES:
             raise TrainingError(
-                f"Constraint {name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
+                f"Constraint {name!r} is satisfied by {base_rate:.2%} of {len(both)} decoded samples: "
                 + (
                     "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
                     "gan.max_posterior_labels."
@@ -259,7 +260,6 @@ def label_first(
                     else "there is nothing to change. Make it stricter, or leave it out."
                 )
             )
-    both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
     pools = {name: Pool(both, column, real[: len(z)]) for name, column in zip(new, values.T, strict=True)}
     confidence = [part.confidence for part in (*found, start) if part.confidence is not None]
     if confidence and config.confidence_weight:
@@ -268,8 +268,8 @@ def label_first(
 
 
 def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
-    """n latents ``[n, latent_dim]`` as the actor starts from: the prior's, where no real samples are known; ``likely`` tells
-    which of those satisfy, once it is known."""
+    """n latents ``[n, latent_dim]`` to make samples of: noise, where no real samples are known; ``likely`` tells which of those
+    satisfy, once it is known."""
     if config.start == "prior" or not q.knows_real:
         return torch.randn(n, len(q.mean), generator=generator)
     return q.draw(n, generator, likely, config.start_spread)

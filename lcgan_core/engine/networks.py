@@ -67,14 +67,17 @@ class GanConfig(BaseModel):
     latents."""
     keep_weight: float = Field(0.5, ge=0)
     """Added to ``distance_weight`` where z satisfies already, as far as the critics hold it does: more keeps variety."""
-    start: Literal["posterior", "prior"] = "posterior"
-    """Where the actor starts from: widened posteriors of real samples that likely satisfy, or the prior N(0, I)."""
+    start: Literal["prior", "posterior"] = "prior"
+    """What the actor, and every other sampler, makes samples of: noise, N(0, I); or draws of widened posteriors of real samples
+    that likely satisfy. The latter gives samples near real ones, most of them remembered rather than made."""
     start_spread: float = Field(1.4, gt=0)
-    """How much wider than the posteriors their draws to start from are: more is newer, less is closer to real samples."""
-    posterior_labels: int = Field(20000, ge=2)
-    """Posterior samples to label first; more are added for a rare constraint."""
-    start_labels: int = Field(2000, ge=0)
-    """Samples to label first of where the actor starts from."""
+    """How much wider than the posteriors their draws are, where samples start from those: more is newer, less is closer to real
+    samples."""
+    posterior_labels: int = Field(12000, ge=2)
+    """Posterior samples to label first: they tell which real samples satisfy, and teach the critics to judge edits; more are
+    added for a rare constraint."""
+    start_labels: int = Field(10000, ge=0)
+    """Samples to label first of what the actor starts from."""
     actor_labels: int = Field(2000, ge=0)
     """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1)

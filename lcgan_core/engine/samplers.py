@@ -1,21 +1,22 @@
 """Ways to draw latents that satisfy, all on the same frozen model and the same critics.
 
-actor        widened posterior samples through the trained actor; those that may fail by the critics are left out undecoded
-start        what the actor starts from, as it is: what it adds is the difference
-rejection    posterior samples, decoded and labelled until enough satisfy: right by construction, and dear
-class-prior  a Gaussian with full covariance, fitted to posterior samples that satisfy
+All start from N(0, I), or from draws around real samples where ``gan.start`` says so.
+
+actor        through the trained actor; those that may fail by the critics are left out undecoded
+start        as it is: what the others add is the difference
+rejection    decoded and labelled until enough satisfy: right by construction, and dear
+class-prior  a Gaussian with full covariance, fitted to those that satisfy
 mixture      a mixture of a few such Gaussians
-offset       noise shifted by the difference of the satisfying and the violating means
-gradient     noise, optimised by Adam against the actor's loss
-start-gradient  the same of what the actor starts from
-ode          noise, led by an ordinary differential equation down the critics' energy (Liu et al. 2022, LatentOps)
+offset       shifted by the difference of the satisfying and the violating means
+gradient     optimised by Adam against the actor's loss
+ode          led by an ordinary differential equation down the critics' energy (Liu et al. 2022, LatentOps)
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -33,10 +34,12 @@ from .networks import Actor, Critic, GanConfig
 
 RIDGE = 1e-4
 """Added to each variance of the class prior. Arbitrary: enough for a factorisation where few satisfy."""
+MOST_DRAWS = 200
+"""Samples that rejection draws for each one asked for, before it gives up. Arbitrary."""
 
 
 class Drawn(NamedTuple):
-    """Latents to decode, ``[n, latent_dim]``, and where they started: the noise, or the latents themselves."""
+    """Latents to decode, ``[n, latent_dim]``, and where each started; the latents themselves where they were not moved."""
 
     start: Tensor
     z: Tensor
@@ -84,7 +87,7 @@ class Steering:
         return {name: self.critics[name] for name in self.labeller.constraints}
 
     def start(self, n: int, generator: Generator) -> Tensor:
-        """n latents ``[n, latent_dim]`` that the actor starts from."""
+        """n latents ``[n, latent_dim]`` that every sampler starts from."""
         return draw_start(self.q, n, self.config, generator, self.likely)
 
     def energy(self, z: Tensor) -> Tensor:
@@ -145,7 +148,7 @@ class ActorSampler(Sampler):
 
 
 class StartSampler(Sampler):
-    """What the actor starts from, as it is."""
+    """What the other samplers start from, as it is."""
 
     name = "start"
 
@@ -155,35 +158,23 @@ class StartSampler(Sampler):
 
 
 class RejectionSampler(Sampler):
-    """Raises ``RunError`` where ``most_draws`` posterior samples for each one asked for are not enough."""
+    """Raises ``RunError`` where ``MOST_DRAWS`` samples of the start for each one asked for are not enough."""
 
     name = "rejection"
-    most_draws = 200
-    """Arbitrary."""
 
     def draw(self, n: int, generator: Generator) -> Drawn:
-        kept, drawn = self.steering.noise(0, generator), 0
-        while len(kept) < n:
-            if drawn >= self.most_draws * n:
-                raise RunError(
-                    f"Only {len(kept)} of {drawn} posterior samples satisfy; {n} were asked for. Use another --sampler."
-                )
-            rate = max(len(kept), 1) / max(drawn, 1)
-            batch = min(max(int((n - len(kept)) / rate), 50), 1000)
-            labelled = self.steering.labeller(self.steering.q.draw(batch, generator))
-            kept = torch.cat([kept, labelled.z[labelled.satisfied]])
-            drawn += batch
-        return Drawn(kept[:n], kept[:n])
+        z = satisfying(self.steering.labeller, lambda drawn: self.steering.start(drawn, generator), n)
+        return Drawn(z, z)
 
 
 class ClassPriorSampler(Sampler):
-    """Labels as many posterior samples as a run does to begin with, and fits one Gaussian to those that satisfy."""
+    """Labels as many samples of the start as a run labels of posteriors, and fits one Gaussian to those that satisfy."""
 
     name = "class-prior"
 
     def __init__(self, steering: Steering) -> None:
         super().__init__(steering)
-        self.fit(label_posterior(steering))
+        self.fit(label_start(steering))
 
     def fit(self, labelled: Labelled) -> None:
         satisfying = labelled.z[labelled.satisfied]
@@ -238,24 +229,20 @@ class OffsetSampler(ClassPriorSampler):
         self.offset = labelled.z[labelled.satisfied].mean(0) - labelled.z[~labelled.satisfied].mean(0)
 
     def draw(self, n: int, generator: Generator) -> Drawn:
-        noise = self.steering.noise(n, generator)
-        return Drawn(noise, noise + self.offset)
+        start = self.steering.start(n, generator)
+        return Drawn(start, start + self.offset)
 
 
 class GradientSampler(Sampler):
-    """Adam on z' for every sample anew, from noise, against the actor's own loss (Engel et al. 2017, where it is the
-    alternative)."""
+    """Adam on z' for every sample anew, against the actor's own loss (Engel et al. 2017, where it is the alternative)."""
 
     name = "gradient"
     steps = 100
     learning_rate = 0.05
     """Both arbitrary."""
 
-    def start(self, n: int, generator: Generator) -> Tensor:
-        return self.steering.noise(n, generator)
-
     def draw(self, n: int, generator: Generator) -> Drawn:
-        start = self.start(n, generator)
+        start = self.steering.start(n, generator)
         z = start.clone().requires_grad_()
         adam = torch.optim.Adam([z], self.learning_rate)
         attributes = [critic for critic, _ in self.steering.attributes.values()]
@@ -266,15 +253,6 @@ class GradientSampler(Sampler):
             (z.grad,) = torch.autograd.grad(loss, z)
             adam.step()
         return Drawn(start, z.detach())
-
-
-class StartGradientSampler(GradientSampler):
-    """The same from where the actor starts."""
-
-    name = "start-gradient"
-
-    def start(self, n: int, generator: Generator) -> Tensor:
-        return self.steering.start(n, generator)
 
 
 class OdeSampler(Sampler):
@@ -294,26 +272,43 @@ class OdeSampler(Sampler):
         def slope(time: Tensor, z: Tensor) -> Tensor:
             return 0.5 * (self.least + (self.most - self.least) * time) * self.steering.gradient(z)
 
-        start = self.steering.noise(n, generator)
+        start = self.steering.start(n, generator)
         times = torch.tensor([1.0, 0.0])
         z: Tensor = odeint(slope, start, times, rtol=1e-3, atol=1e-3, method="dopri5")[-1]
         return Drawn(start, z)
 
 
-def label_posterior(steering: Steering, batch: int = 1000) -> Labelled:
-    """As many labelled posterior samples as a run begins with, more of them where few satisfy."""
+def satisfying(labeller: Labeller, draw: Callable[[int], Tensor], n: int) -> Tensor:
+    """The first n latents of those that ``draw`` gives, so many as it is asked for, whose samples satisfy: ``[n, latent_dim]``.
+
+    Raises ``RunError`` where not one in ``MOST_DRAWS`` does.
+    """
+    kept, drawn = draw(0), 0
+    while len(kept) < n:
+        if drawn >= MOST_DRAWS * n:
+            raise RunError(f"Only {len(kept)} of {drawn} samples satisfy; {n} were asked for. Use another --sampler.")
+        rate = max(len(kept), 1) / max(drawn, 1)
+        batch = min(max(int((n - len(kept)) / rate), 50), 1000)
+        labelled = labeller(draw(batch))
+        kept = torch.cat([kept, labelled.z[labelled.satisfied]])
+        drawn += batch
+    return kept[:n]
+
+
+def label_start(steering: Steering, batch: int = 1000) -> Labelled:
+    """As many labelled samples of the start as a run labels of posteriors, more of them where few satisfy."""
     generator = torch.Generator().manual_seed(0)
     found: list[Labelled] = []
-    drawn = satisfying = 0
+    drawn = held = 0
     config = steering.config
-    while drawn < config.posterior_labels or (satisfying < config.sought_examples and drawn < config.max_posterior_labels):
-        found.append(steering.labeller(steering.q.draw(batch, generator)))
+    while drawn < config.posterior_labels or (held < config.sought_examples and drawn < config.max_posterior_labels):
+        found.append(steering.labeller(steering.start(batch, generator)))
         drawn += batch
-        satisfying += int(found[-1].satisfied.sum())
+        held += int(found[-1].satisfied.sum())
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
     labelled = Labelled(z, [sample for part in found for sample in part.samples], values, confidence=None)
-    if min(satisfying, drawn - satisfying) < 2:
-        raise RunError(f"{satisfying} of {drawn} posterior samples satisfy: nothing to fit to. Use another --sampler.")
+    if min(held, drawn - held) < 2:
+        raise RunError(f"{held} of {drawn} samples satisfy: nothing to fit to. Use another --sampler.")
     return labelled
 
 
@@ -327,7 +322,6 @@ SAMPLERS: dict[str, type[Sampler]] = {
         MixtureSampler,
         OffsetSampler,
         GradientSampler,
-        StartGradientSampler,
         OdeSampler,
     )
 }

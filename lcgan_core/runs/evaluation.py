@@ -1,4 +1,4 @@
-"""What an actor achieved, by the constraints themselves on decoded samples, beside real data that satisfies as much."""
+"""What an actor achieved, by the constraints themselves on decoded samples, beside what satisfies them by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..engine.samplers import Sampler
 from ..support.statistics import wilson_interval
 
 MOST_REFERENCE_BATCHES = 16
-"""Posterior samples are decoded in search of references up to so many times the number asked for. Arbitrary: for a
+"""Samples of the start are decoded in search of references up to so many times the number asked for. Arbitrary: for a
 wish that one sample in 16 satisfies, there are as many references as samples."""
 
 
@@ -28,37 +28,35 @@ class Evaluation(NamedTuple):
 
 @torch.no_grad()
 def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluation:
-    """Satisfaction of n prior, posterior and actor samples of fresh noise; quality beside as many satisfying posterior samples.
+    """Satisfaction of n prior, posterior and actor samples of fresh noise; quality beside reference samples: those of what the
+    actor starts from that satisfy as they are.
 
     The quality of a set depends on its size, so all sets are cut to that of the smallest, ``compared`` samples; it is none
-    where no posterior sample satisfies.
+    where no reference is found. ``memory`` tells of all of each set how much is remembered, where the model can tell.
     """
     labeller, q = sampler.steering.labeller, sampler.steering.q
     prior = labeller(sampler.steering.noise(n, generator))
     before, moved = (labeller(z) for z in sampler.draw(n, generator))
     posterior = labeller(q.draw(n, generator))
-    samples, values, reference = posterior.samples, [posterior.values], _satisfying(posterior)
-    for _ in range(MOST_REFERENCE_BATCHES - 1):
-        if len(reference) >= n:
-            break
-        more = labeller(q.draw(n, generator))
-        values.append(more.values)
-        reference += _satisfying(more)
+    reference: list[Any] = []
+    for _ in range(MOST_REFERENCE_BATCHES):
+        if len(reference) < n:
+            reference += _satisfying(labeller(sampler.steering.start(n, generator)))
     compared = min(n, len(reference))
-    sets = {"posterior": samples, "reference": reference, "prior": prior.samples, "actor": moved.samples}
+    sets = {"posterior": posterior.samples, "reference": reference, "prior": prior.samples, "actor": moved.samples}
     quality: dict[str, dict[str, float]] = {}
     if compared:
         for set_name, members in sets.items():
             for figure, value in labeller.model.quality(members[:compared]).items():
                 quality.setdefault(figure, {})[set_name] = value
-    posterior_values = torch.cat(values)
     summary = {
         "constraints": {
-            name: _satisfaction(prior.values[:, i], posterior_values[:, i], moved.values[:, i])
+            name: _satisfaction(prior.values[:, i], posterior.values[:, i], moved.values[:, i])
             for i, name in enumerate(labeller.constraints)
         },
-        "all": _satisfaction(*(batch.min(1).values for batch in (prior.values, posterior_values, moved.values))),
+        "all": _satisfaction(*(batch.values.min(1).values for batch in (prior, posterior, moved))),
         **quality,
+        "memory": {name: told for name, members in sets.items() if members and (told := labeller.model.memory(members))},
         "compared": compared,
         "unique": len({labeller.model.show(sample) for sample in moved.samples}) / n,
         "drift": q.drift(moved.z),

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from ..constraint import SATISFIED, Constraint
 from ..engine.labelling import Labeller
-from ..engine.samplers import SAMPLERS, RejectionSampler, Sampler
-from ..latent_model import LatentModel
+from ..engine.samplers import SAMPLERS, Sampler, satisfying
 from ..runs.evaluation import judged
 from ..runs.finished import FinishedRun, load_run
 from ..support.extras import needed
@@ -50,16 +49,13 @@ def bench(
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
     rows = []
-    known: dict[str, frozenset[str]] = {}
     for run in runs:
         on_progress(str(run), 0.0)
         finished = load_run(run)
         model = finished.model
         bound = {name: judge.bind(model) for name, judge in (judges or {}).items()}
         trust = {name: told for name, judge in bound.items() if (told := judge.trust())}
-        if model.fingerprint not in known:
-            known[model.fingerprint] = reconstructions(model)
-        yardstick = Yardstick(n, seeds, bound, known[model.fingerprint], fluency)
+        yardstick = Yardstick(n, seeds, bound, fluency)
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
             rows.append({"run": str(run), "sampler": name, **measure(finished, name, yardstick), "trust": trust})
@@ -75,23 +71,14 @@ class Yardstick:
     seeds: Sequence[int]
     judges: Mapping[str, Constraint]
     """Constraints beside the run's own, bound to its model."""
-    known: frozenset[str]
-    """Samples that are not new: what the model makes of the real data whose latents it carries."""
     fluency: Judge | None = None
     """Tells perplexity in place of the model's own language model."""
-
-
-def reconstructions(model: LatentModel[Any]) -> frozenset[str]:
-    """The model's own reconstructions of the real data whose latents it carries, as lines; none where it carries none."""
-    real = model.real_posteriors()
-    return frozenset() if real is None else frozenset(map(model.show, model.decode(real.mean)))
 
 
 def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str, Any]:
     """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies.
 
-    ``unique`` is the share of different samples, ``new`` that of samples which are no reconstruction of real data: a sampler
-    that starts from the latents of real data could merely repeat it. It is None where the model knows no real data.
+    ``unique`` is the share of different samples, ``memory`` what the model tells of how much of them is remembered.
     """
     steering, model, n = finished.steering, finished.model, yardstick.n
     counted = CountingLabeller(model, steering.labeller.constraints)
@@ -110,7 +97,8 @@ def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str,
     samples = model.decode(z)
     decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has decoded them already
     held = int((plain.values(samples) >= SATISFIED).all(1).sum())
-    reference = RejectionSampler(steering).draw(min(n, 1000), torch.Generator().manual_seed(97)).z
+    generator = torch.Generator().manual_seed(97)
+    real = satisfying(plain, lambda drawn: steering.q.draw(drawn, generator), min(n, 1000))
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
     lines = [list(map(model.show, part)) for part in parts]
     quality = [model.quality(part) | model.diversity(part) for part in parts]
@@ -122,9 +110,9 @@ def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str,
         "judged": {name: judged(judge, samples) for name, judge in yardstick.judges.items()},
         **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
         "unique": mean([len(set(part)) / len(part) for part in lines]),
-        "new": mean([line not in yardstick.known for part in lines for line in part]) if yardstick.known else None,
-        "two_sample_auc": two_sample_auc(z[: len(reference)], reference),
-        "frechet": frechet_distance(z, reference),
+        "memory": model.memory(samples),
+        "two_sample_auc": two_sample_auc(z[: len(real)], real),
+        "frechet": frechet_distance(z, real),
         "moved": float((z - start).norm(dim=1).mean()),
         "kept": None if torch.equal(start, z) else mean(model.closeness(model.decode(start[:n]), samples[:n])),
         "fit": fit,

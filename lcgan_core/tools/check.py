@@ -36,8 +36,8 @@ def check(
 
     ``reconstruction`` is the closeness of ``held_out`` samples to what the model makes of them, and without any, of decoded
     posterior means; None where the model has no encoder. ``latents`` are draws of the prior and of a realism-only actor beside
-    q(z), and ``quality`` has their samples' figures beside those of decoded posterior draws and means. Where the model knows no
-    real data, q(z) is the prior, and ``active_units`` and ``kl`` are None.
+    q(z), and ``quality`` has their samples' figures beside those of decoded posterior draws and means; ``memory`` tells how
+    much of them is remembered. Where the model knows no real data, q(z) is the prior, and ``active_units`` and ``kl`` are None.
     """
     real_posteriors = model.real_posteriors()
     q, generator = AggregatePosterior.of(model), generator_of(seed, "check")
@@ -52,7 +52,6 @@ def check(
         confidence_weight=CONFIDENCE_WEIGHT,
         distance_weight=0.0,
         keep_weight=0.0,
-        start="prior",
         proposals=1,
     )
     state = train(labeller, {}, config, seed, on_progress=on_progress)
@@ -74,6 +73,7 @@ def check(
         "reconstruction": mean(model.closeness(known, reconstructed)) if reconstructed else None,
         "latents": {name: _beside(z, q.draw(n, generator)) for name, z in (("prior", prior), ("repaired", repaired))},
         "quality": {name: model.quality(samples) for name, samples in decoded.items()},
+        "memory": {name: told for name, samples in decoded.items() if (told := model.memory(samples))},
         "unique": {name: len({model.show(sample) for sample in samples}) / n for name, samples in decoded.items()},
     }
 

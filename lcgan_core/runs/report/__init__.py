@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...support.svg import svg
+from ...support.wording import beside, memory_line
 
 PAGE = "report.html"
 CARD = "README.md"
@@ -56,6 +57,8 @@ def write_report(
         "map": _map(latents),
         "gates": _gates(latents.gate),
         "rounds": len(metrics),
+        "beside": beside,
+        "memory_line": memory_line,
     }
     for name, template in ((PAGE, "report.html.jinja"), (CARD, "card.md.jinja")):
         with whole(folder / name) as unfinished:
