@@ -60,14 +60,14 @@ class TrainingTexts:
     @classmethod
     def of(cls, texts: Iterable[str]) -> TrainingTexts:
         """The hashes of ``texts``, each of which is ``normal``."""
-        rows = [text.split() for text in dict.fromkeys(texts)]
-        gapped = np.unique(hashed(line for row in rows for line in with_a_gap(row)))
+        lines = dict.fromkeys(texts)
+        gapped = np.unique(hashed(line for text in lines for line in with_a_gap(text.split())))
         bits = REST_BITS + max(len(gapped).bit_length() - 1, 0)
         return cls(
-            whole=np.unique(hashed(" ".join(row) for row in rows)),
+            whole=np.unique(hashed(lines)),
             gapped=np.unique(gapped >> np.uint64(64 - bits)),
             bits=bits,
-            words=np.unique(hashed({word for row in rows for word in row if is_plain(word)})),
+            words=np.unique(hashed({word for text in lines for word in text.split() if is_plain(word)})),
         )
 
     def found(self, texts: Sequence[str]) -> Shares:
