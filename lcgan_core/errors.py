@@ -5,6 +5,7 @@
     ├── PluginError          a plugin could not be loaded or made
     ├── CorpusError          a corpus is missing, empty or unreadable
     ├── ModelError           a model folder or weights file is missing, damaged or foreign
+    ├── SampleError          a sample is of another kind than expected, or its file cannot be read
     ├── RunError             a run folder is incomplete or does not fit what is asked of it
     └── TrainingError        training cannot go on: no signal to learn from, or it diverged
 
@@ -31,6 +32,10 @@ class CorpusError(LcganError):
 
 class ModelError(LcganError):
     """A model folder or weights file is missing, damaged or foreign."""
+
+
+class SampleError(LcganError):
+    """A sample is of another kind than expected, or its file cannot be read."""
 
 
 class RunError(LcganError):

@@ -1,0 +1,8 @@
+"""What a sample is, apart from any model: text, an image, a pen drawing. A plugin can bring another."""
+
+from .base import FileKind, SampleKind
+from .images import Images
+from .strokes import Strokes
+from .text import Text
+
+__all__ = ["FileKind", "Images", "SampleKind", "Strokes", "Text"]

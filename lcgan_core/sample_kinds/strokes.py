@@ -1,0 +1,182 @@
+"""Strokes: drawings as sequences of pen movements."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+from xml.etree import ElementTree
+
+from ..errors import SampleError
+from .base import FileKind, as_numpy, key_of
+
+SHOWN = 96
+"""Pixels of the longer side on a page. Arbitrary."""
+POINTS = 200
+"""Points on the ink of a drawing that closeness compares. Arbitrary; a stroke is much longer than what lies between two."""
+NEAR = 0.05
+"""How far apart points of the same line may be, as a share of the diagonal of what both drawings cover. Arbitrary."""
+
+
+class Strokes(FileKind[Any]):
+    """Drawings in the stroke-3 form of Sketch-RNN (Ha & Eck 2017, arXiv 1704.03477).
+
+    A sample is an array, a tensor or a list ``[movements, 3]``: dx and dy from the point before, y downwards, and 1 where the
+    pen is lifted after this point. The pen is up before the first movement and after the last. Files are read as float32
+    arrays.
+    """
+
+    name: ClassVar[str] = "strokes"
+    suffixes: ClassVar[tuple[str, ...]] = (".svg", ".json")
+
+    @staticmethod
+    def array(sample: Any) -> Any:
+        """The movements as a float32 array ``[movements, 3]``, pen 0 or 1; raises ``SampleError`` for anything else."""
+        import numpy as np
+
+        try:
+            found = as_numpy(sample).astype(np.float32).reshape(len(sample), 3) + 0.0  # a copy, without -0
+        except (TypeError, ValueError) as error:
+            raise SampleError(
+                f"{type(sample).__name__} is not a drawing: {error}. A drawing has three numbers a movement: dx, dy, pen up."
+            ) from error
+        if not np.isfinite(found).all():
+            raise SampleError("A drawing has a movement that is not finite.")
+        found[:, 2] = found[:, 2] > 0.5
+        found[-1:, 2] = 1
+        return found
+
+    def key(self, sample: Any) -> str:
+        moves = self.array(sample)
+        return key_of(moves.shape, moves.tobytes())
+
+    def line(self, sample: Any) -> str:
+        moves = self.array(sample)
+        return f"drawing {self.key(sample)[:8]}, strokes {int(moves[:, 2].sum())}, points {len(moves)}"
+
+    def html(self, sample: Any) -> str:
+        """An inline SVG."""
+        return self.svg(sample, SHOWN)
+
+    def svg(self, sample: Any, longer_side: int | None = None) -> str:
+        """The drawing as SVG, in the units of its movements, or with the longer side in pixels."""
+        moves = self.array(sample)
+        points = moves[:, :2].cumsum(0)
+        low, high = (points.min(0), points.max(0)) if len(points) else (moves.sum(0)[:2], moves.sum(0)[:2])
+        extent = float(max(*(high - low), 1e-6))
+        margin = 0.05 * extent
+        x, y, width, height = (float(value) for value in (*(low - margin), *(high - low + 2 * margin)))
+        zoom = longer_side / max(width, height) if longer_side else 1.0
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{x:g} {y:g} {width:g} {height:g}" '
+            f'width="{zoom * width:g}" height="{zoom * height:g}" role="img" aria-label="{escape(self.line(sample))}">'
+            f'<path d="{_path(moves)}" fill="none" stroke="currentColor" stroke-width="{extent / 50:g}" '
+            'stroke-linecap="round" stroke-linejoin="round"/></svg>'
+        )
+
+    def read(self, path: Path) -> Any:
+        content = path.read_text(encoding="utf-8")
+        return self.array(json.loads(content) if path.suffix.lower() == ".json" else list(_movements(content)))
+
+    def write(self, sample: Any, path: Path) -> None:
+        path.write_text(self.svg(sample) + "\n", encoding="utf-8")
+
+    def closeness(self, before: Sequence[Any], after: Sequence[Any]) -> list[float]:
+        """How much of the ink coincides (``overlap``)."""
+        return [overlap(self.array(first), self.array(second)) for first, second in zip(before, after, strict=True)]
+
+
+def overlap(first: Any, second: Any) -> float:
+    """The F-measure of ink that lies near the other drawing's, in [0, 1], as boundaries are compared by Martin, Fowlkes & Malik
+    2004 (doi 10.1109/TPAMI.2004.1273918)."""
+    import numpy as np
+
+    a, b = _ink(first), _ink(second)
+    if not (len(a) and len(b)):
+        return float(len(a) == len(b))
+    both = np.concatenate([a, b])
+    near = NEAR * float(np.linalg.norm(both.max(0) - both.min(0)))
+    close = np.linalg.norm(a[:, None] - b[None], axis=2) <= near
+    found, kept = float(close.any(1).mean()), float(close.any(0).mean())
+    return 2 * found * kept / (found + kept) if found + kept else 0.0
+
+
+def _ink(moves: Any) -> Any:
+    """``POINTS`` points ``[points, 2]`` at equal distances along the lines; of a drawing of dots, the dots."""
+    import numpy as np
+
+    points = moves[:, :2].astype(np.float64).cumsum(0)
+    drawn = np.append(1.0, moves[:-1, 2])[: len(moves)] == 0  # a line leads to this point
+    lengths = np.linalg.norm(moves[:, :2], axis=1) * drawn
+    if not lengths.sum():
+        return points
+    along = lengths.cumsum()
+    where = (np.arange(POINTS) + 0.5) / POINTS * along[-1]
+    to = np.searchsorted(along, where)
+    share = (along[to] - where) / lengths[to]
+    return points[to] - share[:, None] * moves[to, :2]
+
+
+def _path(moves: Any) -> str:
+    """SVG path data of relative movements, which ``_movements`` reads back exactly; a lone point is closed to show as a dot."""
+    import numpy as np
+
+    parts, up = [], True
+    for dx, dy, lifted in moves:
+        end = "z" if up and lifted else ""
+        x, y = (np.format_float_positional(value, trim="-") for value in (dx, dy))
+        parts.append(f"{'m' if up else 'l'}{x},{y}{end}")
+        up = bool(lifted)
+    return "".join(parts)
+
+
+TOKEN = re.compile(r"[MLHVZCSQTA]|[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
+"""A command of SVG path data, or a number."""
+
+
+def _movements(svg: str) -> Iterator[tuple[float, float, bool]]:
+    """dx, dy and pen up of the straight lines of an SVG file; raises ``SampleError`` where it has others or none."""
+    elements = list(ElementTree.fromstring(svg).iter())
+    if any("transform" in element.attrib for element in elements):
+        raise SampleError("The SVG moves its lines by a transform, which is not read. Save it without.")
+    drawn = [element for element in elements if element.tag.rpartition("}")[2] in ("path", "polyline")]
+    if not drawn:
+        raise SampleError("The SVG has no path and no polyline.")
+    x = y = Fraction()
+    for element in drawn:
+        data = element.get("d") or f"M {element.get('points', '')}"
+        for line in _lines(data):
+            for number, (to_x, to_y) in enumerate(line, start=1):
+                yield float(to_x - x), float(to_y - y), number == len(line)
+                x, y = to_x, to_y
+
+
+def _lines(data: str) -> list[list[tuple[Fraction, Fraction]]]:
+    """The points of each line in SVG path data, in fractions: so a difference is exactly what a relative command said."""
+    lines: list[list[tuple[Fraction, Fraction]]] = []
+    command, x, y = "", Fraction(), Fraction()
+    tokens = iter(TOKEN.findall(data))
+    for token in tokens:
+        if token.isalpha():
+            command = token
+            if command not in "MmLlHhVvZz":
+                raise SampleError(f"The SVG has a curve ({command}). Only straight lines are read.")
+            if command in "Mm":
+                lines.append([])
+            elif command in "Zz" and len(lines[-1]) > 1:  # a lone point is closed only to show as a dot
+                lines[-1].append(lines[-1][0])
+                x, y = lines[-1][0]
+            continue
+        from_x, from_y = (x, y) if command.islower() else (Fraction(), Fraction())
+        if command in "Vv":
+            y = from_y + Fraction(token)
+        else:
+            x = from_x + Fraction(token)
+            if command not in "Hh":
+                y = from_y + Fraction(next(tokens, "no number"))
+        lines[-1].append((x, y))
+    return lines

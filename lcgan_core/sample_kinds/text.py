@@ -1,0 +1,80 @@
+"""Text: a Python string."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import ClassVar
+
+from ..errors import SampleError
+from .base import SampleKind
+
+
+class Text(SampleKind[str]):
+    """Strings; a file of them has one on each line, or is CSV, JSONL or Parquet."""
+
+    name: ClassVar[str] = "text"
+
+    def key(self, sample: str) -> str:
+        """The text itself."""
+        if not isinstance(sample, str):
+            raise SampleError(
+                f"A text is a str, not {type(sample).__name__}. A latent model that makes something else says so: "
+                "sample_kind = Images(), Strokes() or a SampleKind of its own."
+            )
+        return sample
+
+    def line(self, sample: str) -> str:
+        return " ".join(self.key(sample).splitlines())
+
+    def html(self, sample: str) -> str:
+        return escape(self.key(sample)).replace("\n", "<br>")
+
+    def html_change(self, before: str, after: str) -> str:
+        """The words of ``after``, with a mark on those that are new."""
+        marked = (f"<mark>{escape(word)}</mark>" if new else escape(word) for word, new in changed_words(before, after))
+        return " ".join(marked)
+
+    def parse(self, given: str, folder: Path = Path()) -> str:
+        """``given`` as it is."""
+        return given
+
+    def keep(self, sample: str, folder: Path) -> str:
+        """The text as it is; nothing is written."""
+        return self.key(sample)
+
+    def load(self, path: Path, column: str = "text") -> list[str]:
+        from ..text_vae.corpus import load_corpus
+
+        return load_corpus(path, column)
+
+    def save(self, samples: Sequence[str], folder: Path) -> list[Path]:
+        """Writes ``samples.txt``, a text a line; ``samples.jsonl``, where a text has several lines or none."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if all(len(sample.splitlines()) == 1 for sample in samples):
+            file, lines = folder / "samples.txt", list(samples)
+        else:
+            file, lines = folder / "samples.jsonl", [json.dumps({"text": text}, ensure_ascii=False) for text in samples]
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return [file]
+
+    def closeness(self, before: Sequence[str], after: Sequence[str]) -> list[float]:
+        """BLEU of each text after against the one before, as a share (Papineni et al. 2002, by sacrebleu).
+
+        Texts are taken as tokenised already. Word sequences count up to four in a row, or as many as the text has.
+        """
+        from sacrebleu.metrics.bleu import BLEU
+
+        bleu = BLEU(tokenize="none", force=True, effective_order=True)
+        return [bleu.sentence_score(second, [first]).score / 100 for first, second in zip(before, after, strict=True)]
+
+
+def changed_words(before: str, after: str) -> list[tuple[str, bool]]:
+    """The words of ``after``, each with whether it is new beside ``before``."""
+    old, new = before.split(), after.split()
+    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    kept = {block.b + i for block in blocks for i in range(block.size)}
+    return [(word, i not in kept) for i, word in enumerate(new)]
