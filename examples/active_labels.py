@@ -73,7 +73,7 @@ def main(
     for seed in range(seeds):
         for way, judged in found.items():
             labels, run = out / f"{way}-{seed}.csv", out / f"{way}-{seed}"
-            asking = ["--texts", str(file), "--model", model, "-n", str(count), "--seed", str(seed)]
+            asking = ["--from", str(file), "--model", model, "-n", str(count), "--seed", str(seed)]
             press([str(labels), *asking, *(["--by-chance"] if way == "by-chance" else [])], wanted)
             if not (run / "result.json").is_file():
                 wish = ["--constraint", "labels", "--set", f"labels.file={labels}", "--model", model, "--seed", str(seed)]

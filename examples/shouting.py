@@ -9,6 +9,7 @@ class Shouting(Constraint):
     """Texts in capitals."""
 
     name = "shouting"
+    judges = frozenset({"text"})
     share: float = Field(0.8, ge=0, le=1)
     """Smallest share of letters in capitals that satisfies."""
 

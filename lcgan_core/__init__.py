@@ -8,12 +8,22 @@ if TYPE_CHECKING:
 
     from .constraint import Constraint
     from .constraints.classifier import Classifier
-    from .errors import ConstraintError, CorpusError, LcganError, ModelError, PluginError, RunError, TrainingError
+    from .errors import (
+        ConstraintError,
+        CorpusError,
+        LcganError,
+        ModelError,
+        PluginError,
+        RunError,
+        SampleError,
+        TrainingError,
+    )
     from .hookspecs import hookimpl
     from .latent_model import LatentModel, Posterior
     from .runs.config import RunConfig, Wish
     from .runs.finished import load_run
     from .runs.pipeline import run
+    from .sample_kinds import Images, SampleKind, Strokes, Text
     from .tools.editing import edit
 
 _HOME = {
@@ -21,6 +31,7 @@ _HOME = {
     "Constraint": "constraint",
     "ConstraintError": "errors",
     "CorpusError": "errors",
+    "Images": "sample_kinds",
     "LatentModel": "latent_model",
     "LcganError": "errors",
     "ModelError": "errors",
@@ -28,6 +39,10 @@ _HOME = {
     "Posterior": "latent_model",
     "RunConfig": "runs.config",
     "RunError": "errors",
+    "SampleError": "errors",
+    "SampleKind": "sample_kinds",
+    "Strokes": "sample_kinds",
+    "Text": "sample_kinds",
     "TrainingError": "errors",
     "Wish": "runs.config",
     "edit": "tools.editing",
@@ -41,6 +56,7 @@ __all__ = [
     "Constraint",
     "ConstraintError",
     "CorpusError",
+    "Images",
     "LatentModel",
     "LcganError",
     "ModelError",
@@ -48,6 +64,10 @@ __all__ = [
     "Posterior",
     "RunConfig",
     "RunError",
+    "SampleError",
+    "SampleKind",
+    "Strokes",
+    "Text",
     "TrainingError",
     "Wish",
     "edit",

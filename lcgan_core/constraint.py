@@ -25,6 +25,8 @@ class Constraint(BaseModel):
 
     name: ClassVar[str]
     """What ``--constraint`` calls it."""
+    judges: ClassVar[frozenset[str] | None] = None
+    """Names of the kinds of sample that it can judge, such as ``frozenset({"text"})``; None where it can judge any."""
     expensive: ClassVar[bool] = False
     """Whether scores are worth caching on disk."""
 
@@ -48,23 +50,25 @@ class Constraint(BaseModel):
         return hashlib.sha256(meaning.encode()).hexdigest()[:16]
 
 
+def bound(constraint: Constraint, model: LatentModel[Any]) -> Constraint:
+    """The constraint as it judges samples of ``model``; raises ``ConstraintError`` where it cannot judge their kind."""
+    made = model.sample_kind.name
+    if constraint.judges is not None and made not in constraint.judges:
+        raise ConstraintError(
+            f"{constraint.name} judges {' and '.join(sorted(constraint.judges))}; the model {model.name} makes {made}. "
+            "Choose another constraint, or another --model."
+        )
+    return constraint.bind(model)
+
+
 def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
-    """The constraint's values of ``samples``; equal samples are asked about once.
+    """The constraint's values of ``samples``.
 
     Raises ``ConstraintError`` where the constraint fails, returns another number of values than it got samples, or returns
     a value that is not a finite number in [0, 1]: a wish that cannot be measured is never counted as unsatisfied.
     """
     if not samples:
         return []
-    try:
-        distinct = list(dict.fromkeys(samples))
-    except TypeError:  # samples without a hash, such as arrays
-        return _checked_values(constraint, samples)
-    values = dict(zip(distinct, _checked_values(constraint, distinct), strict=True))
-    return [values[sample] for sample in samples]
-
-
-def _checked_values(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
     label = f"Constraint {constraint.name!r}"
     try:
         values = list(constraint(samples))

@@ -1,4 +1,4 @@
-"""The two hooks through which constraints and latent models come in, core's own included."""
+"""The hooks through which constraints, latent models and kinds of sample come in, core's own included."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pluggy
 if TYPE_CHECKING:
     from .constraint import Constraint
     from .latent_model import LatentModel
+    from .sample_kinds import SampleKind
 
 hookspec = pluggy.HookspecMarker("lcgan")
 hookimpl = pluggy.HookimplMarker("lcgan")
@@ -23,3 +24,8 @@ def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
 @hookspec
 def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
     """Call ``register`` with each latent model class that the plugin brings."""
+
+
+@hookspec
+def register_sample_kinds(register: Callable[[type[SampleKind[Any]]], None]) -> None:
+    """Call ``register`` with each kind of sample that the plugin brings; each can be made without arguments."""

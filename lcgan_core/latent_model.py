@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypedDict, TypeVar
 
 from .errors import ModelError
+from .sample_kinds import SampleKind, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -54,6 +55,8 @@ class LatentModel(ABC, Generic[SampleT]):
 
     name: ClassVar[str]
     """What ``--model NAME:SOURCE`` calls this kind of model."""
+    sample_kind: SampleKind[SampleT] = Text()  # type: ignore[assignment]  # the default, for models of strings
+    """What its samples are. A model of anything but strings sets another: ``sample_kind = Images("L", (28, 28))``."""
 
     latent_dim: int
     """Dimensions of z; the prior is N(0, I)."""
@@ -116,10 +119,6 @@ class LatentModel(ABC, Generic[SampleT]):
         """
         return {}
 
-    def closeness(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[float]:
-        """How much of each sample is still in the one after it, in [0, 1]: all or nothing, unless a model can tell more."""
-        return [float(self.show(first) == self.show(second)) for first, second in zip(before, after, strict=True)]
-
     def features(self, samples: Sequence[SampleT]) -> Tensor:
         """What a few dozen labels of samples are learned from, ``[n, features]``: the means of their posteriors, unless a model
         knows figures that say more of them. Each varies by about 1. A model without an encoder may define them all the same;
@@ -138,7 +137,3 @@ class LatentModel(ABC, Generic[SampleT]):
         None is of lower quality than the worse of the two.
         """
         return [[] for _ in before]
-
-    def show(self, sample: SampleT) -> str:
-        """A line that stands for the sample in tables and in ``samples.jsonl``."""
-        return str(sample)

@@ -16,7 +16,7 @@ import torch
 from click.testing import CliRunner, Result
 from torch import Tensor
 
-from lcgan_core import Constraint, LatentModel, Posterior, hookimpl
+from lcgan_core import Constraint, LatentModel, Posterior, SampleKind, hookimpl
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import forget_plugins
@@ -31,10 +31,35 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+class Points(SampleKind[tuple[float, ...]]):
+    """A kind that a plugin brings: tuples of numbers, typed with commas between."""
+
+    name: ClassVar[str] = "points"
+
+    def key(self, sample: tuple[float, ...]) -> str:
+        return ",".join(map(repr, sample))
+
+    def line(self, sample: tuple[float, ...]) -> str:
+        return self.key(sample)
+
+    def parse(self, given: str, folder: Path = Path()) -> tuple[float, ...]:
+        return tuple(map(float, given.split(",")))
+
+    def keep(self, sample: tuple[float, ...], folder: Path, within: str = "samples") -> str:
+        return self.key(sample)
+
+    def load(self, path: Path, column: str = "text") -> list[tuple[float, ...]]:
+        return [self.parse(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def save(self, samples: Sequence[tuple[float, ...]], folder: Path) -> list[Path]:
+        raise NotImplementedError
+
+
 class LinearModel(LatentModel[tuple[float, ...]]):
     """decode(z) = 2 z, real data N(0, 0.9² I) with posteriors of std 0.4: images of nothing, and no text."""
 
     name: ClassVar[str] = "linear"
+    sample_kind = Points()
 
     def __init__(self, dim: int) -> None:
         self.latent_dim = dim
@@ -61,6 +86,7 @@ class LinearGenerator(LatentModel[tuple[float, ...]]):
     """The same decoder without an encoder, and without real data: what a GAN has."""
 
     name: ClassVar[str] = "linear-generator"
+    sample_kind = Points()
 
     def __init__(self, dim: int) -> None:
         self.latent_dim = dim
@@ -96,6 +122,11 @@ def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -
     register(LinearGenerator)
 
 
+@hookimpl
+def register_sample_kinds(register: Callable[[type[SampleKind[Any]]], None]) -> None:
+    register(Points)
+
+
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Makes a distribution with one lcgan entry point discoverable, as pip would."""
@@ -122,7 +153,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 def linear_plugin(install: Callable[..., None]) -> None:
     """``--model linear:DIM`` or ``linear-generator:DIM`` and ``--constraint half-space``, through the hooks that any plugin
     uses."""
-    install("linear-plugin", f"from {__name__} import register_constraints, register_latent_models\n")
+    install("linear-plugin", f"from {__name__} import register_constraints, register_latent_models, register_sample_kinds\n")
 
 
 Lcgan = Callable[..., Result]

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from conftest import LinearModel
 
-from lcgan_core import Constraint, ConstraintError
-from lcgan_core.constraint import evaluate
+from lcgan_core import Constraint, ConstraintError, Images, Text
+from lcgan_core.constraint import bound, evaluate
 from lcgan_core.constraints.rules import Keyword, Length
+from lcgan_core.engine.labelling import scores
 
 
 class Fixed(Constraint):
@@ -41,18 +43,32 @@ def test_unusable_values_stop_with_the_constraint_and_the_sample(returned: Any, 
 
 
 def test_equal_samples_are_asked_about_once() -> None:
-    asked: list[str] = []
+    import numpy as np
 
-    def score(samples: list[str]) -> list[float]:
+    asked: list[Any] = []
+
+    def score(samples: list[Any]) -> list[float]:
         asked.extend(samples)
         return [len(sample) / 10 for sample in samples]
 
-    assert evaluate(Fixed(returned=score), ["aa", "b", "aa"]) == [0.2, 0.1, 0.2]
+    assert scores(Fixed(returned=score), ["aa", "b", "aa"], Text()) == [0.2, 0.1, 0.2]
     assert asked == ["aa", "b"]
+    light, dark = np.full((4, 4), 200, np.uint8), np.zeros((8, 8), np.uint8)
+    assert scores(Fixed(returned=score), [light, dark, light.copy()], Images()) == [0.4, 0.8, 0.4]
+    assert len(asked) == 4
 
 
-def test_samples_without_a_hash_are_scored_too() -> None:
-    assert evaluate(Fixed(returned=lambda samples: [sum(s) for s in samples]), [[0.5, 0.5], [0.0]]) == [1.0, 0.0]
+class Pale(LinearModel):
+    """A model of images, as far as a constraint asks."""
+
+    name = "mnist"
+    sample_kind = Images()  # type: ignore[assignment]
+
+
+def test_a_constraint_is_bound_only_to_a_model_of_its_kind() -> None:
+    with pytest.raises(ConstraintError, match="length judges text; the model mnist makes images"):
+        bound(Length(), Pale(2))
+    assert bound(Fixed(), Pale(2)) == Fixed(), "any kind, where a constraint says nothing"
 
 
 def test_truth_values_and_tensors_are_values() -> None:

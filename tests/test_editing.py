@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, sentences
+from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, Points, sentences
 
 import lcgan_core.tools.editing as editing
 from lcgan_core import RunConfig, RunError, Wish, load_run
@@ -23,11 +23,17 @@ from lcgan_core.runs.finished import FinishedRun
 from lcgan_core.tools.editing import edit, interpolate
 
 
-class Near(LinearModel):
-    """Closeness falls with the distance, and the encoder forgets what is far out."""
+class NearPoints(Points):
+    """Closeness falls with the distance."""
 
     def closeness(self, before: Sequence[tuple[float, ...]], after: Sequence[tuple[float, ...]]) -> list[float]:
         return [1 / (1 + float((torch.tensor(a) - torch.tensor(b)).norm())) for a, b in zip(before, after, strict=True)]
+
+
+class Near(LinearModel):
+    """The encoder forgets what is far out."""
+
+    sample_kind = NearPoints()
 
     def decode(self, z: torch.Tensor) -> list[tuple[float, ...]]:
         return [tuple(row) for row in (2 * z).clamp(-40, 40).tolist()]
@@ -54,7 +60,7 @@ def test_a_sample_moves_just_far_enough(finished: FinishedRun) -> None:
     assert found.value == 1.0
     assert found.after[0] > 2
     assert found.after[0] < 5, "the smallest of the moves is enough"
-    assert found.closeness == pytest.approx(Near(3).closeness([found.before], [found.after])[0])
+    assert found.closeness == pytest.approx(NearPoints().closeness([found.before], [found.after])[0])
     assert found.candidates
     assert found.after not in found.candidates
 
@@ -167,7 +173,8 @@ def test_decoding_near_a_text_keeps_more_of_it_the_stronger_the_pull(tiny_model:
     model = load_latent_model(str(tiny_model))
     texts = sentences()[:100]
     z = model.encode(texts[::-1]).mean
-    kept = [sum(model.closeness(texts, model.decode_near(z, texts, torch.full((100,), pull)))) for pull in (0.0, 2.0, 8.0)]
+    near = [model.decode_near(z, texts, torch.full((100,), pull)) for pull in (0.0, 2.0, 8.0)]
+    kept = [sum(model.sample_kind.closeness(texts, found)) for found in near]
     assert kept[0] < kept[1] < kept[2]
     assert model.decode_near(z, texts, torch.zeros(100)) == model.decode(z)
     assert model.decode_near(z[:0], [], torch.zeros(0)) == []

@@ -78,7 +78,7 @@ def test_two_classes_by_name(tiny_model: Path, tmp_path: Path) -> None:
         ("text,value\na,1\nb,2\n", None, "line 3: '2' is no number in .0, 1."),
         ("text,value\na,good\nb,bad\n", None, "line 2: 'good' is no number.*labels.target=NAME"),
         ("text,value\na,good\nb,bad\n", "god", "has the values bad, good, not two with 'god'"),
-        ("text,value\n" + "a,1\n" * 30 + "b,0\n" * 4, None, "30 texts that satisfy and 4 that do not. Label at least 10"),
+        ("text,value\n" + "a,1\n" * 30 + "b,0\n" * 4, None, "30 samples that satisfy and 4 that do not. Label at least 10"),
     ],
 )
 def test_a_file_that_does_not_serve(tmp_path: Path, content: str | None, target: str | None, message: str) -> None:

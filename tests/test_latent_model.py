@@ -60,7 +60,7 @@ def test_it_runs_from_the_prior_and_what_needs_an_encoder_is_refused_first(run_l
         with pytest.raises(ModelError, match="needs an encoder"):
             ask()
 
-    Path("mine.csv").write_text("text,value\n" + "a,1\nb,0\n" * 20, encoding="utf-8")
+    Path("mine.csv").write_text("text,value\n" + "1.0,1\n0.0,0\n" * 20, encoding="utf-8")
     ran = run_lcgan("run", "--model", "linear-generator:4", "-c", "labels", "--set", "labels.file=mine.csv")
     assert ran.exit_code == 1
     assert "Learning from labels needs an encoder" in ran.stderr

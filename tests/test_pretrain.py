@@ -17,13 +17,13 @@ from transformers import BertConfig, BertModel
 import lcgan_core.models.text_vae.pretraining.pretrain as pretraining
 import lcgan_core.models.text_vae.pretraining.prior_texts as choosing
 from lcgan_core import CorpusError
-from lcgan_core.models.text_vae.corpus import load_corpus
 from lcgan_core.models.text_vae.judge import corpus_bleu
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.models.text_vae.pretraining.crossovers import crossovers
 from lcgan_core.models.text_vae.pretraining.meaning import MEANING_SIZE, meanings
 from lcgan_core.models.text_vae.pretraining.prior_texts import Trigrams, prior_texts
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
+from lcgan_core.sample_kinds.corpus import load_corpus
 
 TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
 

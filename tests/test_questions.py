@@ -90,7 +90,7 @@ def test_texts_of_the_users_own_are_asked_about_each_once(tiny_model: Path, tmp_
     mine, own = tmp_path / "mine.csv", tmp_path / "own.csv"
     texts = [f"the {noun} was {word} ." for noun in ("food", "soup") for word in ("good", "bad", "cold")]
     own.write_text("id,line\n" + "".join(f"{i},{text}\n" for i, text in enumerate([*texts, texts[0]])), encoding="utf-8")
-    options = ("--texts", str(own), "--column", "line")
+    options = ("--from", str(own), "--column", "line")
     press(mine, tiny_model, "yn", "-n", "2", *options)
     ran = press(mine, tiny_model, "nsyynnnn", *options)
     assert "5 labels" in ran.stdout, "it ends with the texts"

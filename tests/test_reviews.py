@@ -12,10 +12,10 @@ import torch
 from safetensors import safe_open
 
 from lcgan_core.constraints.from_labels import logistic_regression, probability
-from lcgan_core.models.text_vae.corpus import load_corpus
 from lcgan_core.models.text_vae.latent_model import EMBEDDED, TextVaeModel
 from lcgan_core.models.text_vae.memory import MEMORY
 from lcgan_core.models.text_vae.pretraining.measure import measure
+from lcgan_core.sample_kinds.corpus import load_corpus
 
 FOLDER = EMBEDDED / "reviews"
 HELD_OUT = Path(__file__).parent.parent.parent / "shared" / "data" / "yelp" / "valid.csv.gz"

@@ -176,9 +176,9 @@ def test_drawings_are_close_where_their_ink_is() -> None:
     half, elsewhere = HOUSE[:3], [(500, 500, 0), (3, 3, 1)]
     same, near, part, none = kind.closeness([HOUSE] * 4, [lines, shifted, half, elsewhere])
     assert same == pytest.approx(1)
-    assert near == pytest.approx(1)
-    assert 0.2 < part < 0.9
-    assert none == 0
+    assert 0.9 < near < 1
+    assert 0.2 < part < 0.8
+    assert none < 0.05
     assert kind.closeness([[], []], [np.zeros((0, 3)), HOUSE]) == [1, 0]
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from lcgan_core import Constraint, ConstraintError
+from lcgan_core import Constraint, ConstraintError, Images, Text
 from lcgan_core.constraints.score_cache import cached_scores
 from lcgan_core.engine.labelling import scores
 
@@ -35,39 +37,52 @@ def cache_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_text_is_scored_once_however_often_it_comes() -> None:
-    first = scores(Slow(), ["ab", "b", "ab", "aa"])
+    first = scores(Slow(), ["ab", "b", "ab", "aa"], Text())
     assert first == [1 / 6, 0.0, 1 / 6, 1 / 3]
     assert asked == ["ab", "b", "aa"]
-    assert scores(Slow(), ["aa", "new", "b"]) == [1 / 3, 0.0, 0.0]
+    assert scores(Slow(), ["aa", "new", "b"], Text()) == [1 / 3, 0.0, 0.0]
     assert asked == ["ab", "b", "aa", "new"]
 
 
 def test_other_options_are_another_constraint() -> None:
-    assert scores(Slow(), ["ab"]) == scores(Slow(letter="b"), ["ab"])
+    assert scores(Slow(), ["ab"], Text()) == scores(Slow(letter="b"), ["ab"], Text())
     assert asked == ["ab", "ab"]
 
 
 def test_more_texts_than_a_query_takes() -> None:
     texts = [f"a{number}" for number in range(2300)]
-    first = scores(Slow(), texts)
-    assert scores(Slow(), texts[::-1]) == first[::-1]
+    first = scores(Slow(), texts, Text())
+    assert scores(Slow(), texts[::-1], Text()) == first[::-1]
     assert len(asked) == 2300
 
 
 def test_a_value_that_is_refused_is_not_kept() -> None:
     for _ in range(2):
         with pytest.raises(ConstraintError, match=r"returned 1\.66"):
-            scores(Slow(letter="!"), ["right", "wrong"])
+            scores(Slow(letter="!"), ["right", "wrong"], Text())
     assert asked == ["right", "wrong"] * 2
 
 
-def test_a_cheap_constraint_and_samples_that_are_no_texts_are_not_cached(cache_file: Path) -> None:
+def test_a_cheap_constraint_is_not_cached(cache_file: Path) -> None:
     class Cheap(Slow):
         expensive: ClassVar[bool] = False
 
-    assert scores(Cheap(), ["ab"]) == [1 / 6]
-    assert scores(Slow(letter="z"), [("z", "a")]) == [1 / 6]  # type: ignore[list-item]
+    assert scores(Cheap(), ["ab"], Text()) == [1 / 6]
     assert not cache_file.exists()
+
+
+def test_images_are_cached_by_their_pixels() -> None:
+    class Bright(Slow):
+        name = "bright"
+
+        def __call__(self, samples: Sequence[Any]) -> list[float]:
+            asked.extend(samples)
+            return [float(Images.array(sample).mean()) / 255 for sample in samples]
+
+    light, dark = np.full((40, 40), 255, np.uint8), np.zeros((40, 40), np.uint8)
+    assert scores(Bright(), [light, dark, light.copy()], Images()) == [1, 0, 1]
+    assert scores(Bright(), [Image.fromarray(dark), light.copy()], Images()) == [0, 1]
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("damage", ["no database", "locked", "a folder in its place"])
@@ -84,6 +99,6 @@ def test_a_cache_that_cannot_be_used_costs_time_and_nothing_else(
         holder.execute("BEGIN EXCLUSIVE")
     else:
         cache_file.mkdir()
-    assert scores(Slow(), ["ab", "b"]) == [1 / 6, 0.0]
-    assert scores(Slow(), ["ab", "b"]) == [1 / 6, 0.0]
+    assert scores(Slow(), ["ab", "b"], Text()) == [1 / 6, 0.0]
+    assert scores(Slow(), ["ab", "b"], Text()) == [1 / 6, 0.0]
     assert asked == ["ab", "b"] * 2

@@ -69,10 +69,10 @@ class Page:
         return found
 
     def text(self, where: str) -> str:
-        return self.read(f"#{where}")[0].replace("\n", " ")
+        return self.read(f"#{where}")[0].replace("\n", " ").strip()
 
-    def value(self, where: str) -> str:
-        return self.read(f"#{where} textarea", "value")[0]
+    def sample(self, where: str) -> str:
+        return self.read(f"#{where} .prose")[0].strip()
 
     def press(self, button: str) -> None:
         self.browser.find_element(By.ID, button).click()
@@ -82,16 +82,17 @@ class Page:
         tab.click()
 
     def cells(self, table: str) -> list[str]:
-        return [cell.strip() for cell in self.read(f"#{table} [role=gridcell]")]
+        return [cell.strip() for cell in self.read(f"#{table} td")]
 
     def shows(self, where: str, pattern: str) -> None:
         until(lambda: bool(re.search(pattern, self.text(where))), lambda: (pattern, self.text(where)))
 
     def answer(self, button: str) -> str:
         """Presses a button about the sample asked about; returns that sample when the next one is there."""
-        asked = self.value("question")
+        until(lambda: bool(self.sample("question")), lambda: self.browser.page_source)
+        asked = self.sample("question")
         self.press(button)
-        until(lambda: self.value("question") != asked, lambda: asked)
+        until(lambda: self.sample("question") != asked, lambda: asked)
         return asked
 
     def told(self, message: str) -> None:
@@ -185,7 +186,7 @@ def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tin
             assert ran.exit_code == 1
             assert "Another process is labelling into" in ran.stderr
 
-        asked = page.value("question")
+        asked = page.sample("question")
         page.press("unwanted")
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -243,13 +244,13 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
 
         page.part("Edit")
         page.press("edit")
-        page.told("There is no text to edit")
+        page.told("There is nothing to edit. Type something first")
         text = "the food was good and the place was nice ."
-        page.browser.find_element(By.CSS_SELECTOR, "#text textarea").send_keys(text, Keys.ENTER)
-        until(lambda: bool(page.value("edited")), lambda: page.text("told"))
+        page.browser.find_element(By.CSS_SELECTOR, "#given textarea").send_keys(text, Keys.ENTER)
+        until(lambda: bool(page.sample("edited")), lambda: page.text("told"))
         (edited,) = edit(finished, [text])
-        assert page.value("edited") == edited.after
-        page.shows("told", f"keeps {edited.closeness:.0%} of your text")
+        assert page.sample("edited") == edited.after
+        page.shows("told", f"keeps {edited.closeness:.0%} of your sample")
         until(lambda: page.cells("others")[:3] == edited.candidates[:3], lambda: (page.cells("others"), edited.candidates))
 
 
@@ -257,12 +258,13 @@ def test_what_a_stale_page_says_is_left_out(tiny_model: Path, tmp_path: Path) ->
     file = tmp_path / "mine.csv"
     session = QuestionSession(file, load_latent_model(str(tiny_model)))
     questions = Questions(session, RunConfig(constraints=(Wish(constraint="labels"),)), tmp_path / "run")
-    first, told = questions.asked()
+    _, told, first = questions.asked()
     assert "0 wanted and 0 not" in told
-    second, _ = questions.answer(first, 1.0)
-    assert questions.answer(first, 0.0)[0] == questions.skip(first)[0] == second
+    html, _, second = questions.answer(first, 1.0)
+    assert html == second, "a text without signs that HTML knows"
+    assert questions.answer(first, 0.0)[2] == questions.skip(first)[2] == second
     assert rows(file) == [(first, 1.0)]
-    assert questions.undo()[0] == first
+    assert questions.undo()[2] == first
     with pytest.raises(RunError, match="no answer to take back"):
         questions.undo()
 

@@ -60,7 +60,7 @@ def test_refined_means_decode_to_more_of_the_texts_and_stay_near(model: TextVaeM
     texts = sentences()[-100:]
     encoded = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
     found = model.encode(texts)
-    before, after = (sum(model.closeness(texts, model.decode(z))) for z in (encoded.mean, found.mean))
+    before, after = (sum(model.sample_kind.closeness(texts, model.decode(z))) for z in (encoded.mean, found.mean))
     assert after > before
     assert torch.equal(found.std, encoded.std)
     assert (found.mean - encoded.mean).abs().max() <= 1.01 * REFINING_STEPS * REFINING_RATE

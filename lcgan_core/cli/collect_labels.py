@@ -19,29 +19,38 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
 @click.option(
     "-n", "count", default=70, show_default=True, type=click.IntRange(min=1), help="Stop at so many labels in the file."
 )
-@click.option("--texts", type=click.Path(path_type=Path), help="Ask about the texts of this file, not about samples.")
-@click.option("--column", default="text", show_default=True, help="The texts' column, in CSV, JSONL and Parquet.")
+@click.option(
+    "--from",
+    "source",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Ask about samples of your own: texts of a file, or a folder of images.",
+)
+@click.option("--column", default="text", show_default=True, help="The column of your texts, in CSV, JSONL and Parquet.")
 @click.option("--by-chance", is_flag=True, help="Ask about any samples, not those whose answer is least sure.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the samples to ask about.")
-def label(file: Path, model: str, count: int, texts: Path | None, column: str, by_chance: bool, seed: int) -> None:
-    """Label samples of a model, or texts of your own, with one key each, into FILE (columns text and value).
+def label(file: Path, model: str, count: int, source: Path | None, column: str, by_chance: bool, seed: int) -> None:
+    """Label samples of a model, or samples of your own, with one key each.
 
-    Every answer is on the disk before the next question; the same FILE goes on where you stopped.
+    FILE is a CSV file with the columns text and value. For images and other samples that are files, it has the columns file and
+    value, and copies of them are kept in a folder beside FILE. Every answer is on the disk before the next question; the same
+    FILE goes on where you stopped.
     """
     from ..constraint import SATISFIED
     from ..plugins.discovery import load_latent_model
     from ..tools.questions import QuestionSession, only_one
 
-    own = None
-    if texts:
-        from ..models.text_vae.corpus import load_corpus
-
-        own = load_corpus(texts, column)
     with only_one(file):
-        session = QuestionSession(file, load_latent_model(model), seed, active=not by_chance, own=own)
+        asked = load_latent_model(model)
+        own = asked.sample_kind.load(source, column) if source else None
+        session = QuestionSession(file, asked, seed, active=not by_chance, own=own)
         click.echo(KEYS, err=True)
         while len(session.answers) < count and not session.exhausted:
-            click.echo(f"{len(session.answers) + 1:>4}/{count}  {session.question()}  ", nl=False, err=True)
+            question = session.question()
+            told = session.kind.line(question)
+            if session.kind.in_files:  # to be looked at elsewhere
+                told = f"{file.parent / session.keep(question)}  {told}"
+            click.echo(f"{len(session.answers) + 1:>4}/{count}  {told}  ", nl=False, err=True)
             key = click.getchar().lower()
             click.echo(key if key.isprintable() else "", err=True)
             if key in ("y", "n"):
@@ -106,18 +115,22 @@ def studio(
     from ..runs.folder import slug
     from ..tools.studio import Questions, Studio
 
-    opened, questions = Studio(), None
+    opened, questions, models = Studio(), None, []
     with page.listen(host, port) as listening, only_one(file) if file else nullcontext():
         if run_folder:
-            opened.open(run_folder)
+            models.append(opened.open(run_folder).model)
         if file:
             (wish,), gan = parse_settings(("labels",), settings, ())
             wish["options"]["file"] = str(file)
             asked = {"model": model, "constraints": [wish], "seed": seed, "gan": gan}
             config = validated(RunConfig, asked, "Wrong settings")
-            session = QuestionSession(file, load_latent_model(model), seed)
+            models.append(load_latent_model(model))
+            session = QuestionSession(file, models[-1], seed)
             questions = Questions(session, config, out or Path("runs") / slug(file.stem))
+        kind, *others = [found.sample_kind for found in models]
+        if any(other.name != kind.name for other in others):
+            raise click.UsageError(f"The run makes {kind.name}, but --model {model} makes {others[0].name}. Give one of them.")
         try:
-            page.serve(page.page(opened, questions), listening, click.echo)
+            page.serve(page.page(opened, questions, kind), listening, click.echo)
         finally:
             opened.stop()  # torch must not be at work when Python ends

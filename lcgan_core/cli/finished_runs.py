@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import AS_JSON, lcgan
+
+if TYPE_CHECKING:
+    from ..runs.finished import FinishedRun
+    from ..sample_kinds import SampleKind
+    from ..tools.editing import Edit
+
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="New folder to write them to: a text a line, PNG for images, SVG for drawings.",
+)
 
 
 @lcgan.command()
@@ -22,16 +36,21 @@ from .common import AS_JSON, lcgan
     metavar="NAME",
     help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient or ode.",
 )
+@OUT
 @AS_JSON
-def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool) -> None:
-    """Print samples of a finished run, one a line; on the standard error, how much of them is remembered from training."""
+def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, as_json: bool) -> None:
+    """Print samples of a finished run, one a line; with --out, write them to files.
+
+    On the standard error, how much of them is remembered from training.
+    """
     from ..runs.finished import load_run
     from ..support.wording import memory_line
 
     known_sampler(sampler)
+    new_folder(out)
     finished = load_run(run_folder)
     drawn = finished.sample(count, seed, sampler)
-    samples, memory = list(map(finished.model.show, drawn)), finished.model.memory(drawn)
+    samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), finished.model.memory(drawn)
     if as_json:
         click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": memory}))
         return
@@ -42,57 +61,96 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, as_json: bool)
 
 @lcgan.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@click.argument("samples", metavar="[SAMPLE]...", nargs=-1)
 @click.option(
     "--strength",
     default=0.99,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="The value that is enough; the closest text of such a value is taken. 0 is to keep the text, 1 is to satisfy.",
+    help="Minimum value to accept; of the edits that reach it, the closest is taken. 0 keeps the sample, 1 satisfies.",
 )
-@click.option("--candidates", "shown", default=0, show_default=True, type=click.IntRange(min=0), help="Other edits to show.")
+@click.option("--candidates", "most", default=0, show_default=True, type=click.IntRange(min=0), help="Other edits to show.")
+@OUT
 @AS_JSON
-def edit(run_folder: Path, texts: tuple[str, ...], strength: float, shown: int, as_json: bool) -> None:
-    """Move your own texts just far enough to satisfy: those given, or the lines of the standard input.
+def edit(run_folder: Path, samples: tuple[str, ...], strength: float, most: int, out: Path | None, as_json: bool) -> None:
+    """Move your own samples just far enough to satisfy: those given, or the lines of the standard input.
 
-    With --json, one object a line: before, after, status (edited, kept, missed or unknown), value, closeness, candidates.
+    A SAMPLE is a text, or the name of a file where the model makes images or the like. With --out, edits are written in the
+    order of the samples, and candidates to a numbered folder each. With --json, one object a line: before, after, status
+    (edited, kept, missed or unknown), value, closeness, candidates.
     """
-    from dataclasses import asdict
-    from itertools import islice
-
     from ..runs.finished import load_run
-    from ..tools.editing import edit as edited
 
+    new_folder(out)
     finished = load_run(run_folder)
     finished.model.require_encoder("Editing")  # before anything is read from the standard input
-    lines = (line.strip() for line in texts or sys.stdin if line.strip())
-    while some := list(islice(lines, 64)):
-        for found in edited(finished, some, strength):
-            found.candidates = found.candidates[:shown]
-            if as_json:
-                click.echo(json.dumps(asdict(found)))
-                continue
-            click.echo(found.after)
-            for candidate in found.candidates:
-                click.echo(f"    {candidate}")
-            if found.status == "unknown":
-                click.echo(f"not edited, the model knows it only as shown: {found.before}", err=True)
-            elif found.status == "missed":
-                click.echo(f"no candidate satisfied: {found.before}", err=True)
+    kind = finished.model.sample_kind
+    edits = edited(finished, (line.strip() for line in samples or sys.stdin if line.strip()), strength)
+    written: list[str] = []
+    if out:
+        edits = list(edits)
+        written = shown(kind, [found.after for _, found in edits], out, as_json)
+    for number, (given, found) in enumerate(edits, start=1):
+        after = written[number - 1] if written else shown(kind, [found.after], None, as_json)[0]
+        candidates = shown(kind, found.candidates[:most], out / f"{number:04}" if out else None, as_json) if most else []
+        if as_json:
+            row = {"before": given, "after": after, "status": found.status, "value": found.value, "closeness": found.closeness}
+            click.echo(json.dumps({**row, "candidates": candidates}))
+            continue
+        click.echo("\n    ".join([after, *candidates]))
+        if found.status == "unknown":
+            click.echo(f"not edited, the model knows it only as shown: {given}", err=True)
+        elif found.status == "missed":
+            click.echo(f"no candidate satisfied: {given}", err=True)
+
+
+def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iterable[tuple[str, Edit]]:
+    """What was given with what became of it, some at a time, so that a long input shows its first edits early."""
+    from ..tools.editing import edit
+
+    left = iter(lines)
+    while some := list(islice(left, 64)):
+        yield from zip(some, edit(finished, list(map(finished.model.sample_kind.parse, some)), strength), strict=True)
 
 
 @lcgan.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("first")
 @click.argument("last")
-@click.option("--steps", default=7, show_default=True, type=click.IntRange(min=2), help="Texts on the way, both ends included.")
-def interpolate(run_folder: Path, first: str, last: str, steps: int) -> None:
-    """Print the way from one text to another through the latent space, each text with its value."""
+@click.option("--steps", default=7, show_default=True, type=click.IntRange(min=2), help="Samples to print, both ends included.")
+@OUT
+def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path | None) -> None:
+    """Print the way from one sample to another through the latent space, each step with its value.
+
+    FIRST and LAST are texts, or the names of files.
+    """
     from ..runs.finished import load_run
     from ..tools.editing import interpolate as way
 
-    for found, value in way(load_run(run_folder), first, last, steps):
-        click.echo(f"{value:.2f}  {found}")
+    new_folder(out)
+    finished = load_run(run_folder)
+    kind = finished.model.sample_kind
+    found = way(finished, kind.parse(first), kind.parse(last), steps)
+    told = shown(kind, [sample for sample, _ in found], out, as_json=False)
+    for line, (_, value) in zip(told, found, strict=True):
+        click.echo(f"{value:.2f}  {line}")
+
+
+def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, as_json: bool) -> list[str]:
+    """What stands for each sample in the output: its text, or its file in ``out``, or else a line about it.
+
+    Writes the samples to ``out``, where that is given.
+    """
+    files = kind.save(samples, out) if out else []
+    if kind.in_files:
+        return [str(file) for file in files] or list(map(kind.line, samples))
+    return [kind.keep(sample, Path()) if as_json else kind.line(sample) for sample in samples]
+
+
+def new_folder(out: Path | None) -> None:
+    """Refuses a folder that holds something: what is written could not be told from that."""
+    if out and out.exists() and any(out.iterdir() if out.is_dir() else [out]):
+        raise click.UsageError(f"--out {out} exists already. Give another folder.")
 
 
 def known_sampler(name: str) -> str:

@@ -83,20 +83,25 @@ def pretrain(
 
 @lcgan.command()
 @click.argument("model", default="reviews")
-@click.option("--texts", type=click.Path(path_type=Path), help="Held-out texts, as for lcgan pretrain.")
-@click.option("--column", default="text", show_default=True, help="The column that holds the text.")
+@click.option(
+    "--held-out",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Real samples that the model did not learn from: texts of a file, or a folder of images.",
+)
+@click.option("--column", default="text", show_default=True, help="The column of the texts, in CSV, JSONL and Parquet.")
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples of each kind.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same figures.")
 @AS_JSON
-def check(model: str, texts: Path | None, column: str, count: int, seed: int, as_json: bool) -> None:
+def check(model: str, held_out: Path | None, column: str, count: int, seed: int, as_json: bool) -> None:
     """Tell whether a model can be constrained at all, and what realism alone would repair."""
     with progress() as on_progress:
-        from ..models.text_vae.corpus import load_corpus
         from ..plugins.discovery import load_latent_model
         from ..tools.check import check as examine
 
-        held_out = load_corpus(texts, column)[:count] if texts else []
-        figures = examine(load_latent_model(model), held_out, count, seed, on_progress)
+        examined = load_latent_model(model)
+        samples = examined.sample_kind.load(held_out, column)[:count] if held_out else []
+        figures = examine(examined, samples, count, seed, on_progress)
     if as_json:
         click.echo(json.dumps(figures))
         return

@@ -51,16 +51,20 @@ def plugins(verbose: bool, as_json: bool) -> None:
 
 @lcgan.command("try")
 @click.argument("name")
-@click.argument("texts", nargs=-1)
+@click.argument("given", metavar="[SAMPLE]...", nargs=-1)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]OPTION=VALUE", help="An option of the constraint.")
+@click.option(
+    "--kind", "kind_name", metavar="KIND", help="What the samples are, where the constraint judges more than one kind."
+)
 @AS_JSON
-def try_constraint(name: str, texts: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    """Score texts by a constraint, with no model.
+def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...], kind_name: str | None, as_json: bool) -> None:
+    """Score samples by a constraint, with no model.
 
-    TEXTS are scored, or the lines of stdin where there are none. NAME is an installed constraint, or ./file.py:function.
+    SAMPLEs are texts, or the names of files where the constraint judges images and the like. Without any, the lines of stdin
+    are scored. NAME is an installed constraint, or ./file.py:function.
     """
     from ..constraint import evaluate
-    from ..plugins.discovery import make_constraint
+    from ..plugins.discovery import make_constraint, sample_kind
 
     options: dict[str, Any] = {}
     for setting in settings:
@@ -69,14 +73,19 @@ def try_constraint(name: str, texts: tuple[str, ...], settings: tuple[str, ...],
             raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan constraints {name}")
         options[key.removeprefix(f"{name}.")] = parse_value(value)
     constraint = make_constraint(name, options)
-    samples = list(texts) or sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
-    if not samples:
-        raise click.UsageError("No texts. Give them as arguments, or on stdin one a line.")
-    scores = [{"value": score, "text": text} for score, text in zip(evaluate(constraint, samples), samples, strict=True)]
+    judged = constraint.judges or {kind_name or "text"}
+    if kind_name and kind_name not in judged:
+        raise click.UsageError(f"--kind {kind_name}: {name} judges {' and '.join(sorted(judged))}.")
+    kind = sample_kind(kind_name or min(judged))
+    lines = list(given) or sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
+    if not lines:
+        raise click.UsageError("No samples. Give them as arguments, or on stdin one a line.")
+    values = evaluate(constraint, [kind.parse(line) for line in lines])
+    scores = [{"value": value, kind.column: line} for value, line in zip(values, lines, strict=True)]
     if as_json:
         click.echo(json.dumps({"constraint": name, "scores": scores}))
     else:
-        click.echo("\n".join(f"{row['value']:.3f}  {' '.join(str(row['text']).splitlines())}" for row in scores))
+        click.echo("\n".join(f"{row['value']:.3f}  {' '.join(str(row[kind.column]).splitlines())}" for row in scores))
 
 
 @lcgan.command("new-plugin")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -15,13 +15,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from ..errors import LcganError, RunError
+from ..sample_kinds import FileKind, SampleKind
 from ..tools.studio import Questions, Rows, Studio
 
 # Fonts of the machine: the page asks for nothing from outside.
 FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
 THEME = gr.themes.Default(primary_hue="teal", font=FONTS, font_mono=FONTS)
-CSS = "#question textarea, #edited textarea {font-size: 1.4rem}"
-TABLE: dict[str, Any] = {"interactive": False, "wrap": True, "buttons": []}
+CSS = """
+#question, #edited {font-size: 1.4rem; min-height: 2.5rem}
+.rows {width: 100%; border-collapse: collapse}
+.rows th, .rows td {padding: .3rem .8rem; border-bottom: 1px solid var(--border-color-primary); text-align: left}
+"""
 # One event at a time, from whichever tab of whichever browser: there is one label session and one model.
 ORDERED: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": 1, "api_visibility": "private"}
 QUIET = ORDERED | {"show_progress": "hidden"}
@@ -30,25 +34,26 @@ Given = ParamSpec("Given")
 Told = TypeVar("Told")
 
 
-def page(studio: Studio, questions: Questions | None) -> gr.Blocks:
-    """The page, with a part for labels where there is a session for them."""
+def page(studio: Studio, questions: Questions | None, kind: SampleKind[Any]) -> gr.Blocks:
+    """The page about samples of a kind, with a part for labels where there is a session for them."""
     blocks = gr.Blocks(title="lcgan studio", analytics_enabled=False)
     with blocks:
         with gr.Tab("Label" if questions else "Run"):
             train = _label(blocks, questions) if questions else None
             outcome = gr.Markdown(elem_id="outcome", min_height=90)
-            pairs = gr.Dataframe(headers=["before", "after"], **TABLE, elem_id="pairs")
+            pairs = gr.HTML(elem_id="pairs")
         with gr.Tab("Generate"):
             _generate(studio)
         with gr.Tab("Edit"):
-            _edit(studio)
+            _edit(studio, kind)
 
-        async def wait(progress: gr.Progress = gr.Progress()) -> tuple[str, Rows]:  # noqa: B008 - how gradio asks for it
+        async def wait(progress: gr.Progress = gr.Progress()) -> tuple[str, str]:  # noqa: B008 - how gradio asks for it
             while training := studio.training:
                 what, share = training
                 progress(share, desc=what)
                 await asyncio.sleep(0.2)  # no thread that Ctrl-C would have to wait for
-            return shown(studio.outcome)()
+            told, rows = shown(studio.outcome)()
+            return told, table(("before", "after"), rows)
 
         # Beside the others: labelling goes on meanwhile.
         waiting: dict[str, Any] = {"concurrency_limit": None, "show_progress_on": outcome, "api_visibility": "private"}
@@ -74,18 +79,19 @@ def shown(handler: Callable[Given, Told]) -> Callable[Given, Told]:
 
 def _label(blocks: gr.Blocks, questions: Questions) -> gr.Button:
     """The questions; returns the button that is to train on the answers."""
-    question = gr.Textbox(label="Is this what you want?", interactive=False, elem_id="question")
+    gr.Markdown("Is this what you want?")
+    question, key = gr.HTML(elem_id="question"), gr.State()
     with gr.Row():
         wanted = gr.Button("Wanted", variant="primary", elem_id="wanted")
         unwanted = gr.Button("Not wanted", variant="primary", elem_id="unwanted")
         skip = gr.Button("Skip", elem_id="skip")
         undo = gr.Button("Undo", elem_id="undo")
     labels = gr.Markdown(elem_id="labels")
-    asked = [question, labels]
+    asked = [question, labels, key]
     blocks.load(shown(questions.asked), outputs=asked, **QUIET)
-    wanted.click(shown(partial(questions.answer, value=1.0)), question, asked, **QUIET)
-    unwanted.click(shown(partial(questions.answer, value=0.0)), question, asked, **QUIET)
-    skip.click(shown(questions.skip), question, asked, **QUIET)
+    wanted.click(shown(partial(questions.answer, value=1.0)), key, asked, **QUIET)
+    unwanted.click(shown(partial(questions.answer, value=0.0)), key, asked, **QUIET)
+    skip.click(shown(questions.skip), key, asked, **QUIET)
     undo.click(shown(questions.undo), None, asked, **QUIET)
     return gr.Button("Train", elem_id="train")
 
@@ -104,29 +110,50 @@ def _generate(studio: Studio) -> None:
         )
     seed = gr.State(0)
     more = gr.Button("Generate", variant="primary", elem_id="generate")
-    samples = gr.Dataframe(headers=["start", "sample", "satisfied"], **TABLE, elem_id="samples")
+    samples = gr.HTML(elem_id="samples")
     asked = [count, strength, seed]
+
+    def generate(count: int, strength: float, seed: int) -> str:
+        return table(("start", "sample", "satisfied"), studio.generate(count, strength, seed))
+
     # Another press starts elsewhere; the slider moves the same start.
-    more.click(lambda seed: seed + 1, seed, seed, **QUIET).then(shown(studio.generate), asked, samples, **ORDERED)
-    strength.release(shown(studio.generate), asked, samples, **ORDERED)
+    more.click(lambda seed: seed + 1, seed, seed, **QUIET).then(shown(generate), asked, samples, **ORDERED)
+    strength.release(shown(generate), asked, samples, **ORDERED)
 
 
-def _edit(studio: Studio) -> None:
-    text = gr.Textbox(label="Your text", elem_id="text")
+def _edit(studio: Studio, kind: SampleKind[Any]) -> None:
+    given: gr.Textbox | gr.File
+    if isinstance(kind, FileKind):
+        given = gr.File(label="Your file", file_types=list(kind.suffixes), elem_id="given")
+    else:
+        given = gr.Textbox(label=f"Your {kind.name}", elem_id="given")
     strength = gr.Slider(
         0,
         1,
         0.99,
         step=0.01,
         label="Strength",
-        info="The value that is enough: 0 is to keep the text, 1 is to satisfy",
+        info="Minimum value to accept; of the edits that reach it, the closest is taken",
         elem_id="strength",
     )
     button = gr.Button("Edit", variant="primary", elem_id="edit")
-    after = gr.Textbox(label="Edited", interactive=False, elem_id="edited")
+    after = gr.HTML(elem_id="edited")
     told = gr.Markdown(elem_id="told")
-    others = gr.Dataframe(headers=["other candidates"], **TABLE, elem_id="others")
-    gr.on([button.click, text.submit], shown(studio.edit), [text, strength], [after, told, others], **ORDERED)
+    others = gr.HTML(elem_id="others")
+
+    def edit(given: str | None, strength: float) -> tuple[str, str, str]:
+        edited, told, candidates = studio.edit(given, strength)
+        return edited, told, table(("other candidates",), candidates)
+
+    begun = [button.click, given.upload if isinstance(given, gr.File) else given.submit]
+    gr.on(begun, shown(edit), [given, strength], [after, told, others], **ORDERED)
+
+
+def table(headers: Sequence[str], rows: Rows) -> str:
+    """The cells as HTML; nothing where there are none."""
+    lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
+    first = "".join(f"<th>{header}</th>" for header in headers)
+    return f'<table class="rows">{"".join(f"<tr>{line}</tr>" for line in (first, *lines))}</table>' if rows else ""
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -26,6 +26,7 @@ class Classifier(Constraint):
     """Texts to which a transformers classifier gives a label; the value is its probability."""
 
     name = "classifier"
+    judges = frozenset({"text"})
     expensive = True
 
     model: str = Field(min_length=1)

@@ -29,7 +29,7 @@ RIDGE = 10.0
 
 
 class Labels(Constraint):
-    """Texts like those labelled 1 in a CSV file with the columns text and value; 70 rows are a good beginning."""
+    """Samples like those labelled 1 in a CSV file with the columns text, or file, and value; 70 rows are a good beginning."""
 
     name = "labels"
 
@@ -38,29 +38,46 @@ class Labels(Constraint):
     target: str | None = None
     """The class to have, where the values are class names."""
 
-    @cached_property
+    @property
     def rows(self) -> list[tuple[str, float]]:
-        """Texts and values in [0, 1]; raises ``ConstraintError`` where the file holds too few or anything else."""
+        """What stands for each sample (its text, or its file seen from the folder of the label file) and a value in [0, 1].
+
+        Raises ``ConstraintError`` where the label file holds too few or anything else.
+        """
+        return self._table[1]
+
+    @property
+    def column(self) -> str:
+        """The column of the samples: ``text``, or ``file`` where each is in a file."""
+        return self._table[0]
+
+    @cached_property
+    def _table(self) -> tuple[str, list[tuple[str, float]]]:
+        """The column of the samples, and ``rows``."""
         try:
             with self.file.open(encoding="utf-8-sig", newline="") as file:
                 found = list(csv.DictReader(file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ConstraintError(f"labels.file: {self.file} cannot be read: {error}. Give a CSV file.") from error
-        if not found or not {"text", "value"} <= set(found[0]):
-            raise ConstraintError(f"labels.file: {self.file} needs a first line 'text,value' and rows below it.")
+        column = next((name for name in ("text", "file") if found and {name, "value"} <= set(found[0])), None)
+        if column is None:
+            raise ConstraintError(
+                f"labels.file: {self.file} needs a first line 'text,value' and rows below it; for images and other samples "
+                "that are files, 'file,value'."
+            )
         classes = sorted({row["value"] or "" for row in found})
         if self.target is not None and (len(classes) != 2 or self.target not in classes):
             raise ConstraintError(
                 f"labels.target: {self.file} has the values {', '.join(classes)}, not two with {self.target!r}."
             )
-        rows = [(row["text"], self._value(row["value"] or "", line)) for line, row in enumerate(found, start=2)]
+        rows = [(row[column], self._value(row["value"] or "", line)) for line, row in enumerate(found, start=2)]
         high = sum(value >= SATISFIED for _, value in rows)
         if min(high, len(rows) - high) < FEWEST:
             raise ConstraintError(
-                f"labels.file: {self.file} has {high} texts that satisfy and {len(rows) - high} that do not. "
+                f"labels.file: {self.file} has {high} samples that satisfy and {len(rows) - high} that do not. "
                 f"Label at least {FEWEST} of each, better 35."
             )
-        return rows
+        return column, rows
 
     def _value(self, given: str, line: int) -> float:
         if self.target is not None:
@@ -78,38 +95,58 @@ class Labels(Constraint):
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(repr(self.rows).encode()).hexdigest()[:16]
+        """Follows the labels; where samples are in files, the content of those, not their names."""
+        rows = self.rows
+        if self.column == "file":
+            rows = [(self._hash_of(name), value) for name, value in rows]
+        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+
+    def _hash_of(self, name: str) -> str:
+        try:
+            return hashlib.sha256((self.file.parent / name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise ConstraintError(
+                f"labels.file: {self.file} names {name}, which cannot be read: {error.strerror}. "
+                f"Files are sought from {self.file.parent}. Mend or remove that row."
+            ) from error
 
     def bind(self, model: LatentModel[Any]) -> Constraint:
+        """What the labels teach on ``model``; raises ``ConstraintError`` where they are of another kind than its samples."""
         return LearnedLabels.learn(self, model)
 
-    def __call__(self, samples: Sequence[str]) -> list[float]:
+    def __call__(self, samples: Sequence[Any]) -> list[float]:
         raise ConstraintError("labels can be judged only on a model: use lcgan run.")
 
 
 class LearnedLabels(Labels):
-    """Labels, and what they teach on one model: logistic regression on the model's features of the labelled texts.
+    """Labels, and what they teach on one model: logistic regression on the model's features of the labelled samples.
 
     A decoded sample is scored by encoding it again, so that a latent counts for what its sample turned out to be.
     """
 
     _model: Any = PrivateAttr()
+    _samples: list[Any] = PrivateAttr()
     _weights: Any = PrivateAttr()
 
     @classmethod
     def learn(cls, labels: Labels, model: LatentModel[Any]) -> LearnedLabels:
-        found = cls(**labels.model_dump())
+        found, kind = cls(**labels.model_dump()), model.sample_kind
+        if found.column != kind.column:
+            raise ConstraintError(
+                f"labels.file: {found.file} has its samples in the column {found.column!r}; the model {model.name} makes "
+                f"{kind.name}, whose labels have the columns {kind.column!r} and 'value'. Label its samples: lcgan label."
+            )
         found._model = model
+        found._samples = [kind.parse(given, found.file.parent) for given, _ in found.rows]
         found._weights = logistic_regression(*found._data())
         return found
 
     def _data(self) -> tuple[Tensor, Tensor]:
         import torch
 
-        texts, values = zip(*self.rows, strict=True)
-        return self._model.features(texts), torch.tensor(values)
+        return self._model.features(self._samples), torch.tensor([value for _, value in self.rows])
 
-    def __call__(self, samples: Sequence[str]) -> list[float]:
+    def __call__(self, samples: Sequence[Any]) -> list[float]:
         found: list[float] = probability(self._model.features(samples), self._weights).tolist()
         return found
 
@@ -120,7 +157,10 @@ class LearnedLabels(Labels):
         from ..support.statistics import wilson_interval
 
         features, values = self._data()
-        order = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))  # files are often sorted by value
+        keys = list(map(self._model.sample_kind.key, self._samples))
+        place = {key: number for number, key in enumerate(dict.fromkeys(keys))}  # equal samples are held out together
+        order = torch.randperm(len(place), generator=torch.Generator().manual_seed(0))  # files are often sorted by value
+        order = order[[place[key] for key in keys]]
         right = 0
         for fold in range(FOLDS):
             held_out = order % FOLDS == fold

@@ -15,6 +15,7 @@ class Length(Constraint):
     """Texts of so many words, counted between spaces."""
 
     name = "length"
+    judges = frozenset({"text"})
 
     min_words: int = Field(1, ge=0)
     """Fewest words that satisfy."""
@@ -35,6 +36,7 @@ class Keyword(Constraint):
     """Texts that hold the given words, as whole words, in any case."""
 
     name = "keyword"
+    judges = frozenset({"text"})
 
     words: tuple[str, ...] = Field(min_length=1)
     """The words to look for."""

@@ -14,16 +14,17 @@ ASKED_AT_ONCE = 500
 """Samples a query, below SQLite's bound on parameters."""
 
 
-def cached_scores(fingerprint: str, texts: Sequence[str], score: Callable[[list[str]], list[float]]) -> list[float]:
-    """The values of distinct ``texts``, in order; ``score`` is asked only about those that were never scored before.
+def cached_scores(fingerprint: str, samples: Sequence[str], score: Callable[[list[str]], list[float]]) -> list[float]:
+    """The values of distinct ``samples``, given by their keys, in order; ``score`` is asked only about those that were never
+    scored before.
 
     A cache that cannot be opened, read or written is left out: the values are the same, only slower.
     """
-    keys = [hashlib.sha256(f"{fingerprint} {text}".encode()).digest() for text in texts]
+    keys = [hashlib.sha256(f"{fingerprint} {sample}".encode()).digest() for sample in samples]
     kept = _read(keys)
     missing = [i for i, key in enumerate(keys) if key not in kept]
     if missing:
-        fresh = dict(zip((keys[i] for i in missing), score([texts[i] for i in missing]), strict=True))
+        fresh = dict(zip((keys[i] for i in missing), score([samples[i] for i in missing]), strict=True))
         _write(fresh)
         kept |= fresh
     return [kept[key] for key in keys]

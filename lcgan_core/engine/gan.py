@@ -380,7 +380,7 @@ def assess_round(
         samples = labeller.model.decode(moved)
         satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes.values()]).all(0)
     satisfied = float(satisfying.float().mean())
-    unique = len({labeller.model.show(sample) for sample in samples}) / len(moved)
+    unique = labeller.model.sample_kind.unique(samples)
     drift = q.drift(moved)
     if drift > config.max_drift:
         state.stopped = f"the actor drifted to {drift:.1f} times the spread of real latents in round {state.round + 1}"

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from ..constraint import SATISFIED, Constraint, evaluate
 from ..constraints.score_cache import cached_scores
 from ..latent_model import LatentModel
+from ..sample_kinds import SampleKind
 
 
 class Labelled(NamedTuple):
@@ -50,16 +51,20 @@ class Labeller:
     def values(self, samples: Sequence[Any], only: Collection[str] | None = None) -> Tensor:
         """What the constraints, or those that ``only`` names, say of decoded samples: ``[n, constraints]``."""
         asked = [self.constraints[name] for name in (self.constraints if only is None else only)]
-        return torch.tensor([scores(constraint, samples) for constraint in asked]).reshape(len(asked), len(samples)).T
+        found = [scores(constraint, samples, self.model.sample_kind) for constraint in asked]
+        return torch.tensor(found).reshape(len(asked), len(samples)).T
 
 
-def scores(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
-    """``evaluate``, with what an expensive constraint said of a text kept on disk for later runs."""
-    if not constraint.expensive or not all(isinstance(sample, str) for sample in samples):
-        return evaluate(constraint, samples)
-    distinct = list(dict.fromkeys(samples))
-    values = cached_scores(constraint.fingerprint, distinct, lambda texts: evaluate(constraint, texts))
-    return list(map(dict(zip(distinct, values, strict=True)).__getitem__, samples))
+def scores(constraint: Constraint, samples: Sequence[Any], kind: SampleKind[Any]) -> list[float]:
+    """``evaluate``, which asks about equal samples once; what an expensive constraint said is kept on disk for later runs."""
+    keys = [kind.key(sample) for sample in samples]
+    distinct = dict(zip(keys, samples, strict=True))
+
+    def score(asked: Sequence[str]) -> list[float]:
+        return evaluate(constraint, [distinct[key] for key in asked])
+
+    values = cached_scores(constraint.fingerprint, list(distinct), score) if constraint.expensive else score(list(distinct))
+    return list(map(dict(zip(distinct, values, strict=True)).__getitem__, keys))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The constraints and the latent model that core brings, through the hooks that every plugin uses."""
+"""The constraints, the latent model and the kinds of sample that core brings, through the hooks that every plugin uses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..constraints.classifier import Classifier
 from ..constraints.from_labels import Labels
 from ..constraints.rules import Keyword, Length
 from ..hookspecs import hookimpl
+from ..sample_kinds import Images, SampleKind, Strokes, Text
 
 if TYPE_CHECKING:
     from ..latent_model import LatentModel
@@ -28,3 +29,10 @@ def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -
     from ..models.text_vae.latent_model import TextVaeModel
 
     register(TextVaeModel)
+
+
+@hookimpl
+def register_sample_kinds(register: Callable[[type[SampleKind[Any]]], None]) -> None:
+    register(Text)
+    register(Images)
+    register(Strokes)

@@ -1,4 +1,4 @@
-"""Finding constraints and latent models: core's own, installed plugins', and bare functions from a file."""
+"""Finding constraints, latent models and kinds of sample: core's own, installed plugins', and bare functions from a file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from pydantic import ValidationError
 
 from .. import hookspecs
 from ..constraint import Constraint
-from ..errors import ConstraintError, ModelError, PluginError
+from ..errors import ConstraintError, ModelError, PluginError, SampleError
 from ..latent_model import LatentModel
+from ..sample_kinds import SampleKind
 from . import builtin
 
 GROUP = "lcgan"
@@ -30,7 +31,11 @@ CORE = "lcgan-core"
 SWITCH = "LCGAN_PLUGINS"
 """Environment variable: ``none``, the distributions to load, or with a minus before each those not to load; by commas."""
 
-REGISTERED: dict[str, type[Any]] = {"register_constraints": Constraint, "register_latent_models": LatentModel}
+REGISTERED: dict[str, type[Any]] = {
+    "register_constraints": Constraint,
+    "register_latent_models": LatentModel,
+    "register_sample_kinds": SampleKind,
+}
 """What each hook's ``register`` takes subclasses of."""
 
 
@@ -116,7 +121,7 @@ def _manager_of(plugin: object) -> pluggy.PluginManager:
     manager.register(plugin)
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
-        raise PluginError("has none of lcgan's hooks; mark register_constraints or register_latent_models with @hookimpl")
+        raise PluginError(f"has none of lcgan's hooks; mark one of {', '.join(REGISTERED)} with @hookimpl")
     return manager
 
 
@@ -130,6 +135,12 @@ def constraint_classes() -> dict[str, type[Constraint]]:
 def latent_model_classes() -> dict[str, type[LatentModel[Any]]]:
     """Every latent model class, named likewise. Apart from the constraints, because these classes import torch."""
     return _by_name("register_latent_models")
+
+
+@cache
+def sample_kind_classes() -> dict[str, type[SampleKind[Any]]]:
+    """Every kind of sample, named likewise."""
+    return _by_name("register_sample_kinds")
 
 
 def registered(plugin: Plugin, hook: str) -> dict[str, Any]:
@@ -164,7 +175,7 @@ def _by_name(hook: str) -> dict[str, Any]:
 
 def forget_plugins() -> None:
     """Scans again at next use, for a process in which a plugin was installed meanwhile."""
-    for cached in (plugins, constraint_classes, latent_model_classes):
+    for cached in (plugins, constraint_classes, latent_model_classes, sample_kind_classes):
         cached.cache_clear()
 
 
@@ -225,6 +236,14 @@ def load_latent_model(model: str) -> LatentModel[Any]:
     if source and not Path(model).exists():
         raise ModelError(_unknown("kind of latent model", kind, kinds) + _not_loaded())
     return kinds["text-vae"].load(model)
+
+
+def sample_kind(name: str) -> SampleKind[Any]:
+    """The kind of sample called ``name``, with its default options; raises ``SampleError`` where none is installed."""
+    kinds = sample_kind_classes()
+    if name not in kinds:
+        raise SampleError(_unknown("kind of sample", name, kinds) + _not_loaded())
+    return kinds[name]()
 
 
 def function_constraint(path: Path, function_name: str, constraint_name: str) -> type[Constraint]:

@@ -30,14 +30,14 @@ def kept_rows() -> list[dict[str, Any]] | None:
 
 
 def found_rows() -> list[dict[str, Any]]:
-    """One row for each plugin: distribution, version, module, status, reason, traceback, constraints, and whether
-    it has latent models (not which: those classes import torch). Loads all plugins."""
+    """One row for each plugin: distribution, version, module, status, reason, traceback, constraints, kinds of sample, and
+    whether it has latent models (not which: those classes import torch). Loads all plugins."""
     from ..support.files import write_json
     from .discovery import plugins, registered
 
     rows = []
     for plugin in plugins():
-        constraints = list(registered(plugin, "register_constraints"))
+        constraints, kinds = (list(registered(plugin, f"register_{what}")) for what in ("constraints", "sample_kinds"))
         hooks = plugin.manager.hook if plugin.manager else None
         rows.append(
             {
@@ -48,6 +48,7 @@ def found_rows() -> list[dict[str, Any]]:
                 "reason": plugin.problem,
                 "trace": plugin.trace,
                 "constraints": constraints,
+                "sample_kinds": kinds,
                 "latent_models": bool(hooks and hooks.register_latent_models.get_hookimpls()),
             }
         )
@@ -62,7 +63,8 @@ def as_text(rows: list[dict[str, Any]], as_json: bool, verbose: bool = False) ->
         return json.dumps(rows) + "\n"
     cells = [("plugin", "version", "status", "brings, or what is wrong")]
     for row in rows:
-        brings = [*row["constraints"], *(["a latent model"] if row["latent_models"] else [])]
+        kinds = [f"samples: {kind}" for kind in row["sample_kinds"]]
+        brings = [*row["constraints"], *(["a latent model"] if row["latent_models"] else []), *kinds]
         cells.append((row["distribution"], row["version"], row["status"], row["reason"] or ", ".join(brings)))
     widths = [max(len(cell[column]) for cell in cells) for column in range(3)]
     lines = ["  ".join([*map(str.ljust, cell, widths), cell[3]]).rstrip() for cell in cells]

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from ..constraint import SATISFIED, Constraint
 from ..engine.labelling import Labelled, scores
 from ..engine.samplers import Sampler
+from ..sample_kinds import SampleKind
 from ..support.statistics import wilson_interval
 
 MOST_REFERENCE_BATCHES = 16
@@ -58,15 +59,15 @@ def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluati
         **quality,
         "memory": {name: told for name, members in sets.items() if members and (told := labeller.model.memory(members))},
         "compared": compared,
-        "unique": len({labeller.model.show(sample) for sample in moved.samples}) / n,
+        "unique": labeller.model.sample_kind.unique(moved.samples),
         "drift": q.drift(moved.z),
     }
     return Evaluation(before, moved, summary)
 
 
-def judged(judge: Constraint, samples: Sequence[Any]) -> dict[str, Any]:
+def judged(judge: Constraint, samples: Sequence[Any], kind: SampleKind[Any]) -> dict[str, Any]:
     """The share of samples that satisfy a constraint which no training asked, and the 95 % interval of that."""
-    held = sum(value >= SATISFIED for value in scores(judge, samples))
+    held = sum(value >= SATISFIED for value in scores(judge, samples, kind))
     return {"share": held / len(samples), "interval": wilson_interval(held, len(samples))}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..constraint import bound
 from ..engine.labelling import Labeller
 from ..engine.networks import CONFIDENCE, REALISM
 from ..engine.samplers import SAMPLERS, Steering
@@ -41,7 +42,7 @@ def load_run(folder: Path) -> FinishedRun:
     run_folder.read_result(folder)
     config = load_config(folder / run_folder.CONFIG)
     model = load_latent_model(config.model)
-    constraints = {wish.name: make_constraint(wish.constraint, wish.options).bind(model) for wish in config.constraints}
+    constraints = {wish.name: bound(make_constraint(wish.constraint, wish.options), model) for wish in config.constraints}
     files = {name: run_folder.critic_file(folder, name) for name in (*constraints, REALISM, CONFIDENCE)}
     critics = {name: load_critic(file, model) for name, file in files.items() if name != CONFIDENCE or file.is_file()}
     pools = {name: load_labels(files[name]) for name in constraints}

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..constraint import Constraint
+from ..constraint import Constraint, bound
 from ..engine.gan import State, TaughtCritic, generator_of, train
 from ..engine.labelling import Labeller
 from ..engine.networks import CONFIDENCE
@@ -20,12 +20,16 @@ from ..engine.samplers import ActorSampler, Steering
 from ..errors import RunError
 from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
+from ..sample_kinds import SampleKind
 from ..support import files
 from . import folder as run_folder
 from .config import RunConfig, load_config
 from .evaluation import Evaluation, evaluate_sampler
-from .report import Latents, write_report
+from .report import PAIRS, Latents, write_report
 from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
+
+MOST_FILES = 100
+"""Pairs of samples that are kept of a run where each sample is a file of its own. Arbitrary: enough to look at."""
 
 OnProgress = Callable[[str, float], None]
 """Called with what is going on and the share of it that is done."""
@@ -59,7 +63,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     constraints = {wish.name: make_constraint(wish.constraint, wish.options) for wish in config.constraints}
     on_progress("model", 0.0)
     model = load_latent_model(config.model)
-    constraints = {name: constraint.bind(model) for name, constraint in constraints.items()}
+    constraints = {name: bound(constraint, model) for name, constraint in constraints.items()}
     labeller = Labeller(model, constraints)
     taught = _taught(config, constraints, model)
     identity = {
@@ -87,8 +91,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         if trust := constraint.trust():
             evaluation.summary["constraints"][name]["trust"] = trust
     save_weights(folder, config.gan, constraints, state, model)
-    pairs = _sample_rows(model, list(constraints), evaluation)
-    files.write_lines(folder / run_folder.SAMPLES, pairs)
+    files.write_lines(folder / run_folder.SAMPLES, _sample_rows(folder, model.sample_kind, list(constraints), evaluation))
     finished = time.perf_counter()
     result = {
         "run": str(folder),
@@ -105,7 +108,8 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
             "total": round(finished - started, 2),
         },
     }
-    write_report(folder, config.model_dump(mode="json"), result, metrics, pairs, _latents(steering, evaluation))
+    pairs, latents = _pairs(model.sample_kind, evaluation), _latents(steering, evaluation)
+    write_report(folder, config.model_dump(mode="json"), result, metrics, pairs, latents)
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
     files.write_json(folder / run_folder.RESULT, result)
     return result
@@ -152,14 +156,21 @@ def _metrics_so_far(folder: Path, rounds: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:rounds]]
 
 
-def _sample_rows(model: LatentModel[Any], names: list[str], evaluation: Evaluation) -> list[dict[str, Any]]:
+def _pairs(kind: SampleKind[Any], evaluation: Evaluation) -> list[tuple[str, str]]:
+    """The first samples before and after the actor, as HTML."""
+    pairs = zip(evaluation.before.samples[:PAIRS], evaluation.after.samples, strict=False)
+    return [(kind.html(before), kind.html_change(before, after)) for before, after in pairs]
+
+
+def _sample_rows(folder: Path, kind: SampleKind[Any], names: list[str], evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Samples before and after the actor with their values: all of them, or as many as ``MOST_FILES`` where each is a file."""
     before, after, _ = evaluation
     return [
         {
-            "before": model.show(before.samples[row]),
-            "after": model.show(after.samples[row]),
+            "before": kind.keep(before.samples[row], folder),
+            "after": kind.keep(after.samples[row], folder),
             "values_before": dict(zip(names, before.values[row].tolist(), strict=True)),
             "values_after": dict(zip(names, after.values[row].tolist(), strict=True)),
         }
-        for row in range(len(after.samples))
+        for row in range(len(after.samples))[: MOST_FILES if kind.in_files else None]
     ]

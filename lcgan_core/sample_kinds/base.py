@@ -45,8 +45,9 @@ class SampleKind(ABC, Generic[SampleT]):
         """The sample that a person typed, or whose file they named, relative to ``folder``; raises ``SampleError``."""
 
     @abstractmethod
-    def keep(self, sample: SampleT, folder: Path) -> str:
-        """Text from which ``parse(text, folder)`` gets the sample again: for a row of a table that lies in ``folder``."""
+    def keep(self, sample: SampleT, folder: Path, within: str = "samples") -> str:
+        """Text from which ``parse(text, folder)`` gets the sample again, for a row of a table that lies in ``folder``. What is
+        kept in files is written to the folder ``within`` it."""
 
     @abstractmethod
     def load(self, path: Path, column: str = "text") -> list[SampleT]:
@@ -108,13 +109,13 @@ class FileKind(SampleKind[SampleT]):
         except Exception as error:  # readers raise whatever damaged bytes lead them to
             raise SampleError(f"{path} cannot be read as {self.name}: {error}. Give another file.") from error
 
-    def keep(self, sample: SampleT, folder: Path) -> str:
-        """The name of a file in ``folder`` that is called by the sample's key; it is written unless it is there."""
-        path = folder / f"{self.key(sample)}{self.suffixes[0]}"
+    def keep(self, sample: SampleT, folder: Path, within: str = "samples") -> str:
+        """The path, from ``folder``, of a file that is called by the sample's key; it is written unless it is there."""
+        path = folder / within / f"{self.key(sample)}{self.suffixes[0]}"
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             self.write(sample, path)
-        return path.name
+        return f"{within}/{path.name}"
 
     def load(self, path: Path, column: str = "text") -> list[SampleT]:
         """The sample of a file, or those of all files of the kind in a folder, by name."""

@@ -42,12 +42,12 @@ class Text(SampleKind[str]):
         """``given`` as it is."""
         return given
 
-    def keep(self, sample: str, folder: Path) -> str:
+    def keep(self, sample: str, folder: Path, within: str = "samples") -> str:
         """The text as it is; nothing is written."""
         return self.key(sample)
 
     def load(self, path: Path, column: str = "text") -> list[str]:
-        from ..text_vae.corpus import load_corpus
+        from .corpus import load_corpus
 
         return load_corpus(path, column)
 

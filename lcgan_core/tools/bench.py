@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..constraint import SATISFIED, Constraint
+from ..constraint import SATISFIED, Constraint, bound
 from ..engine.labelling import Labeller
 from ..engine.samplers import SAMPLERS, Sampler, satisfying
+from ..errors import RunError
 from ..runs.evaluation import judged
 from ..runs.finished import FinishedRun, load_run
+from ..sample_kinds import Text
 from ..support.extras import needed
 from ..support.statistics import wilson_interval
 from ..support.svg import svg
@@ -53,9 +55,13 @@ def bench(
         on_progress(str(run), 0.0)
         finished = load_run(run)
         model = finished.model
-        bound = {name: judge.bind(model) for name, judge in (judges or {}).items()}
-        trust = {name: told for name, judge in bound.items() if (told := judge.trust())}
-        yardstick = Yardstick(n, seeds, bound, fluency)
+        if fluency and model.sample_kind.name != Text.name:
+            raise RunError(
+                f"--fluency judges text; the model {model.name} of {run} makes {model.sample_kind.name}. Leave it out."
+            )
+        judging = {name: bound(judge, model) for name, judge in (judges or {}).items()}
+        trust = {name: told for name, judge in judging.items() if (told := judge.trust())}
+        yardstick = Yardstick(n, seeds, judging, fluency)
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
             rows.append({"run": str(run), "sampler": name, **measure(finished, name, yardstick), "trust": trust})
@@ -80,7 +86,7 @@ def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str,
 
     ``unique`` is the share of different samples, ``memory`` what the model tells of how much of them is remembered.
     """
-    steering, model, n = finished.steering, finished.model, yardstick.n
+    steering, model, kind, n = finished.steering, finished.model, finished.model.sample_kind, yardstick.n
     counted = CountingLabeller(model, steering.labeller.constraints)
     steering.labeller, plain = counted, steering.labeller
     started = time.perf_counter()
@@ -100,21 +106,20 @@ def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str,
     generator = torch.Generator().manual_seed(97)
     real = satisfying(plain, lambda drawn: steering.q.draw(drawn, generator), min(n, 1000))
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
-    lines = [list(map(model.show, part)) for part in parts]
     quality = [model.quality(part) | model.diversity(part) for part in parts]
     if yardstick.fluency:
-        quality = [found | {"fluency": yardstick.fluency.perplexity(part)} for found, part in zip(quality, lines, strict=True)]
+        quality = [found | {"fluency": yardstick.fluency.perplexity(part)} for found, part in zip(quality, parts, strict=True)]
     return {
         "satisfied": held / len(samples),
         "interval": wilson_interval(held, len(samples)),
-        "judged": {name: judged(judge, samples) for name, judge in yardstick.judges.items()},
+        "judged": {name: judged(judge, samples, kind) for name, judge in yardstick.judges.items()},
         **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
-        "unique": mean([len(set(part)) / len(part) for part in lines]),
+        "unique": mean(map(kind.unique, parts)),
         "memory": model.memory(samples),
         "two_sample_auc": two_sample_auc(z[: len(real)], real),
         "frechet": frechet_distance(z, real),
         "moved": float((z - start).norm(dim=1).mean()),
-        "kept": None if torch.equal(start, z) else mean(model.closeness(model.decode(start[:n]), samples[:n])),
+        "kept": None if torch.equal(start, z) else mean(kind.closeness(model.decode(start[:n]), samples[:n])),
         "fit": fit,
         "per_satisfying": {
             "draw_seconds": draw_seconds / max(held, 1),

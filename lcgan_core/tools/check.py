@@ -39,7 +39,7 @@ def check(
     q(z), and ``quality`` has their samples' figures beside those of decoded posterior draws and means; ``memory`` tells how
     much of them is remembered. Where the model knows no real data, q(z) is the prior, and ``active_units`` and ``kl`` are None.
     """
-    real_posteriors = model.real_posteriors()
+    kind, real_posteriors = model.sample_kind, model.real_posteriors()
     q, generator = AggregatePosterior.of(model), generator_of(seed, "check")
     means = q.posteriors.mean if q.knows_real else torch.randn(n, model.latent_dim, generator=generator)
     from_means = model.decode(means[torch.randperm(len(means), generator=generator)[:n]])
@@ -70,11 +70,11 @@ def check(
         "latent_dim": model.latent_dim,
         "active_units": real_posteriors.active_units if real_posteriors else None,
         "kl": real_posteriors.kl if real_posteriors else None,
-        "reconstruction": mean(model.closeness(known, reconstructed)) if reconstructed else None,
+        "reconstruction": mean(kind.closeness(known, reconstructed)) if reconstructed else None,
         "latents": {name: _beside(z, q.draw(n, generator)) for name, z in (("prior", prior), ("repaired", repaired))},
         "quality": {name: model.quality(samples) for name, samples in decoded.items()},
         "memory": {name: told for name, samples in decoded.items() if (told := model.memory(samples))},
-        "unique": {name: len({model.show(sample) for sample in samples}) / n for name, samples in decoded.items()},
+        "unique": {name: kind.unique(samples) for name, samples in decoded.items()},
     }
 
 

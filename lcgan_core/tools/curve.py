@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean as mean
 from typing import Any
 
-from ..constraint import SATISFIED, Constraint
+from ..constraint import SATISFIED, Constraint, bound
 from ..constraints.from_labels import Labels
 from ..errors import ConstraintError
 from ..runs.config import RunConfig, Wish
@@ -51,7 +52,7 @@ def curve(
             else:
                 run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
         finished = load_run(place)
-        found = judged(judge.bind(finished.model), finished.sample(config.samples))
+        found = judged(bound(judge, finished.model), finished.sample(config.samples), finished.model.sample_kind)
         trust = read_json(place / RESULT)["constraints"]["labels"]["trust"]
         rows.append(
             {
@@ -77,7 +78,9 @@ def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         chosen = [row for kind in kinds for row in kind[: size // 2]]
-        csv.writer(file).writerows([("text", "value"), *chosen])
+        if labels.column == "file":
+            chosen = [(os.path.relpath(labels.file.parent / name, path.parent), value) for name, value in chosen]
+        csv.writer(file).writerows([(labels.column, "value"), *chosen])
     return path
 
 

@@ -79,7 +79,7 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     model = finished.model
     z = model.encode(samples).mean
     reconstructed = model.decode(z)
-    known = model.closeness(samples, reconstructed)
+    known = model.sample_kind.closeness(samples, reconstructed)
     decoded = ranked(finished, samples, moved(finished, samples, z), strength)
     nearest = [mine[0].closeness if mine[0].value >= strength else -1.0 for mine in decoded]
     mixed = ranked(finished, samples, mixtures(finished, samples, decoded), strength, nearest)
@@ -104,7 +104,7 @@ def ranked(
 ) -> list[list[Candidate]]:
     """What was ``found`` for each sample and is closer to it than ``nearest``, where that is given, the best first."""
     before = [sample for sample, mine in zip(samples, found, strict=True) for _ in mine]
-    closeness = iter(finished.model.closeness(before, [one for mine in found for one in mine]))
+    closeness = iter(finished.model.sample_kind.closeness(before, [one for mine in found for one in mine]))
     close = [[(one, next(closeness)) for one in mine] for mine in found]
     if nearest is not None:  # the rest cannot win: do not ask for their values
         close = [[(one, share) for one, share in mine if share > least] for mine, least in zip(close, nearest, strict=True)]
@@ -118,11 +118,12 @@ def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
 
 def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[Candidate]]) -> list[list[Any]]:
     """New samples with only some of the changes of the best candidates for each: not every change was needed."""
+    kind = finished.model.sample_kind
     pairs = [(sample, one.sample) for sample, mine in zip(samples, decoded, strict=True) for one in mine[:MIXED]]
     mixed = iter(finished.model.mixtures([before for before, _ in pairs], [after for _, after in pairs]))
-    found = [dict.fromkeys(one for _ in mine[:MIXED] for one in next(mixed)) for mine in decoded]
-    known = [{one.sample for one in mine} for mine in decoded]
-    return [[one for one in new if one not in old] for new, old in zip(found, known, strict=True)]
+    found = [kind.distinct([one for _ in mine[:MIXED] for one in next(mixed)]) for mine in decoded]
+    known = [{kind.key(one.sample) for one in mine} for mine in decoded]
+    return [[one for one in new if kind.key(one) not in old] for new, old in zip(found, known, strict=True)]
 
 
 @torch.no_grad()
@@ -133,12 +134,13 @@ def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list
     moves = torch.lerp(z[:, None], far[:, None], each[:, :1]).flatten(0, 1)
     near = [sample for sample in samples for _ in each]
     decoded = finished.model.decode_near(moves, near, each[:, 1].repeat(len(samples)))
-    return [list(dict.fromkeys(decoded[i : i + len(each)])) for i in range(0, len(decoded), len(each))]
+    return [finished.model.sample_kind.distinct(decoded[i : i + len(each)]) for i in range(0, len(decoded), len(each))]
 
 
 def least_values(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:
     """The least of the constraints' values of each sample: all of them must hold."""
-    found = [scores(constraint, samples) for constraint in finished.steering.labeller.constraints.values()]
+    constraints = finished.steering.labeller.constraints.values()
+    found = [scores(constraint, samples, finished.model.sample_kind) for constraint in constraints]
     return [min(row) for row in zip(*found, strict=True)]
 
 

@@ -18,83 +18,88 @@ from ..constraints.from_labels import FEWEST, Labels, logistic_regression, proba
 from ..engine.aggregate_posterior import AggregatePosterior
 from ..errors import ConstraintError
 from ..latent_model import LatentModel
+from ..sample_kinds import SampleKind
 from ..support.files import whole
 
 CANDIDATES = 400
-"""Decoded posterior samples, or texts of the user's own, among which each question is chosen. Arbitrary."""
+"""Decoded posterior samples, or samples of the user's own, among which each question is chosen. Arbitrary."""
 CHANCE = 3
 """Every third question is random, so that the labels also tell about what the critic is sure of. Arbitrary."""
-HEADER = "text,value\r\n"
 
 
 class QuestionSession:
     """Answers about samples of a model, in a CSV file that ``labels`` reads; an answer is on the disk before the next question.
 
     Questions are those whose answer is least sure by what the answers so far teach, or by chance where ``active`` is off. They
-    are about decoded posterior samples, or about ``own`` texts, each of them once.
+    are about decoded posterior samples, or about ``own`` ones, each of them once. What is no text is kept in files in a folder
+    beside the label file.
     """
 
     def __init__(
-        self, file: Path, model: LatentModel[Any], seed: int = 0, active: bool = True, own: Sequence[str] | None = None
+        self, file: Path, model: LatentModel[Any], seed: int = 0, active: bool = True, own: Sequence[Any] | None = None
     ) -> None:
-        self.file, self.model, self.active = file, model, active
-        self.answers = read_answers(file)
+        self.file, self.model, self.kind, self.active = file, model, model.sample_kind, active
+        self.answers = read_answers(file, self.kind)
         self.generator = torch.Generator().manual_seed(seed + 1_000_003 * len(self.answers))
         self.q = AggregatePosterior.of(model)
-        self.texts: list[str] = []
+        self.candidates: list[Any] = []
         self.features = model.features([])
-        self.unasked: list[str] | None = None
-        """Of the user's own texts, those that are not among ``texts`` yet."""
+        self.unasked: list[Any] | None = None
+        """Of the user's own samples, those that are not among the candidates yet."""
         if own is not None:
-            answered = {text for text, _ in self.answers}
-            new = [text for text in dict.fromkeys(own) if text not in answered]
+            new = self._unanswered(own)
             self.unasked = [new[place] for place in torch.randperm(len(new), generator=self.generator).tolist()]
 
-    def question(self) -> str:
+    def question(self) -> Any:
         """The sample to ask about next, where any is left; asked again, the same one until it is answered or skipped."""
-        asked = {text for text, _ in self.answers}
-        if len(self.texts) < CANDIDATES // 2 and (drawn := self._more()):
-            self.texts = list(dict.fromkeys(text for text in [*self.texts, *drawn] if text not in asked))
-            self.features = self.model.features(self.texts)
+        if len(self.candidates) < CANDIDATES // 2 and (drawn := self._more()):
+            self.candidates = self._unanswered([*self.candidates, *drawn])
+            self.features = self.model.features(self.candidates)
         if self.active and self.knows_both and len(self.answers) % CHANCE:
             unsure = (probability(self.features, self._weights()) - 0.5).abs()
             self._to_front(int(unsure.argmin()))
-        return self.texts[0]
+        return self.candidates[0]
 
     def answer(self, value: float) -> None:
         """Keeps the answer to ``question()``."""
-        text = self.texts[0]
-        row = io.StringIO(newline="")
-        csv.writer(row).writerow((text, f"{value:g}"))
-        new = not self.file.exists() or not self.file.stat().st_size
+        sample, row = self.candidates[0], io.StringIO(newline="")
+        writer = csv.writer(row)
+        if not self.file.exists() or not self.file.stat().st_size:
+            writer.writerow((self.kind.column, "value"))
+        writer.writerow((self.keep(sample), f"{value:g}"))
         with self.file.open("a", encoding="utf-8", newline="") as file:
-            file.write((HEADER if new else "") + row.getvalue())
+            file.write(row.getvalue())
             file.flush()
             os.fsync(file.fileno())
-        self.answers.append((text, value))
+        self.answers.append((sample, value))
         self._drop()
+
+    def keep(self, sample: Any) -> str:
+        """What stands for the sample in the label file; one that is no text is written to a file if need be."""
+        return self.kind.keep(sample, self.file.parent, f"{self.file.stem}-samples")
 
     def skip(self) -> None:
         """Goes on to another question."""
         self._drop()
 
-    def undo(self) -> str | None:
-        """Takes the last answer back and asks again; the text of it, or None where there is no answer."""
+    def undo(self) -> Any | None:
+        """Takes the last answer back and asks again; the sample of it, or None where there is no answer."""
         if not self.answers:
             return None
-        text, _ = self.answers.pop()
+        with self.file.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file) if row]
         with whole(self.file) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.write(HEADER)
-            csv.writer(file).writerows((text, f"{value:g}") for text, value in self.answers)
+            csv.writer(file).writerows(rows[:-1])
+        sample, _ = self.answers.pop()
         self.question()
-        self.texts.insert(0, text)
-        self.features = torch.cat([self.model.features([text]), self.features])
-        return text
+        self.candidates.insert(0, sample)
+        self.features = torch.cat([self.model.features([sample]), self.features])
+        return sample
 
     @property
     def exhausted(self) -> bool:
-        """Whether each of the user's own texts is answered or skipped; samples of the model never run out."""
-        return not self.texts and self.unasked == []
+        """Whether each of the user's own samples is answered or skipped; those of the model never run out."""
+        return not self.candidates and self.unasked == []
 
     @property
     def knows_both(self) -> bool:
@@ -108,36 +113,44 @@ class QuestionSession:
             return None
         return Labels(file=self.file).bind(self.model).trust()
 
-    def _more(self) -> list[str]:
+    def _unanswered(self, samples: Sequence[Any]) -> list[Any]:
+        answered = {self.kind.key(sample) for sample, _ in self.answers}
+        return [sample for sample in self.kind.distinct(samples) if self.kind.key(sample) not in answered]
+
+    def _more(self) -> list[Any]:
         if self.unasked is None:
             return self.model.decode(self.q.draw(CANDIDATES, self.generator))
         drawn, self.unasked = self.unasked[:CANDIDATES], self.unasked[CANDIDATES:]
         return drawn
 
     def _weights(self) -> torch.Tensor:
-        texts, values = zip(*self.answers, strict=True)
-        return logistic_regression(self.model.features(texts), torch.tensor(values))
+        samples, values = zip(*self.answers, strict=True)
+        return logistic_regression(self.model.features(samples), torch.tensor(values))
 
     def _to_front(self, place: int) -> None:
-        self.texts.insert(0, self.texts.pop(place))
+        self.candidates.insert(0, self.candidates.pop(place))
         self.features = torch.cat([self.features[place : place + 1], self.features[:place], self.features[place + 1 :]])
 
-    def _drop(self) -> str:
+    def _drop(self) -> None:
         self.features = self.features[1:]
-        return self.texts.pop(0)
+        self.candidates.pop(0)
 
 
-def read_answers(file: Path) -> list[tuple[str, float]]:
-    """The rows of a label file; none where there is no file yet. Raises ``ConstraintError`` where it is something else."""
+def read_answers(file: Path, kind: SampleKind[Any]) -> list[tuple[Any, float]]:
+    """The samples and values of a label file; none where there is no file yet.
+
+    Raises ``ConstraintError`` where it is something else, ``SampleError`` where a file that it names is not there.
+    """
     if not file.exists():
         return []
     try:
         with file.open(encoding="utf-8-sig", newline="") as content:
-            return [(row["text"], float(row["value"])) for row in csv.DictReader(content)]
+            rows = [(row[kind.column], float(row["value"])) for row in csv.DictReader(content)]
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise ConstraintError(
-            f"{file} is no file of labels (columns text and value, numbers in [0, 1]): {error}. Give another file."
+            f"{file} is no file of labels (columns {kind.column} and value, numbers in [0, 1]): {error}. Give another file."
         ) from error
+    return [(kind.parse(given, file.parent), value) for given, value in rows]
 
 
 @contextmanager

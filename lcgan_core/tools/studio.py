@@ -25,11 +25,12 @@ STATUS = {
     "edited": "Edited.",
     "kept": "Kept: it satisfies already.",
     "missed": "No candidate satisfies; this one comes nearest.",
-    "unknown": "Not edited: the model knows your text only as shown.",
+    "unknown": "Not edited: the model knows your sample only as shown.",
 }
 """What is said of each status of an edit."""
 
 Rows = list[list[str]]
+"""The cells of a table, in HTML."""
 
 
 class Studio:
@@ -45,9 +46,10 @@ class Studio:
         self.thread: threading.Thread | None = None
         self.stopping = False
 
-    def open(self, folder: Path) -> None:
+    def open(self, folder: Path) -> FinishedRun:
         """Generates and edits with the finished run in ``folder`` from now on; raises ``RunError`` where there is none."""
         self.finished, self.folder = load_run(folder), folder
+        return self.finished
 
     def train(self, config: RunConfig, out: Path) -> None:
         """Begins a run in ``out``, or the next free folder like it, unless one goes on; it is opened at its end.
@@ -90,23 +92,31 @@ class Studio:
             lines.append(f"`{name}` is satisfied by {before} of the samples before, and by **{after}** after.")
             if "trust" in row:
                 lines.append(f"How far to trust that: {learned_from(f'`{name}`', row['trust'])}.")
-        return "\n\n".join(lines), [[pair["before"], pair["after"]] for pair in read_lines(self.folder / SAMPLES, PAIRS)]
+        kind, rows = self._opened().model.sample_kind, read_lines(self.folder / SAMPLES, PAIRS)
+        pairs = [[kind.parse(row[when], self.folder) for when in ("before", "after")] for row in rows]
+        return "\n\n".join(lines), [[kind.html(before), kind.html_change(before, after)] for before, after in pairs]
 
     def generate(self, count: int, strength: float, seed: int) -> Rows:
         """What the actor starts from, what it makes of that, and how far that satisfies; raises ``RunError`` without a run."""
         finished = self._opened()
         before, after = (finished.sample(count, seed, strength=share) for share in (0.0, strength))
-        show, values = finished.model.show, least_values(finished, after)
-        return [[show(old), show(new), f"{value:.0%}"] for old, new, value in zip(before, after, values, strict=True)]
+        kind, values = finished.model.sample_kind, least_values(finished, after)
+        pairs = zip(before, after, values, strict=True)
+        return [[kind.html(old), kind.html_change(old, new), f"{value:.0%}"] for old, new, value in pairs]
 
-    def edit(self, text: str, strength: float) -> tuple[str, str, Rows]:
-        """The edited text, what became of it, and other candidates; raises ``RunError`` without a run or a text."""
+    def edit(self, given: str | None, strength: float) -> tuple[str, str, Rows]:
+        """The HTML of the edited sample, what became of it, and other candidates; ``given`` is a text or the path of a file.
+
+        Raises ``RunError`` without a run or a sample, ``SampleError`` where that is none.
+        """
         finished = self._opened()
-        if not text.strip():
-            raise RunError("There is no text to edit. Type one first.")
-        (found,) = edit(finished, [text.strip()], strength)
-        told = f"{STATUS[found.status]} Satisfied to {found.value:.0%}; keeps {found.closeness:.0%} of your text."
-        return found.after, told, [[candidate] for candidate in found.candidates]
+        kind = finished.model.sample_kind
+        if not given or not given.strip():
+            raise RunError(f"There is nothing to edit. {'Choose a file' if kind.in_files else 'Type something'} first.")
+        sample = kind.parse(given.strip())
+        (found,) = edit(finished, [sample], strength)
+        told = f"{STATUS[found.status]} Satisfied to {found.value:.0%}; keeps {found.closeness:.0%} of your sample."
+        return kind.html_change(sample, found.after), told, [[kind.html_change(sample, one)] for one in found.candidates]
 
     def _opened(self) -> FinishedRun:
         if self.finished is None:
@@ -116,7 +126,8 @@ class Studio:
 
 @dataclass
 class Questions:
-    """The questions on a page: every method returns the sample to ask about and how far the labels are, in Markdown.
+    """The questions on a page. Every method returns the HTML of the sample to ask about, how far the labels are (Markdown),
+    and the key of that sample, which the page sends with the answer.
 
     A page may be stale: what it says of another sample than the one asked about is left out.
     """
@@ -127,7 +138,7 @@ class Questions:
     out: Path
     """Its folder."""
 
-    def asked(self) -> tuple[str, str]:
+    def asked(self) -> tuple[str, str, str]:
         answers = self.session.answers
         wanted = sum(value >= SATISFIED for _, value in answers)
         told = f"`{self.session.file}`: **{len(answers)}** labels, {wanted} wanted and {len(answers) - wanted} not."
@@ -135,21 +146,22 @@ class Questions:
             told += f" Held-out answers told right: **{share(trust['accuracy'], trust['interval'])}**."
         else:
             told += f" Training takes {FEWEST} of each kind, better 35."
-        return self.session.question(), told
+        question = self.session.question()
+        return self.session.kind.html(question), told, self.session.kind.key(question)
 
-    def answer(self, shown: str, value: float) -> tuple[str, str]:
+    def answer(self, shown: str, value: float) -> tuple[str, str, str]:
         return self._of(shown, lambda: self.session.answer(value))
 
-    def skip(self, shown: str) -> tuple[str, str]:
+    def skip(self, shown: str) -> tuple[str, str, str]:
         return self._of(shown, self.session.skip)
 
-    def undo(self) -> tuple[str, str]:
+    def undo(self) -> tuple[str, str, str]:
         """Takes the last answer back; raises ``RunError`` where there is none."""
         if self.session.undo() is None:
             raise RunError("There is no answer to take back.")
         return self.asked()
 
-    def _of(self, shown: str, reply: Callable[[], None]) -> tuple[str, str]:
-        if shown == self.session.question():
+    def _of(self, shown: str, reply: Callable[[], None]) -> tuple[str, str, str]:
+        if shown == self.session.kind.key(self.session.question()):
             reply()
         return self.asked()

@@ -46,6 +46,7 @@ class Readability(Constraint):
     """English texts of a school grade in a given range; 0.5 at its edge, and more the farther inside."""
 
     name = "readability"
+    judges = frozenset({"text"})
 
     min_grade: float | None = Field(None, allow_inf_nan=False)
     """Lowest grade that satisfies; a high one asks for texts that are hard to read."""

@@ -19,6 +19,7 @@ class Rhyme(Constraint):
     """English texts whose last word rhymes with a given word, but is not that word."""
 
     name = "rhyme"
+    judges = frozenset({"text"})
 
     to: str = "year"
     """The word to rhyme with."""
@@ -40,6 +41,7 @@ class Syllables(Constraint):
     """English texts of so many syllables; a text with a word that the dictionary lacks has none."""
 
     name = "syllables"
+    judges = frozenset({"text"})
 
     min_syllables: int = Field(5, ge=1)
     """Fewest syllables that satisfy."""

@@ -17,7 +17,7 @@ from ...errors import ModelError
 from ...latent_model import Beside, LatentModel, Posterior
 from ...support.loading import load_whole
 from .batches import IGNORED, pad
-from .judge import Judge, distinct, self_bleu, sentence_bleu
+from .judge import Judge, distinct, self_bleu
 from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
@@ -177,7 +177,3 @@ class TextVaeModel(LatentModel[str]):
     def memory(self, samples: Sequence[str]) -> dict[str, Beside]:
         """``remembered``, ``within_one_word`` and ``made_up_words``, as ``TextMemory.figures`` has them."""
         return self.text_memory.figures(samples) if self.text_memory else {}
-
-    def closeness(self, before: Sequence[str], after: Sequence[str]) -> list[float]:
-        """BLEU of each text after against the one before, as a share."""
-        return [sentence_bleu(second, [first]) / 100 for first, second in zip(before, after, strict=True)]

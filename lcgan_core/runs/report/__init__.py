@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ PAGE = "report.html"
 CARD = "README.md"
 TEMPLATES = Path(__file__).parent
 PAIRS = 25
+"""Pairs of samples that a report shows. Arbitrary."""
 POINTS = 600
 MOST_BARS = 512
 """Dimensions of z up to which each has a bar of its own; more would be as thin as a pixel."""
@@ -36,10 +36,10 @@ def write_report(
     config: dict[str, Any],
     result: dict[str, Any],
     metrics: Sequence[dict[str, Any]],
-    pairs: Sequence[dict[str, Any]],
+    pairs: Sequence[tuple[str, str]],
     latents: Latents,
 ) -> None:
-    """Writes ``report.html`` and the model card into the run folder."""
+    """Writes ``report.html`` and the model card into the run folder; ``pairs``: HTML of samples before and after the actor."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from ...support.files import whole
@@ -52,7 +52,7 @@ def write_report(
         "result": result,
         "wishes": _wishes(config),
         "rows": _rows(result),
-        "pairs": [{"before": pair["before"], "words": changed_words(pair["before"], pair["after"])} for pair in pairs[:PAIRS]],
+        "pairs": pairs,
         "curves": _curves(metrics),
         "map": _map(latents),
         "gates": _gates(latents.gate),
@@ -63,14 +63,6 @@ def write_report(
     for name, template in ((PAGE, "report.html.jinja"), (CARD, "card.md.jinja")):
         with whole(folder / name) as unfinished:
             unfinished.write_text(environment.get_template(template).render(content), encoding="utf-8")
-
-
-def changed_words(before: str, after: str) -> list[tuple[str, bool]]:
-    """The words of ``after``, each with whether it is new beside ``before``."""
-    old, new = before.split(), after.split()
-    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
-    kept = {block.b + i for block in blocks for i in range(block.size)}
-    return [(word, i not in kept) for i, word in enumerate(new)]
 
 
 def _wishes(config: dict[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ class Sentiment(Constraint):
     """Texts of positive or negative sentiment, as a small transformer that ships with the plugin sees it."""
 
     name = "sentiment"
+    judges = frozenset({"text"})
     expensive = True
 
     target: Literal["positive", "negative"] = "positive"

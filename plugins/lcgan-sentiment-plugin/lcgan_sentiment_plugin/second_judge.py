@@ -35,6 +35,7 @@ class SentimentNgrams(Constraint):
     """Texts of positive or negative sentiment, as a linear judge of n-grams sees it that learns from your labelled texts."""
 
     name = "sentiment-ngrams"
+    judges = frozenset({"text"})
     expensive = True
 
     train: Path

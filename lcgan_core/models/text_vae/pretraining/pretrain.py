@@ -20,10 +20,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ....errors import CorpusError, ModelError
 from ....latent_model import Posterior
+from ....sample_kinds.corpus import load_corpus
 from ....support.files import whole, write_json
 from ....support.loading import load_whole
 from ..batches import JudgeBatches, VaeBatches
-from ..corpus import load_corpus
 from ..latent_model import LATENTS, TextVaeModel, encode_texts
 from ..memory import MEMORY, TextMemory
 from ..modeling import TextVae, TextVaeConfig

@@ -9,7 +9,7 @@ from datasets import load_dataset
 from datasets.exceptions import DatasetGenerationError
 from datasets.utils import disable_progress_bars
 
-from ...errors import CorpusError
+from ..errors import CorpusError
 
 READERS = {".txt": "text", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
