@@ -18,11 +18,13 @@ if TYPE_CHECKING:
         SampleError,
         TrainingError,
     )
+    from .figures import Share, Trust
     from .hookspecs import hookimpl
     from .latent_model import LatentModel, Posterior
     from .runs.config import RunConfig, Wish
     from .runs.finished import load_run
     from .runs.pipeline import run
+    from .runs.result import Result
     from .sample_kinds import Images, SampleKind, Strokes, Text
     from .tools.editing import edit
 
@@ -37,13 +39,16 @@ _HOME = {
     "ModelError": "errors",
     "PluginError": "errors",
     "Posterior": "latent_model",
+    "Result": "runs.result",
     "RunConfig": "runs.config",
     "RunError": "errors",
     "SampleError": "errors",
     "SampleKind": "sample_kinds",
+    "Share": "figures",
     "Strokes": "sample_kinds",
     "Text": "sample_kinds",
     "TrainingError": "errors",
+    "Trust": "figures",
     "Wish": "runs.config",
     "edit": "tools.editing",
     "hookimpl": "hookspecs",
@@ -62,13 +67,16 @@ __all__ = [
     "ModelError",
     "PluginError",
     "Posterior",
+    "Result",
     "RunConfig",
     "RunError",
     "SampleError",
     "SampleKind",
+    "Share",
     "Strokes",
     "Text",
     "TrainingError",
+    "Trust",
     "Wish",
     "edit",
     "hookimpl",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from .errors import ConstraintError
+from .figures import Trust
 
 if TYPE_CHECKING:
     from .latent_model import LatentModel
@@ -38,10 +39,9 @@ class Constraint(BaseModel):
         """The constraint as it judges samples of ``model``. Most need nothing of the model and are that already."""
         return self
 
-    def trust(self) -> dict[str, Any]:
-        """How far to trust the values of a constraint that was learned: ``labels`` it learned from, the ``accuracy`` on
-        labels that were held out, and the 95 % ``interval`` of that. Nothing for a rule."""
-        return {}
+    def trust(self) -> Trust | None:
+        """How far to trust the values of a constraint that was learned; None for a rule."""
+        return None
 
     @property
     def fingerprint(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Self, TypedDict, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from .errors import ModelError
+from .figures import Beside
 from .sample_kinds import SampleKind, Text
 
 if TYPE_CHECKING:
@@ -42,14 +43,6 @@ class Posterior(NamedTuple):
         return int((self.mean.var(0) > ACTIVE).sum())
 
 
-class Beside(TypedDict):
-    """A share of samples, and that of as many real samples of the same kind which training never saw."""
-
-    share: float
-    expected: float | None
-    """None where it is not known."""
-
-
 class LatentModel(ABC, Generic[SampleT]):
     """A pretrained model that decodes latents, and may have an encoder. lcgan never trains it."""
 
@@ -57,6 +50,9 @@ class LatentModel(ABC, Generic[SampleT]):
     """What ``--model NAME:SOURCE`` calls this kind of model."""
     sample_kind: SampleKind[SampleT] = Text()  # type: ignore[assignment]  # the default, for models of strings
     """What its samples are. A model of anything but strings sets another: ``sample_kind = Images("L", (28, 28))``."""
+
+    greater_is_better: ClassVar[Mapping[str, bool]] = {}
+    """Which way is good, for figures of ``quality`` and ``diversity``, by name; those that are not here are shown without."""
 
     latent_dim: int
     """Dimensions of z; the prior is N(0, I)."""
@@ -105,7 +101,8 @@ class LatentModel(ABC, Generic[SampleT]):
         return None
 
     def quality(self, samples: Sequence[SampleT]) -> dict[str, float]:
-        """Figures of merit of a set of samples apart from any constraint, by name; none unless a model knows some."""
+        """Figures of merit of a set of samples apart from any constraint, by names that tables and reports show as they are;
+        none unless a model knows some."""
         return {}
 
     def diversity(self, samples: Sequence[SampleT]) -> dict[str, float]:
@@ -137,3 +134,20 @@ class LatentModel(ABC, Generic[SampleT]):
         None is of lower quality than the worse of the two.
         """
         return [[] for _ in before]
+
+
+def quality_of(model: LatentModel[Any], samples: Sequence[Any], thorough: bool = False) -> dict[str, float]:
+    """What ``model`` tells of the quality of samples, and where that is to be ``thorough``, of their diversity too.
+
+    Raises ``ModelError`` where the model fails at that or tells anything but numbers.
+    """
+    try:
+        told = {**model.quality(samples), **(model.diversity(samples) if thorough else {})}
+        return {name: float(value) for name, value in told.items()}
+    except ModelError:  # says already what to do
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The model {model.name} could not tell the quality of {len(samples)} samples: {type(error).__name__}: {error}. "
+            "Mend its quality and diversity; a run that this stopped goes on with lcgan run --resume."
+        ) from error

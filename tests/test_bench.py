@@ -45,20 +45,20 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     assert ran.exit_code == 0, ran.output
     ran = run_lcgan("bench", "runs/half-space", "-n", "200", "--seeds", "2", "--json")
     assert ran.exit_code == 0, ran.output
-    rows = {row["sampler"]: row for row in json.loads(ran.stdout)}
+    rows = {row["sampler"]: row for row in json.loads(ran.stdout)["rows"]}
     assert list(rows) == list(SAMPLERS)
     rejection, actor = rows["rejection"], rows["actor"]
-    assert rejection["satisfied"] == 1.0
+    assert rejection["satisfied"]["value"] == 1.0
     assert rejection["kept"] is None
     assert 4 < rejection["per_satisfying"]["decodes"] < 10  # 15.5 % satisfy
     assert rejection["per_satisfying"]["labels"] == rejection["per_satisfying"]["decodes"]
-    assert actor["satisfied"] > 0.9
+    assert actor["satisfied"]["value"] > 0.9
     assert actor["per_satisfying"]["labels"] == 0
-    assert actor["per_satisfying"]["decodes"] == pytest.approx(1 / actor["satisfied"])
+    assert actor["per_satisfying"]["decodes"] == pytest.approx(1 / actor["satisfied"]["value"])
     assert rejection["two_sample_auc"] == pytest.approx(0.5, abs=0.15)
     assert rejection["frechet"] < rows["offset"]["frechet"]
     assert rows["class-prior"]["fit"]["labels"] >= 600
-    assert actor["interval"][0] < actor["satisfied"] <= actor["interval"][1]
+    assert actor["quality"] == {}
     written = json.loads(Path("runs/bench/bench.json").read_text(encoding="utf-8"))
     assert written["rows"] == list(rows.values())
     assert "</svg>" in Path("runs/bench/bench.svg").read_text(encoding="utf-8")
@@ -67,11 +67,11 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     judges = ("--judge", "low=half-space", "--set", "low.bound=1", "--judge", "high=half-space", "--set", "high.bound=3")
     few = ("bench", "runs/half-space", "-n", "50", "--seeds", "1")
     ran = run_lcgan(*few, "--sampler", "rejection", *judges, "--json")
-    (judged,) = (row["judged"] for row in json.loads(ran.stdout))
+    (judged,) = (row["judged"] for row in json.loads(ran.stdout)["rows"])
     assert list(judged) == ["low", "high"]
-    assert judged["low"]["share"] == 1.0
-    assert 0.1 < judged["high"]["share"] < 0.7
-    assert judged["high"]["interval"][0] < judged["high"]["share"] < judged["high"]["interval"][1]
+    assert judged["low"]["value"] == 1.0
+    assert 0.1 < judged["high"]["value"] < 0.7
+    assert judged["high"]["interval"][0] < judged["high"]["value"] < judged["high"]["interval"][1]
     table = run_lcgan(*few, "--sampler", "actor", "--out", "mine", *judges)
     assert "low (95 %)" in table.stdout
     assert "actor" in table.stdout
@@ -106,18 +106,19 @@ def test_texts_are_judged_by_labels_and_by_another_language_model(tiny_model: Pa
     own, others = (run_lcgan(*few, *more) for more in (["--json"], ["--judge", "labels", "--set", "labels.file=mine.csv"]))
     assert others.exit_code == 0, others.output
     assert "within one word" in others.stdout
-    told = {row["sampler"]: row["memory"]["remembered"] for row in json.loads(own.stdout)}
+    told = {row["sampler"]: row["memory"]["remembered"] for row in json.loads(own.stdout)["rows"]}
     assert told["rejection"]["share"] > 0, "the little language has few sentences"
     assert told["rejection"]["expected"] is not None
     assert "labels was learned from 200 labels; of labels held out, it told" in " ".join(others.stdout.split())
-    assert json.loads(Path("runs/bench-2/bench.json").read_text())["rows"][0]["judged"]["labels"]["share"] > 0.6
+    assert json.loads(Path("runs/bench-2/bench.json").read_text())["rows"][0]["judged"]["labels"]["value"] > 0.6
     asked = run_lcgan(*few, "--fluency", "gpt")
     assert "perplexity by gpt" in asked.stdout
     found = json.loads(Path("runs/bench-3/bench.json").read_text())
     assert found["fluency"] == "gpt"
-    for row, before in zip(found["rows"], json.loads(own.stdout), strict=True):
-        assert row["fluency"] != before["fluency"]  # the same network, but no end of a text is scored
-        assert row["distinct_2"] == before["distinct_2"]
+    for row, before in zip(found["rows"], json.loads(own.stdout)["rows"], strict=True):
+        told, own_told = row["quality"], before["quality"]
+        assert told["perplexity"] != own_told["perplexity"]  # the same network, but no end of a text is scored
+        assert told["distinct-2"] == own_told["distinct-2"]
     ran = run_lcgan(*few, "--fluency", "someone/a-model")
     assert "Error: --fluency: someone/a-model is no folder here, and it did not come from the hub:" in ran.stderr
     assert ran.stderr.strip().endswith("hf download someone/a-model --local-dir FOLDER, and then --fluency FOLDER")

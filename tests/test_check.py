@@ -9,7 +9,7 @@ import torch
 from conftest import Lcgan, LinearModel
 
 from lcgan_core import Posterior
-from lcgan_core.tools.check import check, verdict
+from lcgan_core.tools.check import Apart, Check, Decoded, check, verdict
 
 SHIFTED = """
 from conftest import LinearModel as Linear
@@ -33,7 +33,7 @@ def test_realism_alone_repairs_a_prior_that_is_off(install: Callable[..., None],
     ran = run_lcgan("check", "shifted:4", "--json", "-n", "600")
     assert ran.exit_code == 0, ran.output
     figures = json.loads(ran.stdout)
-    prior, repaired = (figures["latents"][name] for name in ("prior", "repaired"))
+    prior, repaired = figures["prior"], figures["repaired"]
     assert prior["two_sample_auc"] > 0.95
     assert prior["frechet"] > 8
     assert repaired["two_sample_auc"] < 0.7
@@ -61,13 +61,19 @@ class Collapsed(LinearModel):
 def test_a_collapsed_model_is_told() -> None:
     with pytest.raises(Exception, match="distinct"):
         check(Collapsed(4), n=100)
-    figures = {
-        "active_units": 1,
-        "latent_dim": 4,
-        "reconstruction": 0.2,
-        "latents": {name: {"two_sample_auc": 0.5} for name in ("prior", "repaired")},
-    }
-    first, second, _ = verdict(figures)
+    same = Apart(two_sample_auc=0.5, frechet=0.0)
+    found = Check(
+        active_units=1,
+        latent_dim=4,
+        kl=1.0,
+        reconstruction=0.2,
+        prior=same,
+        repaired=same,
+        quality={},
+        memory={},
+        unique=Decoded(),
+    )
+    first, second, _ = verdict(found)
     assert "Only 1 of 4 latent dimensions" in first
     assert "Reconstructions keep 20%" in second
 

@@ -16,11 +16,11 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
     command = ("curve", "mine.csv", "--target", "bad", "--judge", "keyword", *settings, "--model", tiny_model)
     ran = run_lcgan(*command, "--sizes", "20,60", "--seeds", "2", "--samples", "100", "--json")
     assert ran.exit_code == 0, ran.output
-    rows = json.loads(ran.stdout)
+    rows = json.loads(ran.stdout)["rows"]
     assert [(row["labels"], row["seed"]) for row in rows] == [(20, 0), (20, 1), (60, 0), (60, 1)]
-    judged = {size: [row["judged"] for row in rows if row["labels"] == size] for size in (20, 60)}
+    judged = {size: [row["judged"]["value"] for row in rows if row["labels"] == size] for size in (20, 60)}
     assert sum(judged[60]) > 1.0
-    assert all(row["interval"][0] <= row["judged"] <= row["interval"][1] for row in rows)
+    assert all(row["trust"]["labels"] == row["labels"] for row in rows)
     with Path("runs/curve/labels-60-seed-1.csv").open(encoding="utf-8") as file:
         chosen = list(csv.DictReader(file))
     assert len(chosen) == 60
@@ -36,7 +36,7 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
     interrupted = Path("runs/curve/labels-20-seed-0/result.json")
     interrupted.unlink()
     again = run_lcgan(*command, "--sizes", "20,60", "--seeds", "2", "--samples", "100", "--json")
-    assert json.loads(again.stdout) == rows, again.output
+    assert json.loads(again.stdout)["rows"] == rows, again.output
     assert interrupted.is_file()
 
     assert "of either kind; 250 are asked for" in run_lcgan(*command, "--sizes", "500").stderr

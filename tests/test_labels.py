@@ -40,21 +40,24 @@ def test_what_labels_teach_holds_for_other_texts_and_says_how_far_to_trust_it(ti
     wrong = sum(value >= 0.5 for value in learned(long[35:335])) / 300
     assert wrong < 0.1
     trust = learned.trust()
-    assert trust["labels"] == 70
-    assert trust["interval"][0] < trust["accuracy"] <= trust["interval"][1]
-    assert trust["accuracy"] == pytest.approx(1 - wrong, abs=0.1)
+    assert trust is not None
+    assert trust.labels == 70
+    assert trust.accuracy.interval[0] < trust.accuracy.value <= trust.accuracy.interval[1]
+    assert trust.accuracy.value == pytest.approx(1 - wrong, abs=0.1)
 
 
 def test_labels_by_chance_are_not_trusted(tiny_model: Path, tmp_path: Path) -> None:
     rows = [(text, random.Random(text).choice((0, 1))) for text in shuffled()[1][:200]]
     trust = Labels(file=write(tmp_path / "mine.csv", rows)).bind(load_latent_model(str(tiny_model))).trust()
-    assert trust["interval"][0] < 0.56
+    assert trust is not None
+    assert trust.accuracy.interval[0] < 0.56
 
 
 def test_the_order_of_the_file_does_not_matter_but_its_content_does(tiny_model: Path, tmp_path: Path) -> None:
     model, rows = load_latent_model(str(tiny_model)), labelled()
     by_value = Labels(file=write(tmp_path / "sorted.csv", sorted(rows, key=lambda row: str(row[1])))).bind(model)
-    assert by_value.trust()["accuracy"] > 0.85
+    assert (trust := by_value.trust()) is not None
+    assert trust.accuracy.value > 0.85
     plain = Labels(file=write(tmp_path / "mine.csv", rows))
     assert plain.fingerprint == plain.bind(model).fingerprint
     assert plain.fingerprint != Labels(file=write(tmp_path / "fewer.csv", rows[:-1])).fingerprint
@@ -98,7 +101,7 @@ def test_a_run_on_seventy_labels(tiny_model: Path, run_lcgan: Lcgan) -> None:
     samples = [json.loads(line) for line in Path("runs/labels/samples.jsonl").read_text(encoding="utf-8").splitlines()]
     assert sum(" and " not in row["after"] for row in samples) / len(samples) > 0.9
     result = json.loads(Path("runs/labels/result.json").read_text(encoding="utf-8"))
-    assert result["constraints"]["labels"]["posterior"] < 0.6, "of real samples"
+    assert result["constraints"]["labels"]["posterior"]["value"] < 0.6, "of real samples"
     assert run_lcgan("sample", "runs/labels").exit_code == 0
     missing = run_lcgan("run", "--model", tiny_model, "--constraint", "labels", "--set", "labels.file=none.csv")
     assert "none.csv cannot be read" in missing.stderr

@@ -47,7 +47,7 @@ def test_it_runs_from_the_prior_and_what_needs_an_encoder_is_refused_first(run_l
     ran = run_lcgan(*RUN, "--json")
     assert ran.exit_code == 0, (ran.output, ran.exception)
     result = json.loads(ran.stdout)
-    assert result["all"]["actor"] > 0.9
+    assert result["all"]["actor"]["value"] > 0.9
     assert result["drift"] < 3
     folder = Path(result["run"])
     assert "how open the actor" in (folder / "report.html").read_text(encoding="utf-8")
@@ -81,5 +81,5 @@ def test_check_and_bench_leave_out_what_cannot_be_known(run_lcgan: Lcgan, monkey
     assert run_lcgan(*RUN).exit_code == 0
     asked = ("bench", "runs/half-space", "-n", "50", "--seeds", "1", "--sampler", "actor", "--sampler", "rejection")
     ran = run_lcgan(*asked, "--json")
-    assert [row["memory"] for row in json.loads(ran.stdout)] == [{}, {}]
+    assert [row["memory"] for row in json.loads(ran.stdout)["rows"]] == [{}, {}]
     assert run_lcgan(*asked).exit_code == 0

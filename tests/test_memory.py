@@ -11,6 +11,7 @@ import pytest
 from conftest import sentences
 
 from lcgan_core import ModelError
+from lcgan_core.figures import Beside
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
 from lcgan_core.models.text_vae.memory import FIGURES, REST_BITS, TextMemory, TrainingTexts, normal
 
@@ -89,34 +90,34 @@ def test_what_to_expect_is_that_of_real_texts_of_the_same_lengths() -> None:
     corpus = ["so good", "so good", "the soup was cold today", "we waited for an hour"]
     memory = TextMemory.of(corpus, ["so good", "so bad", "the soup was warm today", "our waiter forgot the menu"])
     short, long = memory.figures(["no way", "so what"]), memory.figures(["it took far too long"])
-    assert short["remembered"] == {"share": 0.0, "expected": 0.5}
-    assert short["within_one_word"] == {"share": 0.5, "expected": 1.0}
-    assert short["made_up_words"] == {"share": 1.0, "expected": 0.5}
-    assert long["remembered"] == {"share": 0.0, "expected": 0.0}
-    assert long["within_one_word"] == {"share": 0.0, "expected": 0.5}
-    assert memory.figures(["a b c"])["within_one_word"]["expected"] == pytest.approx(1 - 0.5 / 3), "between those lengths"
+    assert short["remembered"] == Beside(share=0.0, expected=0.5)
+    assert short["within_one_word"] == Beside(share=0.5, expected=1.0)
+    assert short["made_up_words"] == Beside(share=1.0, expected=0.5)
+    assert long["remembered"] == Beside(share=0.0, expected=0.0)
+    assert long["within_one_word"] == Beside(share=0.0, expected=0.5)
+    assert memory.figures(["a b c"])["within_one_word"].expected == pytest.approx(1 - 0.5 / 3), "between those lengths"
     assert tuple(short) == FIGURES
 
 
 def test_a_corpus_without_its_duplicates_cannot_tell_how_often_real_texts_come_again() -> None:
     corpus, held_out = ["so good", "we waited for an hour"], ["so bad", "nice", "we waited for a table", "it took us days"]
-    assert TextMemory.of(corpus, held_out).figures(["so bad"])["remembered"]["expected"] is None
+    assert TextMemory.of(corpus, held_out).figures(["so bad"])["remembered"].expected is None
     told = TextMemory.of(corpus, held_out, repeated=0.1)
-    expected = [told.figures([text])["remembered"]["expected"] for text in held_out]
+    expected = [told.figures([text])["remembered"].expected for text in held_out]
     assert sum(filter(None, expected)) / len(held_out) == pytest.approx(0.1), "in all as often as was counted"
     assert expected[0] == pytest.approx(0.4), "where texts are within one word of others"
     assert expected[2] == 0
     again = TextMemory.of([*corpus, "so good"], held_out)
-    assert again.figures(["so bad"])["remembered"]["expected"] == 0, "one that has its duplicates tells it"
+    assert again.figures(["so bad"])["remembered"].expected == 0, "one that has its duplicates tells it"
 
 
 def test_a_model_tells_what_its_samples_repeat(tiny_model: Path, tmp_path: Path) -> None:
     model = TextVaeModel(tiny_model)
     texts = sorted(set(sentences()))[:50]
     told = model.memory([*texts, "completely unheard of"])
-    assert told["remembered"]["share"] > 0.9
-    assert 0 < (told["remembered"]["expected"] or 0) < 0.5, "some texts of the corpus stand in it twice"
-    assert told["made_up_words"]["share"] == pytest.approx(1 / 51)
+    assert told["remembered"].share > 0.9
+    assert 0 < (told["remembered"].expected or 0) < 0.5, "some texts of the corpus stand in it twice"
+    assert told["made_up_words"].share == pytest.approx(1 / 51)
     shutil.copytree(tiny_model, tmp_path / "model")
     (tmp_path / "model" / "memory.safetensors").write_bytes(b"no memory")
     with pytest.raises(ModelError, match="is incomplete or damaged"):

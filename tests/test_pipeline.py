@@ -47,16 +47,16 @@ def test_a_run_leaves_a_whole_folder_and_prints_its_result(run_lcgan: Lcgan) -> 
     assert result["run"] == str(folder)
     assert result["seed"] == 4
     figures = result["constraints"]["half-space"]
-    assert figures["prior"] < 0.3
-    assert figures["actor"] > 0.9
-    assert figures["interval"][0] < figures["actor"] <= figures["interval"][1]
+    assert figures["prior"]["value"] < 0.3
+    assert figures["actor"]["value"] > 0.9
+    assert figures["actor"]["interval"][0] < figures["actor"]["value"] <= figures["actor"]["interval"][1]
     assert set(result["seconds"]) == {"label", "train", "evaluate", "total"}
     assert result["unique"] == 1.0
     assert len((folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     rows = [json.loads(line) for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 200
     held = [row["values_after"]["half-space"] for row in rows]
-    assert sum(held) / len(held) == figures["actor"]
+    assert sum(held) / len(held) == figures["actor"]["value"]
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     assert environment["fingerprints"]["model"] == "linear-4"
     assert environment["packages"]["torch"] == torch.__version__
@@ -139,7 +139,7 @@ def test_a_run_that_died_before_its_first_round_starts_over(run_lcgan: Lcgan, mo
         patch.setattr(lcgan_core.runs.pipeline, "train", die)
         with pytest.raises(Killed):
             run(config, Path("cut"))
-    assert resume(Path("cut"))["constraints"]["half-space"]["prior"] < 0.5
+    assert resume(Path("cut")).constraints["half-space"].prior.value < 0.5
 
 
 def test_several_constraints_with_options_and_weights(run_lcgan: Lcgan) -> None:
@@ -150,8 +150,8 @@ def test_several_constraints_with_options_and_weights(run_lcgan: Lcgan) -> None:
     assert ran.exit_code == 0, ran.output
     result = json.loads(ran.stdout)
     assert set(result["constraints"]) == {"half-space", "./mine.py:low"}
-    assert result["all"]["actor"] > 0.7
-    assert result["all"]["actor"] <= min(row["actor"] for row in result["constraints"].values())
+    assert result["all"]["actor"]["value"] > 0.7
+    assert result["all"]["actor"]["value"] <= min(row["actor"]["value"] for row in result["constraints"].values())
     config = json.loads((Path(result["run"]) / "config.json").read_text(encoding="utf-8"))
     assert config["constraints"][0]["options"] == {"bound": 1.5}
     assert config["constraints"][1]["weight"] == 2
@@ -168,7 +168,7 @@ def test_a_constraint_twice_by_an_alias(run_lcgan: Lcgan) -> None:
     assert ran.exit_code == 0, ran.output
     result = json.loads(ran.stdout)
     assert result["run"] == "runs/half-space+high"
-    assert result["constraints"]["high"]["posterior"] < result["constraints"]["half-space"]["posterior"]
+    assert result["constraints"]["high"]["posterior"]["value"] < result["constraints"]["half-space"]["posterior"]["value"]
     assert result["all"] == result["constraints"]["high"]
     assert Path(result["run"], "critics/high.safetensors").is_file()
     assert len(load_run(Path(result["run"])).sample(5)) == 5
@@ -186,7 +186,7 @@ def test_critics_are_saved_with_their_labels_and_used_again(run_lcgan: Lcgan) ->
     result = json.loads(ran.stdout)
     assert result["labels"] == 0
     assert result["reused"] == ["half-space", "mine.py:low"]
-    assert result["all"]["actor"] > 0.8
+    assert result["all"]["actor"]["value"] > 0.8
     for name in ("half-space", "mine-py-low"):
         (critic, about), (before, same) = (
             read_tensors(Path(run, "critics", f"{name}.safetensors")) for run in ("both", f"runs/{name}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -134,7 +133,7 @@ def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path:
             others.append(float(chances.median()))
         session.answer(float(text.split()[1] in ("food", "waiter", "soup")))
     assert sum(unsure) < 0.7 * sum(others)
-    trust: dict[str, Any] | None = session.estimate()
+    trust = session.estimate()
     assert trust is not None
-    assert trust["accuracy"] > 0.6
+    assert trust.accuracy.value > 0.6
     assert QuestionSession(tmp_path / "mine.csv", model).answers == session.answers

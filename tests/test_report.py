@@ -61,10 +61,10 @@ def test_every_run_has_a_self_contained_report(run_lcgan: Lcgan) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page).replace("&nbsp;", " "))
     assert "half-space (bound = 1.5) and low: mine.py:low" in text
     for figures in (*result["constraints"].values(), result["all"]):
-        assert f"{100 * figures['actor']:.1f} %" in text
-        assert f"({100 * figures['interval'][0]:.1f}–{100 * figures['interval'][1]:.1f})" in text
+        assert f"{100 * figures['actor']['value']:.1f} %" in text
+        assert f"({100 * figures['actor']['interval'][0]:.1f}–{100 * figures['actor']['interval'][1]:.1f})" in text
     assert f"{result['labels']:,} labels" in text
     assert len(re.findall(r"\d\.\d{6,},-?\d", text)) > 50, "pairs of samples"
     card = Path("run/README.md").read_text(encoding="utf-8")
-    assert f"{100 * result['all']['actor']:.1f} % satisfy" in card
+    assert f"{100 * result['all']['actor']['value']:.1f} % satisfy" in card
     assert "lcgan sample run -n 20" in card

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from lcgan_core.constraints.from_labels import logistic_regression, probability
 from lcgan_core.models.text_vae.latent_model import EMBEDDED, TextVaeModel
 from lcgan_core.models.text_vae.memory import MEMORY
-from lcgan_core.models.text_vae.pretraining.measure import measure
+from lcgan_core.models.text_vae.pretraining.measure import Measured, measure
 from lcgan_core.sample_kinds.corpus import load_corpus
 
 FOLDER = EMBEDDED / "reviews"
@@ -39,9 +39,9 @@ def test_it_brings_latents_of_real_texts_but_not_the_texts() -> None:
 def test_it_knows_how_much_of_real_text_comes_again() -> None:
     assert (FOLDER / MEMORY).stat().st_size < 7e6
     told = TextVaeModel.load("reviews").memory(["great food and great service !", "zzyzx the quondam ate of we twice twice"])
-    assert told["remembered"]["share"] == 0.5
-    assert told["made_up_words"]["share"] == 0.5
-    assert 0 < (told["made_up_words"]["expected"] or 0) < 0.01 < (told["remembered"]["expected"] or 0) < 0.5
+    assert told["remembered"].share == 0.5
+    assert told["made_up_words"].share == 0.5
+    assert 0 < (told["made_up_words"].expected or 0) < 0.01 < (told["remembered"].expected or 0) < 0.5
 
 
 def test_its_judge_is_of_another_architecture() -> None:
@@ -50,20 +50,20 @@ def test_its_judge_is_of_another_architecture() -> None:
 
 
 def test_its_measured_figures_reach_what_was_asked() -> None:
-    measured = json.loads((FOLDER / "measured.json").read_text(encoding="utf-8"))
-    assert measured["bleu"] >= 89
-    assert measured["encoder_bleu"] >= 68
-    assert measured["relative_perplexity"]["prior"] <= 1.1
-    assert measured["distinct_2"]["reconstruction"] >= 0.9 * measured["distinct_2"]["real"]
+    measured = Measured.model_validate_json((FOLDER / "measured.json").read_text(encoding="utf-8"))
+    assert measured.bleu >= 89
+    assert measured.encoder_bleu >= 68
+    assert measured.relative_perplexity.prior <= 1.1
+    assert measured.distinct_2.reconstruction >= 0.9 * measured.distinct_2.real
 
 
 @pytest.mark.skipif(not HELD_OUT.is_file(), reason="the held-out reviews are not here")
 def test_its_measured_figures_are_what_it_measures() -> None:
-    claimed = json.loads((FOLDER / "measured.json").read_text(encoding="utf-8"))
+    claimed = Measured.model_validate_json((FOLDER / "measured.json").read_text(encoding="utf-8"))
     found = measure(TextVaeModel.load("reviews"), load_corpus(HELD_OUT), seed=0)
-    assert found["bleu"] == pytest.approx(claimed["bleu"], abs=0.5)
-    assert found["perplexity"]["prior"] == pytest.approx(claimed["perplexity"]["prior"], rel=0.02)
-    assert found["distinct_2"]["reconstruction"] == pytest.approx(claimed["distinct_2"]["reconstruction"], abs=0.005)
+    assert found.bleu == pytest.approx(claimed.bleu, abs=0.5)
+    assert found.perplexity.prior == pytest.approx(claimed.perplexity.prior, rel=0.02)
+    assert found.distinct_2.reconstruction == pytest.approx(claimed.distinct_2.reconstruction, abs=0.005)
 
 
 @pytest.mark.skipif(not HELD_OUT.is_file(), reason="the held-out reviews are not here")

@@ -213,8 +213,8 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
         page.shows("labels", "61 labels")
         page.shows("outcome", "Run runs/mine")
         result = json.loads((run / "result.json").read_text(encoding="utf-8"))["constraints"]["labels"]
-        assert f"{result['actor']:.1%}" in page.text("outcome")
-        assert f"{result['trust']['accuracy']:.1%}" in page.text("outcome")
+        assert f"{result['actor']['value']:.1%}" in page.text("outcome")
+        assert f"{result['trust']['accuracy']['value']:.1%}" in page.text("outcome")
         pairs = [json.loads(line) for line in (run / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
         expected = [pair[when] for pair in pairs[:5] for when in ("before", "after")]
         until(lambda: page.cells("pairs")[:10] == expected, lambda: (page.cells("pairs"), expected))
@@ -231,7 +231,7 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
     finished = load_run(run)
     with studio(tmp_path, "--run", run) as (_, address):
         page.open(address)
-        page.shows("outcome", f"{result['actor']:.1%}")
+        page.shows("outcome", f"{result['actor']['value']:.1%}")
         page.part("Generate")
         page.press("generate")
         until(lambda: len(page.cells("samples")) == 30, lambda: page.cells("samples"))

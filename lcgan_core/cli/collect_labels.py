@@ -56,10 +56,7 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
             if key in ("y", "n"):
                 session.answer(float(key == "y"))
                 if len(session.answers) % 10 == 0 and (trust := session.estimate()):
-                    low, high = trust["interval"]
-                    click.echo(
-                        f"        held-out answers told right: {trust['accuracy']:.0%} ({low:.0%} - {high:.0%})", err=True
-                    )
+                    click.echo(f"        held-out answers told right: {trust.accuracy}", err=True)
             elif key == "s":
                 session.skip()
             elif key == "u":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,9 +54,10 @@ def bench(
 ) -> None:
     """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
     with progress() as on_progress:
+        from ..runs.config import Wish
         from ..runs.folder import next_folder
         from ..support.files import write_json
-        from ..tools.bench import BENCH, FIGURE, plot
+        from ..tools.bench import BENCH, FIGURE, Bench, plot
         from ..tools.bench import bench as compare
 
         wishes, gan = parse_settings(judges, settings, ())
@@ -65,15 +67,16 @@ def bench(
         perplexity = fluency_model(fluency) if fluency else None
         rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress)
         folder = out or next_folder(Path("runs"), "bench")
-        measured_by = {"samples": count, "seeds": seeds, "judges": wishes, "fluency": fluency}
-        write_json(folder / BENCH, {**measured_by, "rows": rows})
+        judged_by = tuple(Wish(**wish) for wish in wishes)
+        found = Bench(samples=count, seeds=seeds, judges=judged_by, fluency=fluency, rows=tuple(rows))
+        write_json(folder / BENCH, found.model_dump(mode="json"))
         (folder / FIGURE).write_text(plot(rows), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps(found.model_dump(mode="json")))
         return
     from .tables import print_bench
 
-    print_bench(rows)
+    print_bench(found)
     if fluency:
         click.echo(f"perplexity by {fluency}, a token of its own; compare it within this bench only")
     click.echo(f"{folder / BENCH}   {folder / FIGURE}")
@@ -127,9 +130,9 @@ def curve(
     """
     with progress() as on_progress:
         from ..constraints.from_labels import Labels
-        from ..runs.config import RunConfig, validated
+        from ..runs.config import RunConfig, Wish, validated
         from ..support.files import write_json
-        from ..tools.curve import CURVE, FIGURE, by_size, plot
+        from ..tools.curve import CURVE, FIGURE, Curve, by_size, plot
         from ..tools.curve import curve as runs
 
         (wish,), gan = parse_settings((judge,), settings, ())
@@ -141,12 +144,13 @@ def curve(
         labels = Labels(file=file, target=target)
         (judging,) = made_judges([wish]).values()
         rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
-        write_json(out / CURVE, {"judge": wish, "rows": rows})
+        found = Curve(judge=Wish(**wish), rows=tuple(rows))
+        write_json(out / CURVE, found.model_dump(mode="json"))
         (out / FIGURE).write_text(plot(rows), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps(found.model_dump(mode="json")))
         return
-    for point in by_size(rows):
-        spread = f"({point['least']:.1%} - {point['most']:.1%}, {point['seeds']} seeds)"
-        click.echo(f"{point['labels']:>6} labels  {point['mean']:.1%}  {spread}")
+    for size, judged in by_size(rows):
+        spread = f"({min(judged):.1%} - {max(judged):.1%}, {len(judged)} seeds)"
+        click.echo(f"{size:>6} labels  {fmean(judged):.1%}  {spread}")
     click.echo(f"{out / CURVE}   {out / FIGURE}")

@@ -52,7 +52,8 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     drawn = finished.sample(count, seed, sampler)
     samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), finished.model.memory(drawn)
     if as_json:
-        click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": memory}))
+        told = {name: figure.model_dump(mode="json") for name, figure in memory.items()}
+        click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": told}))
         return
     click.echo("\n".join(samples))
     if memory:

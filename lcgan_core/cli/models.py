@@ -74,7 +74,7 @@ def pretrain(
         except KeyboardInterrupt:
             raise click.ClickException(f"Interrupted. Go on with: lcgan pretrain --resume {folder}") from None
     if as_json:
-        click.echo(json.dumps(measured))
+        click.echo(json.dumps(measured.model_dump(mode="json")))
         return
     from .tables import print_measured
 
@@ -101,10 +101,10 @@ def check(model: str, held_out: Path | None, column: str, count: int, seed: int,
 
         examined = load_latent_model(model)
         samples = examined.sample_kind.load(held_out, column)[:count] if held_out else []
-        figures = examine(examined, samples, count, seed, on_progress)
+        found = examine(examined, samples, count, seed, on_progress)
     if as_json:
-        click.echo(json.dumps(figures))
+        click.echo(json.dumps(found.model_dump(mode="json")))
         return
     from .tables import print_check
 
-    print_check(model, figures)
+    print_check(model, found)

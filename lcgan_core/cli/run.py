@@ -115,7 +115,7 @@ def run(
             hint = f" Go on with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""
             raise click.ClickException(f"Interrupted.{hint}") from None
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(json.dumps(result.model_dump(mode="json")))
         return
     from .tables import print_result
 

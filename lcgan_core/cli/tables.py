@@ -3,71 +3,66 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
 from ..constraint import Constraint
-from ..latent_model import Beside
-from ..support.wording import beside, learned_from, memory_line, share
+from ..support.wording import beside, learned_from, memory_line, names_in, number, with_direction
+
+if TYPE_CHECKING:  # listings need no torch
+    from ..figures import Beside
+    from ..models.text_vae.pretraining.measure import Measured
+    from ..runs.result import Result
+    from ..tools.bench import Bench
+    from ..tools.check import Check
 
 WIDTH_WITHOUT_TERMINAL = 110
 
 
 def console() -> Console:
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+    plain: dict[str, Any] = {"highlight": False, "markup": False}  # samples and names may have brackets of their own
+    found = Console(**plain)
+    return found if found.is_terminal else Console(**plain, width=WIDTH_WITHOUT_TERMINAL)
 
 
-def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
+def print_result(result: Result, pairs: list[dict[str, Any]]) -> None:
     """Satisfaction, quality, cost and a few pairs of a finished run."""
     out = console()
-    table = Table(title=f"satisfied, with 95 % intervals  (seed {result['seed']})", title_justify="left")
+    table = Table(title=f"satisfied, with 95 % intervals  (seed {result.seed})", title_justify="left")
     for column in ("constraint", "prior samples", "posterior samples", "actor's samples"):
         table.add_column(column, justify="left" if column == "constraint" else "right")
-    rows = dict(result["constraints"])
-    if len(rows) > 1:
-        rows["all of them"] = result["all"]
-    for name, row in rows.items():
-        table.add_row(
-            name,
-            share(row["prior"], row["prior_interval"]),
-            share(row["posterior"], row["posterior_interval"]),
-            share(row["actor"], row["interval"]),
-        )
+    for name, row in result.rows.items():
+        table.add_row(name, str(row.prior), str(row.posterior), str(row.actor))
     out.print(table)
-    for name, row in result["constraints"].items():
-        if "trust" in row:
-            out.print(learned_from(name, row["trust"]))
+    for name, row in result.constraints.items():
+        if row.trust:
+            out.print(learned_from(name, row.trust))
 
-    if result["compared"]:
-        sets = ("prior", "posterior", "reference", "actor")
-        table = Table(title=f"quality of {result['compared']} samples of each kind", title_justify="left")
-        for column in ("", *sets, "actor / reference"):
+    if result.quality:
+        table = Table(title=f"quality of {result.compared} samples of each kind", title_justify="left")
+        for column in ("", "prior", "posterior", "reference", "actor", "actor / reference"):
             table.add_column(column, justify="right" if column else "left")
-        for figure, label in (
-            ("fluency", "perplexity (less is better)"),
-            ("distinct_2", "distinct-2 (more is better)"),
-        ):
-            if figure in result:
-                row = result[figure]
-                table.add_row(label, *(f"{row[name]:.3g}" for name in sets), f"{row['actor'] / row['reference']:.2f}")
+        for name, told in result.quality.items():
+            ratio = f"{told.actor / told.reference:.2f}" if told.actor is not None and told.reference else ""
+            values = map(number, (told.prior, told.posterior, told.reference, told.actor))
+            table.add_row(with_direction(name, told.greater_is_better), *values, ratio)
         out.print(table)
         out.print("reference: samples of what the actor starts from that satisfy the same constraints")
-    else:
+    elif not result.compared:
         out.print("Nothing that the actor starts from satisfied all constraints: there is no reference for its quality.")
-    if result["memory"]:
-        out.print(memory_table("remembered, of all samples of each kind", result["memory"]))
-    seconds = result["seconds"]
+    if result.memory:
+        out.print(memory_table("remembered, of all samples of each kind", result.memory))
+    seconds = result.seconds
     out.print(
-        f"duplicates {1 - result['unique']:.1%}   drift {result['drift']:.2f} (1 is real)   labels {result['labels']:,}   "
-        f"seconds: label {seconds['label']:.0f}, train {seconds['train']:.0f}, evaluate {seconds['evaluate']:.0f}, "
-        f"total {seconds['total']:.0f}"
+        f"duplicates {1 - result.unique:.1%}   drift {result.drift:.2f} (1 is real)   labels {result.labels:,}   "
+        f"seconds: label {seconds.label:.0f}, train {seconds.train:.0f}, evaluate {seconds.evaluate:.0f}, "
+        f"total {seconds.total:.0f}"
     )
-    if result["stopped"]:
-        out.print(f"Stopped early: {result['stopped']}; the best actor, of round {result['best_round'] + 1}, was kept.")
+    if result.stopped:
+        out.print(f"Stopped early: {result.stopped}; the best actor, of round {result.best_round + 1}, was kept.")
 
     table = Table(title="the same latents, decoded before and after the actor", title_justify="left")
     table.add_column("decode(z)")
@@ -75,86 +70,86 @@ def print_result(result: dict[str, Any], pairs: list[dict[str, Any]]) -> None:
     for pair in pairs:
         table.add_row(pair["before"], pair["after"])
     out.print(table)
-    out.print(f"{result['run']}   more samples: lcgan sample {result['run']} -n 20")
+    out.print(f"{result.run}   more samples: lcgan sample {result.run} -n 20")
 
 
 def memory_table(title: str, sets: dict[str, dict[str, Beside]]) -> Table:
     """How much of each set of samples is remembered, beside what to expect of real ones."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
-    for figure in next(iter(sets.values())):
-        table.add_column(figure.replace("_", " "), justify="right")
-    for name, memory in sets.items():
-        table.add_row(name, *map(beside, memory.values()))
+    names = names_in(sets)
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for kind, memory in sets.items():
+        table.add_row(kind, *(beside(memory[name]) if name in memory else "" for name in names))
     return table
 
 
-BENCH_COLUMNS = (
-    ("fluency", "perplexity", ".1f"),
-    ("distinct_2", "distinct-2", ".3f"),
-    ("self_bleu", "self-BLEU", ".1f"),
-    ("unique", "unique", ".1%"),
-)
-
-
-def print_bench(rows: list[dict[str, Any]]) -> None:
+def print_bench(found: Bench) -> None:
     """For each run a table of its samples, and one of their latents and of the cost of each that satisfies."""
+    from ..tools.bench import by_run
+
     out = console()
-    shown = [column for column in BENCH_COLUMNS if column[0] in rows[0]]
-    told = ("satisfied (95 %)", *(f"{judge} (95 %)" for judge in rows[0]["judged"]), *(label for _, label, _ in shown))
-    for run in dict.fromkeys(row["run"] for row in rows):
+    for run, rows in by_run(found.rows).items():
+        figures = dict.fromkeys(name for row in rows for name in row.quality)  # of each model its own
+        judged = ("satisfied (95 %)", *(f"{judge} (95 %)" for judge in rows[0].judged))
         samples, latents = Table(title=run, title_justify="left"), Table()
-        for table, columns in ((samples, told), (latents, ("latent AUC", "Fréchet", "ms to draw", "ms in all", "decodes"))):
+        for table, columns in (
+            (samples, (*judged, *figures, "unique")),
+            (latents, ("latent AUC", "Fréchet", "ms to draw", "ms in all", "decodes")),
+        ):
             table.add_column("sampler")
             for column in columns:
                 table.add_column(column, justify="right")
-        for row in (row for row in rows if row["run"] == run):
-            cost, shares = row["per_satisfying"], [(judge["share"], judge["interval"]) for judge in row["judged"].values()]
+        for row in rows:
             samples.add_row(
-                row["sampler"],
-                *(share(*found) for found in [(row["satisfied"], row["interval"]), *shares]),
-                *("" if row[figure] is None else format(row[figure], how) for figure, _, how in shown),
+                row.sampler,
+                *map(str, (row.satisfied, *row.judged.values())),
+                *(number(row.quality.get(name)) for name in figures),
+                f"{row.unique:.1%}",
             )
+            cost = row.per_satisfying
             latents.add_row(
-                row["sampler"],
-                f"{row['two_sample_auc']:.2f}",
-                f"{row['frechet']:.2f}",
-                f"{1000 * cost['draw_seconds']:.3g}",
-                f"{1000 * cost['seconds']:.3g}",
-                f"{cost['decodes']:.3g}",
+                row.sampler,
+                f"{row.two_sample_auc:.2f}",
+                f"{row.frechet:.2f}",
+                f"{1000 * cost.draw_seconds:.3g}",
+                f"{1000 * cost.seconds:.3g}",
+                f"{cost.decodes:.3g}",
             )
         out.print(samples)
-        if any(row["memory"] for row in rows if row["run"] == run):
-            out.print(memory_table("", {row["sampler"]: row["memory"] for row in rows if row["run"] == run}))
+        if any(row.memory for row in rows):
+            out.print(memory_table("", {row.sampler: row.memory for row in rows}))
         out.print(latents)
-        for judge, trust in row["trust"].items():
+        if better := rows[0].greater_is_better:
+            out.print("better: " + ", ".join(f"{'more' if more else 'less'} {name}" for name, more in better.items()))
+        for judge, trust in rows[0].trust.items():
             out.print(learned_from(judge, trust))
 
 
-def print_check(model: str, figures: dict[str, Any]) -> None:
+def print_check(model: str, found: Check) -> None:
     """Whether a model can be constrained."""
     from ..tools.check import verdict
 
     out = console()
-    told = [f"{figures['latent_dim']} dimensions"]
-    if figures["kl"] is not None:
-        told = [f"{figures['active_units']} of {figures['latent_dim']} units active, KL {figures['kl']:.1f} nats"]
-    if figures["reconstruction"] is not None:
-        told.append(f"reconstructions keep {figures['reconstruction']:.1%}")
+    told = [f"{found.latent_dim} dimensions"]
+    if found.kl is not None:
+        told = [f"{found.active_units} of {found.latent_dim} units active, KL {found.kl:.1f} nats"]
+    if found.reconstruction is not None:
+        told.append(f"reconstructions keep {found.reconstruction:.1%}")
     out.print(f"{model}: {', '.join(told)}")
-    kinds = list(figures["quality"])
-    table = Table("", *kinds)
-    for figure in figures["quality"]["prior"]:
-        table.add_row(figure, *(f"{figures['quality'][kind][figure]:.3g}" for kind in kinds))
-    table.add_row("unique", *(f"{figures['unique'][kind]:.1%}" for kind in kinds))
-    for figure, label in (("two_sample_auc", "AUC beside q(z)"), ("frechet", "Fréchet distance to q(z)")):
-        latents = figures["latents"]
-        table.add_row(label, *(f"{latents[kind][figure]:.3g}" if kind in latents else "" for kind in kinds))
+    table = Table("", "reconstruction", "posterior", "prior", "repaired")
+    for name, row in {**found.quality, "distinct samples": found.unique}.items():
+        values = (row.reconstruction, row.posterior, row.prior, row.repaired)
+        table.add_row(with_direction(name, row.greater_is_better), *map(number, values))
+    prior, repaired = found.prior, found.repaired
+    table.add_row("AUC beside q(z)", "", "", number(prior.two_sample_auc), number(repaired.two_sample_auc))
+    table.add_row("Fréchet distance to q(z)", "", "", number(prior.frechet), number(repaired.frechet))
     out.print(table)
-    if figures["memory"]:
-        out.print(memory_table("", figures["memory"]))
+    if found.memory:
+        out.print(memory_table("", found.memory))
     out.print("repaired: prior noise, moved by an actor that no constraint trained, only the critics of realism and confidence")
-    for sentence in verdict(figures):
+    for sentence in verdict(found):
         out.print(sentence)
 
 
@@ -205,18 +200,17 @@ def field_rows(kind: type[BaseModel]) -> list[dict[str, str]]:
     return rows
 
 
-def print_measured(folder: Path, measured: dict[str, Any]) -> None:
+def print_measured(folder: Path, measured: Measured) -> None:
     """What lcgan pretrain measured."""
     out = console()
     out.print(
-        f"{folder}: reconstruction BLEU {measured['bleu']:.1f} (by the encoder alone {measured['encoder_bleu']:.1f}), "
-        f"{measured['exact']:.1%} exact; KL {measured['kl']:.1f} nats; "
-        f"{measured['active_units']} of {measured['latent_dim']} units active ({measured['texts']} held-out texts)"
+        f"{folder}: reconstruction BLEU {measured.bleu:.1f} (by the encoder alone {measured.encoder_bleu:.1f}), "
+        f"{measured.exact:.1%} exact; KL {measured.kl:.1f} nats; "
+        f"{measured.active_units} of {measured.latent_dim} units active ({measured.texts} held-out texts)"
     )
     table = Table("texts", "perplexity", "relative to real", "distinct-2")
-    for name, value in measured["perplexity"].items():
-        relative, distinct = measured["relative_perplexity"][name], measured["distinct_2"][name]
-        table.add_row(name, f"{value:.1f}", f"{relative:.2f}", f"{distinct:.3f}")
+    for name, perplexity, relative, distinct in measured.rows:
+        table.add_row(name, f"{perplexity:.1f}", f"{relative:.2f}", f"{distinct:.3f}")
     out.print(table)
-    out.print(f"samples of the prior: {memory_line(measured['memory']['prior'])}")
+    out.print(f"samples of the prior: {memory_line(measured.memory.prior)}")
     out.print(f"next: lcgan run --model {folder} --constraint length")

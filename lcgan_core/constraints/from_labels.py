@@ -14,6 +14,7 @@ from pydantic import PrivateAttr
 
 from ..constraint import SATISFIED, Constraint
 from ..errors import ConstraintError
+from ..figures import Share, Trust
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,11 +151,9 @@ class LearnedLabels(Labels):
         found: list[float] = probability(self._model.features(samples), self._weights).tolist()
         return found
 
-    def trust(self) -> dict[str, Any]:
-        """How far to trust it: the share of labels told right by what was learned without them, with its 95 % interval."""
+    def trust(self) -> Trust:
+        """How far to trust it, by cross-validation: each label is told by what was learned without it."""
         import torch
-
-        from ..support.statistics import wilson_interval
 
         features, values = self._data()
         keys = list(map(self._model.sample_kind.key, self._samples))
@@ -167,7 +166,7 @@ class LearnedLabels(Labels):
             weights = logistic_regression(features[~held_out], values[~held_out])
             told = probability(features[held_out], weights) >= SATISFIED
             right += int((told == (values[held_out] >= SATISFIED)).sum())
-        return {"labels": len(values), "accuracy": right / len(values), "interval": wilson_interval(right, len(values))}
+        return Trust(labels=len(values), accuracy=Share.of(right, len(values)))
 
 
 def logistic_regression(features: Tensor, values: Tensor) -> Tensor:

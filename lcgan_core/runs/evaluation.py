@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Generator, Tensor
@@ -11,8 +11,12 @@ from torch import Generator, Tensor
 from ..constraint import SATISFIED, Constraint
 from ..engine.labelling import Labelled, scores
 from ..engine.samplers import Sampler
+from ..figures import Merit, Share, Trust
+from ..latent_model import LatentModel, quality_of
 from ..sample_kinds import SampleKind
-from ..support.statistics import wilson_interval
+from .result import Quality, Satisfaction, Summary
+
+MeritT = TypeVar("MeritT", bound=Merit)
 
 MOST_REFERENCE_BATCHES = 16
 """Samples of the start are decoded in search of references up to so many times the number asked for. Arbitrary: for a
@@ -24,7 +28,7 @@ class Evaluation(NamedTuple):
 
     before: Labelled
     after: Labelled
-    summary: dict[str, Any]
+    summary: Summary
 
 
 @torch.no_grad()
@@ -45,40 +49,46 @@ def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluati
             reference += _satisfying(labeller(sampler.steering.start(n, generator)))
     compared = min(n, len(reference))
     sets = {"posterior": posterior.samples, "reference": reference, "prior": prior.samples, "actor": moved.samples}
-    quality: dict[str, dict[str, float]] = {}
-    if compared:
-        for set_name, members in sets.items():
-            for figure, value in labeller.model.quality(members[:compared]).items():
-                quality.setdefault(figure, {})[set_name] = value
-    summary = {
-        "constraints": {
-            name: _satisfaction(prior.values[:, i], posterior.values[:, i], moved.values[:, i])
-            for i, name in enumerate(labeller.constraints)
+    summary = Summary(
+        constraints={
+            name: _satisfaction(prior.values[:, i], posterior.values[:, i], moved.values[:, i], constraint.trust())
+            for i, (name, constraint) in enumerate(labeller.constraints.items())
         },
-        "all": _satisfaction(*(batch.values.min(1).values for batch in (prior, posterior, moved))),
-        **quality,
-        "memory": {name: told for name, members in sets.items() if members and (told := labeller.model.memory(members))},
-        "compared": compared,
-        "unique": labeller.model.sample_kind.unique(moved.samples),
-        "drift": q.drift(moved.z),
-    }
+        all=_satisfaction(prior.values.min(1).values, posterior.values.min(1).values, moved.values.min(1).values),
+        quality=quality_by_figure(
+            labeller.model, {name: members[:compared] for name, members in sets.items() if compared}, Quality
+        ),
+        memory={name: told for name, members in sets.items() if members and (told := labeller.model.memory(members))},
+        compared=compared,
+        unique=labeller.model.sample_kind.unique(moved.samples),
+        drift=q.drift(moved.z),
+    )
     return Evaluation(before, moved, summary)
 
 
-def judged(judge: Constraint, samples: Sequence[Any], kind: SampleKind[Any]) -> dict[str, Any]:
-    """The share of samples that satisfy a constraint which no training asked, and the 95 % interval of that."""
-    held = sum(value >= SATISFIED for value in scores(judge, samples, kind))
-    return {"share": held / len(samples), "interval": wilson_interval(held, len(samples))}
+def quality_by_figure(model: LatentModel[Any], sets: Mapping[str, list[Any]], kind: type[MeritT]) -> dict[str, MeritT]:
+    """What the model tells of each of the ``sets``, as a ``kind`` that has a field for each of them, by the figures' names."""
+    told = {name: quality_of(model, members) for name, members in sets.items()}
+    return {
+        figure: kind(
+            **{name: figures.get(figure) for name, figures in told.items()},
+            greater_is_better=model.greater_is_better.get(figure),
+        )
+        for figure in dict.fromkeys(figure for figures in told.values() for figure in figures)
+    }
+
+
+def judged(judge: Constraint, samples: Sequence[Any], kind: SampleKind[Any]) -> Share:
+    """The share of samples that satisfy a constraint which no training asked."""
+    return Share.of(sum(value >= SATISFIED for value in scores(judge, samples, kind)), len(samples))
 
 
 def _satisfying(labelled: Labelled) -> list[Any]:
     return [labelled.samples[row] for row in labelled.satisfied.nonzero()[:, 0].tolist()]
 
 
-def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, values in (("prior", prior), ("posterior", posterior), ("actor", actor)):
-        held = int((values >= SATISFIED).sum())
-        found[name] = held / len(values)
-        found["interval" if name == "actor" else f"{name}_interval"] = wilson_interval(held, len(values))
-    return found
+def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor, trust: Trust | None = None) -> Satisfaction:
+    def share(values: Tensor) -> Share:
+        return Share.of(int((values >= SATISFIED).sum()), len(values))
+
+    return Satisfaction(prior=share(prior), posterior=share(posterior), actor=share(actor), trust=trust)

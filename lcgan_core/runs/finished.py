@@ -16,6 +16,7 @@ from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
 from . import folder as run_folder
 from .config import RunConfig, load_config
+from .result import read_result
 from .weights import load_actor, load_critic, load_labels
 
 
@@ -39,7 +40,7 @@ class FinishedRun:
 
 def load_run(folder: Path) -> FinishedRun:
     """The finished run in ``folder``; raises ``RunError`` where it is unfinished, damaged or of another model."""
-    run_folder.read_result(folder)
+    read_result(folder)
     config = load_config(folder / run_folder.CONFIG)
     model = load_latent_model(config.model)
     constraints = {wish.name: bound(make_constraint(wish.constraint, wish.options), model) for wish in config.constraints}

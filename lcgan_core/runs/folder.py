@@ -16,10 +16,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-
-from ..errors import RunError
-from ..support.files import read_json
 
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
@@ -46,15 +42,3 @@ def next_folder(parent: Path, name: str) -> Path:
     while folder.exists():
         folder, number = parent / f"{name}-{number}", number + 1
     return folder
-
-
-def read_result(folder: Path) -> dict[str, Any]:
-    """The result of a finished run; raises ``RunError`` where the run was not finished."""
-    if not folder.is_dir():
-        raise RunError(f"No run folder at {folder}. lcgan run makes one.")
-    if not (folder / RESULT).is_file():
-        if (folder / CONFIG).is_file():
-            raise RunError(f"The run in {folder} was not finished. Go on with: lcgan run --resume {folder}")
-        raise RunError(f"{folder} is not a run folder: it has no {CONFIG}. lcgan run makes one.")
-    result: dict[str, Any] = read_json(folder / RESULT)
-    return result

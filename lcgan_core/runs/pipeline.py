@@ -26,6 +26,7 @@ from . import folder as run_folder
 from .config import RunConfig, load_config
 from .evaluation import Evaluation, evaluate_sampler
 from .report import PAIRS, Latents, write_report
+from .result import Result, Seconds
 from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
 
 MOST_FILES = 100
@@ -35,7 +36,7 @@ OnProgress = Callable[[str, float], None]
 """Called with what is going on and the share of it that is done."""
 
 
-def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, share: None) -> dict[str, Any]:
+def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, share: None) -> Result:
     """Trains an LC-GAN as ``config`` says and writes the run folder; returns what ``result.json`` holds.
 
     Raises ``RunError`` where ``folder`` holds something already, ``ConstraintError`` and ``ModelError`` before anything is
@@ -46,7 +47,7 @@ def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, 
     return _run(config, folder, None, on_progress)
 
 
-def resume(folder: Path, on_progress: OnProgress = lambda what, share: None) -> dict[str, Any]:
+def resume(folder: Path, on_progress: OnProgress = lambda what, share: None) -> Result:
     """Goes on with an interrupted run from its last round; the result is that of an uninterrupted run.
 
     Raises ``RunError`` where there is nothing to go on with or the run is finished.
@@ -58,7 +59,7 @@ def resume(folder: Path, on_progress: OnProgress = lambda what, share: None) -> 
     return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress)
 
 
-def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress) -> dict[str, Any]:
+def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress) -> Result:
     started = time.perf_counter()
     constraints = {wish.name: make_constraint(wish.constraint, wish.options) for wish in config.constraints}
     on_progress("model", 0.0)
@@ -87,31 +88,28 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     steering = Steering.trained(labeller, weights, config.gan, state)
     on_progress("evaluation", 0.0)
     evaluation = evaluate_sampler(ActorSampler(steering), config.samples, generator_of(config.seed, "evaluation"))
-    for name, constraint in constraints.items():
-        if trust := constraint.trust():
-            evaluation.summary["constraints"][name]["trust"] = trust
     save_weights(folder, config.gan, constraints, state, model)
     files.write_lines(folder / run_folder.SAMPLES, _sample_rows(folder, model.sample_kind, list(constraints), evaluation))
     finished = time.perf_counter()
-    result = {
-        "run": str(folder),
-        "seed": config.seed,
-        **evaluation.summary,
-        "best_round": state.best_round,
-        "stopped": state.stopped,
-        "labels": state.labels,
-        "reused": [name for name in constraints if name in taught],
-        "seconds": {
-            "label": round(label_seconds, 2),
-            "train": round(trained - started - label_seconds, 2),
-            "evaluate": round(finished - trained, 2),
-            "total": round(finished - started, 2),
-        },
-    }
+    result = Result(
+        **dict(evaluation.summary),
+        run=str(folder),
+        seed=config.seed,
+        best_round=state.best_round,
+        stopped=state.stopped,
+        labels=state.labels,
+        reused=tuple(name for name in constraints if name in taught),
+        seconds=Seconds(
+            label=round(label_seconds, 2),
+            train=round(trained - started - label_seconds, 2),
+            evaluate=round(finished - trained, 2),
+            total=round(finished - started, 2),
+        ),
+    )
     pairs, latents = _pairs(model.sample_kind, evaluation), _latents(steering, evaluation)
-    write_report(folder, config.model_dump(mode="json"), result, metrics, pairs, latents)
-    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
-    files.write_json(folder / run_folder.RESULT, result)
+    write_report(folder, config, result, metrics, pairs, latents)
+    files.write_json(folder / run_folder.RESULT, result.model_dump(mode="json"))
+    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)  # from here on nothing needs it
     return result
 
 

@@ -16,6 +16,7 @@ from ..errors import RunError
 from ..latent_model import LatentModel
 from ..support import files
 from . import folder as run_folder
+from .result import read_result
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -59,7 +60,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
     Raises ``RunError`` where a run is not finished or damaged, or its critic is of another size than ``gan`` asks for.
     """
     for run in runs:
-        run_folder.read_result(run)
+        read_result(run)
         for path in sorted((run / run_folder.CRITICS).glob("*.safetensors")):
             _, metadata = files.read_tensors(path)
             if metadata.get("model") != model.fingerprint or metadata.get("constraint") != fingerprint:

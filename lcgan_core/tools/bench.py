@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean as mean
 from typing import TYPE_CHECKING, Any
@@ -18,18 +19,84 @@ from ..constraint import SATISFIED, Constraint, bound
 from ..engine.labelling import Labeller
 from ..engine.samplers import SAMPLERS, Sampler, satisfying
 from ..errors import RunError
+from ..figures import Beside, Record, Share, Trust
+from ..latent_model import quality_of
+from ..runs.config import Wish
 from ..runs.evaluation import judged
 from ..runs.finished import FinishedRun, load_run
 from ..sample_kinds import Text
 from ..support.extras import needed
-from ..support.statistics import wilson_interval
 from ..support.svg import svg
+from ..support.wording import with_direction
 
 if TYPE_CHECKING:
     from ..models.text_vae.judge import Judge
 
 BENCH = "bench.json"
 FIGURE = "bench.svg"
+
+PERPLEXITY = "perplexity"
+"""What a text VAE calls the figure that another language model can tell in its place."""
+
+
+class Fit(Record):
+    """What a sampler took before it could draw."""
+
+    seconds: float
+    labels: int
+
+
+class Cost(Record):
+    """What it takes to get decoded samples, for each of them that satisfies."""
+
+    draw_seconds: float
+    """To draw the latents."""
+    seconds: float
+    """To draw and to decode."""
+    decodes: float
+    labels: float
+
+
+class Row(Record):
+    """The figures of one sampler on one run."""
+
+    run: str
+    sampler: str
+    satisfied: Share
+    judged: dict[str, Share]
+    """Samples that satisfy each judge, by its name."""
+    trust: dict[str, Trust]
+    """How far to trust the judges that were learned."""
+    quality: dict[str, float]
+    """What the model tells of its samples, by the model's own names."""
+    greater_is_better: dict[str, bool]
+    """Which way is good, for those figures of ``quality`` of which that is known."""
+    unique: float
+    """Share of distinct samples."""
+    memory: dict[str, Beside]
+    """What the model tells, by its own names, of how much of the samples is remembered."""
+    two_sample_auc: float
+    """How well a classifier tells the latents from those of real data that satisfies; 0.5 is not at all."""
+    frechet: float
+    """Fréchet distance of the same two sets."""
+    moved: float
+    """Mean distance in z from where the sampler started."""
+    kept: float | None
+    """Closeness of the samples to those that the sampler started from; None where it moves nothing."""
+    fit: Fit
+    per_satisfying: Cost
+
+
+class Bench(Record):
+    """What ``bench.json`` holds."""
+
+    samples: int
+    """For each seed."""
+    seeds: int
+    judges: tuple[Wish, ...]
+    fluency: str | None
+    """The language model that told perplexity in place of the model's own judge."""
+    rows: tuple[Row, ...]
 
 
 def bench(
@@ -40,12 +107,11 @@ def bench(
     judges: Mapping[str, Constraint] | None = None,
     fluency: Judge | None = None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
 
-    Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row: ``judged`` has the share
-    of samples that satisfy each, by name, and ``trust`` how far to trust those that were learned. Perplexity is
-    told by the model's own language model, or by ``fluency``. Raises ``RunError`` where a run is not finished or an optional
+    Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row. Perplexity is told by the
+    model's own language model, or by ``fluency``. Raises ``RunError`` where a run is not finished or an optional
     library is missing.
     """
     needed("sklearn", "lcgan bench", "bench")
@@ -59,12 +125,10 @@ def bench(
             raise RunError(
                 f"--fluency judges text; the model {model.name} of {run} makes {model.sample_kind.name}. Leave it out."
             )
-        judging = {name: bound(judge, model) for name, judge in (judges or {}).items()}
-        trust = {name: told for name, judge in judging.items() if (told := judge.trust())}
-        yardstick = Yardstick(n, seeds, judging, fluency)
+        yardstick = Yardstick(n, seeds, {name: bound(judge, model) for name, judge in (judges or {}).items()}, fluency)
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
-            rows.append({"run": str(run), "sampler": name, **measure(finished, name, yardstick), "trust": trust})
+            rows.append(measure(finished, str(run), name, yardstick))
     return rows
 
 
@@ -80,18 +144,20 @@ class Yardstick:
     fluency: Judge | None = None
     """Tells perplexity in place of the model's own language model."""
 
+    @cached_property
+    def trust(self) -> dict[str, Trust]:
+        """How far to trust those judges that were learned."""
+        return {name: told for name, judge in self.judges.items() if (told := judge.trust())}
 
-def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str, Any]:
-    """The figures of one sampler of a run. Cost is what it takes to get decoded samples, per sample that satisfies.
 
-    ``unique`` is the share of different samples, ``memory`` what the model tells of how much of them is remembered.
-    """
+def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) -> Row:
+    """The figures of one sampler of the ``run`` of that name."""
     steering, model, kind, n = finished.steering, finished.model, finished.model.sample_kind, yardstick.n
     counted = CountingLabeller(model, steering.labeller.constraints)
     steering.labeller, plain = counted, steering.labeller
     started = time.perf_counter()
     sampler: Sampler = SAMPLERS[name](steering)
-    fit = {"seconds": time.perf_counter() - started, "labels": counted.labelled}
+    fit = Fit(seconds=time.perf_counter() - started, labels=counted.labelled)
     counted.labelled = 0
     started = time.perf_counter()
     drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in yardstick.seeds]
@@ -106,28 +172,35 @@ def measure(finished: FinishedRun, name: str, yardstick: Yardstick) -> dict[str,
     generator = torch.Generator().manual_seed(97)
     real = satisfying(plain, lambda drawn: steering.q.draw(drawn, generator), min(n, 1000))
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
-    quality = [model.quality(part) | model.diversity(part) for part in parts]
+    quality = [quality_of(model, part, thorough=True) for part in parts]
+    better = dict(model.greater_is_better)
     if yardstick.fluency:
-        quality = [found | {"fluency": yardstick.fluency.perplexity(part)} for found, part in zip(quality, parts, strict=True)]
-    return {
-        "satisfied": held / len(samples),
-        "interval": wilson_interval(held, len(samples)),
-        "judged": {name: judged(judge, samples, kind) for name, judge in yardstick.judges.items()},
-        **{figure: mean([found[figure] for found in quality]) for figure in quality[0]},
-        "unique": mean(map(kind.unique, parts)),
-        "memory": model.memory(samples),
-        "two_sample_auc": two_sample_auc(z[: len(real)], real),
-        "frechet": frechet_distance(z, real),
-        "moved": float((z - start).norm(dim=1).mean()),
-        "kept": None if torch.equal(start, z) else mean(kind.closeness(model.decode(start[:n]), samples[:n])),
-        "fit": fit,
-        "per_satisfying": {
-            "draw_seconds": draw_seconds / max(held, 1),
-            "seconds": (draw_seconds + decode_seconds) / max(held, 1),
-            "decodes": (draw_labels or len(samples)) / max(held, 1),
-            "labels": draw_labels / max(held, 1),
-        },
-    }
+        better[PERPLEXITY] = False
+        for figures, part in zip(quality, parts, strict=True):
+            figures[PERPLEXITY] = yardstick.fluency.perplexity(part)
+    names = [figure for figure in quality[0] if all(figure in figures for figures in quality)]
+    return Row(
+        run=run,
+        sampler=name,
+        satisfied=Share.of(held, len(samples)),
+        judged={judge_name: judged(judge, samples, kind) for judge_name, judge in yardstick.judges.items()},
+        trust=yardstick.trust,
+        quality={figure: mean(figures[figure] for figures in quality) for figure in names},
+        greater_is_better={figure: better[figure] for figure in names if figure in better},
+        unique=mean(map(kind.unique, parts)),
+        memory=model.memory(samples),
+        two_sample_auc=two_sample_auc(z[: len(real)], real),
+        frechet=frechet_distance(z, real),
+        moved=float((z - start).norm(dim=1).mean()),
+        kept=None if torch.equal(start, z) else mean(kind.closeness(model.decode(start[:n]), samples[:n])),
+        fit=fit,
+        per_satisfying=Cost(
+            draw_seconds=draw_seconds / max(held, 1),
+            seconds=(draw_seconds + decode_seconds) / max(held, 1),
+            decodes=(draw_labels or len(samples)) / max(held, 1),
+            labels=draw_labels / max(held, 1),
+        ),
+    )
 
 
 class CountingLabeller(Labeller):
@@ -176,19 +249,30 @@ def _root_of_covariance(z: Tensor) -> Tensor:
     return centred if len(z) <= z.shape[1] else torch.linalg.qr(centred, mode="r").R
 
 
-def plot(rows: list[dict[str, Any]]) -> str:
-    """Satisfaction against fluency, a panel for each run; the larger a point, the longer a satisfying sample takes."""
-    runs = list(dict.fromkeys(row["run"] for row in rows))
+def by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each run, in their order."""
+    return {run: [row for row in rows if row.run == run] for run in dict.fromkeys(row.run for row in rows)}
+
+
+def plot(rows: Sequence[Row]) -> str:
+    """Satisfaction against the first figure of quality that the model tells, or against the latents' Fréchet distance; a panel
+    for each run. The larger a point, the longer a satisfying sample takes."""
+    runs = by_run(rows)
 
     def panels(figure: Any) -> None:
-        for run, panel in zip(runs, figure.subplots(1, len(runs), squeeze=False)[0], strict=True):
-            for row in (row for row in rows if row["run"] == run):
-                size = 30 * (1 + row["per_satisfying"]["seconds"] * 1000) ** 0.5
-                x = row.get("fluency", row["frechet"])
-                panel.scatter(x, row["satisfied"], size, alpha=0.6)
-                panel.annotate(row["sampler"], (x, row["satisfied"]), fontsize=8)
+        for (run, mine), panel in zip(runs.items(), figure.subplots(1, len(runs), squeeze=False)[0], strict=True):
+            quality = next(iter(mine[0].quality), None)
+            for row in mine:
+                size = 30 * (1 + row.per_satisfying.seconds * 1000) ** 0.5
+                x = row.frechet if quality is None else row.quality.get(quality, math.nan)
+                panel.scatter(x, row.satisfied.value, size, alpha=0.6)
+                panel.annotate(row.sampler, (x, row.satisfied.value), fontsize=8)
             panel.set_title(run)
-            panel.set_xlabel("perplexity (less is better)" if "fluency" in rows[0] else "Fréchet distance of latents")
+            panel.set_xlabel(
+                "Fréchet distance of latents (less is better)"
+                if quality is None
+                else with_direction(quality, mine[0].greater_is_better.get(quality))
+            )
             panel.set_ylabel("satisfied; area: seconds a satisfying sample")
             panel.set_ylim(0, 1.05)
 

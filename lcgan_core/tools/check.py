@@ -14,7 +14,9 @@ from ..engine.gan import generator_of, train
 from ..engine.labelling import Labeller
 from ..engine.networks import GanConfig
 from ..engine.samplers import ActorSampler, Steering
+from ..figures import Beside, Merit, Record
 from ..latent_model import LatentModel
+from ..runs.evaluation import quality_by_figure
 from .bench import frechet_distance, two_sample_auc
 
 CONFIDENCE_WEIGHT = 0.15
@@ -25,19 +27,58 @@ KEPT = 0.5
 """Closeness of samples to their own reconstruction below which edits and labels mean little. Arbitrary."""
 
 
+class Apart(Record):
+    """How far latents are from those of real data."""
+
+    two_sample_auc: float
+    """How well a classifier tells them apart; 0.5 is not at all."""
+    frechet: float
+    """Fréchet distance."""
+
+
+class Decoded(Merit):
+    """A figure of samples, by what they were decoded from."""
+
+    reconstruction: float | None = None
+    """Posterior means."""
+    posterior: float | None = None
+    """Draws of q(z)."""
+    prior: float | None = None
+    """Noise, z ~ N(0, I)."""
+    repaired: float | None = None
+    """Noise, moved by an actor that only realism and confidence trained."""
+
+
+class Check(Record):
+    """Figures of a frozen model. Real latents, q(z), are those that it brings; where it knows no real data, N(0, I)."""
+
+    latent_dim: int
+    active_units: int | None
+    """None where the model knows no real data."""
+    kl: float | None
+    """In nats; None where the model knows no real data."""
+    reconstruction: float | None
+    """Closeness of samples to what the model makes of them; None where it has no encoder."""
+    prior: Apart
+    repaired: Apart
+    quality: dict[str, Decoded]
+    """What the model tells of its samples, by the model's own names."""
+    memory: dict[str, dict[str, Beside]]
+    """What the model tells, by its own names, of how much is remembered of the samples of each of those kinds."""
+    unique: Decoded
+    """Share of distinct samples."""
+
+
 def check(
     model: LatentModel[Any],
     held_out: Sequence[Any] = (),
     n: int = 1000,
     seed: int = 0,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
-) -> dict[str, Any]:
-    """Figures of a frozen model, for n samples of each kind; real latents are those that the model brings.
+) -> Check:
+    """Figures of a frozen model, for n samples of each kind.
 
-    ``reconstruction`` is the closeness of ``held_out`` samples to what the model makes of them, and without any, of decoded
-    posterior means; None where the model has no encoder. ``latents`` are draws of the prior and of a realism-only actor beside
-    q(z), and ``quality`` has their samples' figures beside those of decoded posterior draws and means; ``memory`` tells how
-    much of them is remembered. Where the model knows no real data, q(z) is the prior, and ``active_units`` and ``kl`` are None.
+    Reconstruction is that of ``held_out`` samples, and where there are none, of decoded posterior means.
     """
     kind, real_posteriors = model.sample_kind, model.real_posteriors()
     q, generator = AggregatePosterior.of(model), generator_of(seed, "check")
@@ -66,38 +107,39 @@ def check(
         "prior": model.decode(prior),
         "repaired": model.decode(repaired),
     }
-    return {
-        "latent_dim": model.latent_dim,
-        "active_units": real_posteriors.active_units if real_posteriors else None,
-        "kl": real_posteriors.kl if real_posteriors else None,
-        "reconstruction": mean(kind.closeness(known, reconstructed)) if reconstructed else None,
-        "latents": {name: _beside(z, q.draw(n, generator)) for name, z in (("prior", prior), ("repaired", repaired))},
-        "quality": {name: model.quality(samples) for name, samples in decoded.items()},
-        "memory": {name: told for name, samples in decoded.items() if (told := model.memory(samples))},
-        "unique": {name: kind.unique(samples) for name, samples in decoded.items()},
-    }
+    return Check(
+        latent_dim=model.latent_dim,
+        active_units=real_posteriors.active_units if real_posteriors else None,
+        kl=real_posteriors.kl if real_posteriors else None,
+        reconstruction=mean(kind.closeness(known, reconstructed)) if reconstructed else None,
+        prior=_apart(prior, q.draw(n, generator)),
+        repaired=_apart(repaired, q.draw(n, generator)),
+        quality=quality_by_figure(model, decoded, Decoded),
+        memory={name: told for name, samples in decoded.items() if (told := model.memory(samples))},
+        unique=Decoded(**{name: kind.unique(samples) for name, samples in decoded.items()}),
+    )
 
 
-def _beside(z: Tensor, real: Tensor) -> dict[str, float]:
-    return {"two_sample_auc": two_sample_auc(z, real), "frechet": frechet_distance(z, real)}
+def _apart(z: Tensor, real: Tensor) -> Apart:
+    return Apart(two_sample_auc=two_sample_auc(z, real), frechet=frechet_distance(z, real))
 
 
-def verdict(figures: dict[str, Any]) -> list[str]:
+def verdict(found: Check) -> list[str]:
     """What the figures mean for someone who wants to constrain this model, a sentence each."""
     said = []
-    active, dim = figures["active_units"], figures["latent_dim"]
-    if active is not None and active < dim / 2:
-        said.append(f"Only {active} of {dim} latent dimensions carry anything: train with a lower kl_weight.")
-    if figures["reconstruction"] is None:
-        said.append("The model has no encoder: it can be steered, but samples of yours can be neither edited nor learned from.")
-    elif figures["reconstruction"] < KEPT:
+    if found.active_units is not None and found.active_units < found.latent_dim / 2:
         said.append(
-            f"Reconstructions keep {figures['reconstruction']:.0%} of a sample: edits and labels mean little on this model. "
+            f"Only {found.active_units} of {found.latent_dim} latent dimensions carry anything: train with a lower kl_weight."
+        )
+    if found.reconstruction is None:
+        said.append("The model has no encoder: it can be steered, but samples of yours can be neither edited nor learned from.")
+    elif found.reconstruction < KEPT:
+        said.append(
+            f"Reconstructions keep {found.reconstruction:.0%} of a sample: edits and labels mean little on this model. "
             "Train longer, or with a lower kl_weight."
         )
-    auc = {name: row["two_sample_auc"] for name, row in figures["latents"].items()}
     said.append(
-        f"A classifier tells prior noise from real latents with AUC {auc['prior']:.2f}, and what the realism critic makes of "
-        f"it with {auc['repaired']:.2f} (0.5: not at all)."
+        f"A classifier tells prior noise from real latents with AUC {found.prior.two_sample_auc:.2f}, and what the realism "
+        f"critic makes of it with {found.repaired.two_sample_auc:.2f} (0.5: not at all)."
     )
     return said

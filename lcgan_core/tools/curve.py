@@ -8,21 +8,40 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean as mean
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..constraint import SATISFIED, Constraint, bound
 from ..constraints.from_labels import Labels
 from ..errors import ConstraintError
+from ..figures import Record, Share, Trust
 from ..runs.config import RunConfig, Wish
 from ..runs.evaluation import judged
 from ..runs.finished import load_run
 from ..runs.folder import CONFIG, RESULT
 from ..runs.pipeline import resume, run
-from ..support.files import read_json
+from ..runs.result import read_result
 from ..support.svg import svg
 
 CURVE = "curve.json"
 FIGURE = "curve.svg"
+
+
+class CurveRow(Record):
+    """One run on a part of the labels."""
+
+    labels: int
+    seed: int
+    judged: Share
+    """Of the run's samples, those that the judge takes as satisfying."""
+    trust: Trust | None
+    """How far the labels themselves say to trust what was learned."""
+
+
+class Curve(Record):
+    """What ``curve.json`` holds."""
+
+    judge: Wish
+    rows: tuple[CurveRow, ...]
 
 
 def curve(
@@ -33,7 +52,7 @@ def curve(
     seeds: Sequence[int],
     folder: Path,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
-) -> list[dict[str, Any]]:
+) -> list[CurveRow]:
     """A run for each number of labels and each seed, with samples that ``judge`` judges; finished runs are not repeated, an
     interrupted one goes on.
 
@@ -53,16 +72,7 @@ def curve(
                 run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
         finished = load_run(place)
         found = judged(bound(judge, finished.model), finished.sample(config.samples), finished.model.sample_kind)
-        trust = read_json(place / RESULT)["constraints"]["labels"]["trust"]
-        rows.append(
-            {
-                "labels": size,
-                "seed": seed,
-                "judged": found["share"],
-                "interval": found["interval"],
-                "held_out_accuracy": trust["accuracy"],
-            }
-        )
+        rows.append(CurveRow(labels=size, seed=seed, judged=found, trust=read_result(place).constraints["labels"].trust))
     return rows
 
 
@@ -84,24 +94,29 @@ def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
     return path
 
 
-def by_size(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Mean, least and most of the seeds, for each number of labels."""
-    found = []
-    for size in dict.fromkeys(row["labels"] for row in rows):
-        judged = [row["judged"] for row in rows if row["labels"] == size]
-        found.append({"labels": size, "seeds": len(judged), "mean": mean(judged), "least": min(judged), "most": max(judged)})
-    return found
+class Point(NamedTuple):
+    """What all seeds of one number of labels give."""
+
+    labels: int
+    judged: list[float]
 
 
-def plot(rows: Sequence[dict[str, Any]]) -> str:
+def by_size(rows: Sequence[CurveRow]) -> list[Point]:
+    """A point for each number of labels."""
+    sizes = dict.fromkeys(row.labels for row in rows)
+    return [Point(size, [row.judged.value for row in rows if row.labels == size]) for size in sizes]
+
+
+def plot(rows: Sequence[CurveRow]) -> str:
     """Judged satisfaction over the number of labels: the mean, and the range of the seeds."""
     points = by_size(rows)
-    sizes = [point["labels"] for point in points]
+    sizes = [point.labels for point in points]
 
     def panel_of(figure: Any) -> None:
         panel = figure.subplots()
-        panel.fill_between(sizes, [point["least"] for point in points], [point["most"] for point in points], alpha=0.2)
-        panel.plot(sizes, [point["mean"] for point in points], "o-")
+        least, most = ([end(point.judged) for point in points] for end in (min, max))
+        panel.fill_between(sizes, least, most, alpha=0.2)
+        panel.plot(sizes, [mean(point.judged) for point in points], "o-")
         panel.set_xscale("log")
         panel.set_xticks(sizes, map(str, sizes))
         panel.set_xlabel("labels")

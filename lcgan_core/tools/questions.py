@@ -17,6 +17,7 @@ from ..constraint import SATISFIED
 from ..constraints.from_labels import FEWEST, Labels, logistic_regression, probability
 from ..engine.aggregate_posterior import AggregatePosterior
 from ..errors import ConstraintError
+from ..figures import Trust
 from ..latent_model import LatentModel
 from ..sample_kinds import SampleKind
 from ..support.files import whole
@@ -106,7 +107,7 @@ class QuestionSession:
         """Whether there is an answer of either kind."""
         return len({value >= SATISFIED for _, value in self.answers}) == 2
 
-    def estimate(self) -> dict[str, Any] | None:
+    def estimate(self) -> Trust | None:
         """How well the answers so far teach the rest, as ``Labels`` tells it; None while there are too few."""
         held = sum(value >= SATISFIED for _, value in self.answers)
         if min(held, len(self.answers) - held) < FEWEST:

@@ -12,10 +12,11 @@ from ..constraints.from_labels import FEWEST
 from ..errors import RunError
 from ..runs.config import RunConfig
 from ..runs.finished import FinishedRun, load_run
-from ..runs.folder import SAMPLES, next_folder, read_result
+from ..runs.folder import SAMPLES, next_folder
 from ..runs.pipeline import run
+from ..runs.result import read_result
 from ..support.files import read_lines
-from ..support.wording import learned_from, share
+from ..support.wording import learned_from
 from .editing import edit, least_values
 from .questions import QuestionSession
 
@@ -87,11 +88,10 @@ class Studio:
         if self.folder is None:
             return "\n\n".join(lines), []
         lines.append(f"Run `{self.folder}`")
-        for name, row in read_result(self.folder)["constraints"].items():
-            before, after = share(row["prior"], row["prior_interval"]), share(row["actor"], row["interval"])
-            lines.append(f"`{name}` is satisfied by {before} of the samples before, and by **{after}** after.")
-            if "trust" in row:
-                lines.append(f"How far to trust that: {learned_from(f'`{name}`', row['trust'])}.")
+        for name, row in read_result(self.folder).constraints.items():
+            lines.append(f"`{name}` is satisfied by {row.prior} of the samples before, and by **{row.actor}** after.")
+            if row.trust:
+                lines.append(f"How far to trust that: {learned_from(f'`{name}`', row.trust)}.")
         kind, rows = self._opened().model.sample_kind, read_lines(self.folder / SAMPLES, PAIRS)
         pairs = [[kind.parse(row[when], self.folder) for when in ("before", "after")] for row in rows]
         return "\n\n".join(lines), [[kind.html(before), kind.html_change(before, after)] for before, after in pairs]
@@ -143,7 +143,7 @@ class Questions:
         wanted = sum(value >= SATISFIED for _, value in answers)
         told = f"`{self.session.file}`: **{len(answers)}** labels, {wanted} wanted and {len(answers) - wanted} not."
         if trust := self.session.estimate():
-            told += f" Held-out answers told right: **{share(trust['accuracy'], trust['interval'])}**."
+            told += f" Held-out answers told right: **{trust.accuracy}**."
         else:
             told += f" Training takes {FEWEST} of each kind, better 35."
         question = self.session.question()

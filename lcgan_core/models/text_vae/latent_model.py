@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
@@ -14,7 +14,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from ...errors import ModelError
-from ...latent_model import Beside, LatentModel, Posterior
+from ...figures import Beside
+from ...latent_model import LatentModel, Posterior
 from ...support.loading import load_whole
 from .batches import IGNORED, pad
 from .judge import Judge, distinct, self_bleu
@@ -70,6 +71,12 @@ class TextVaeModel(LatentModel[str]):
     """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, memory of training texts, and a judge."""
 
     name: ClassVar[str] = "text-vae"
+    greater_is_better: ClassVar[Mapping[str, bool]] = {
+        "perplexity": False,
+        "distinct-2": True,
+        "distinct-1": True,
+        "self-BLEU": False,
+    }
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -157,12 +164,12 @@ class TextVaeModel(LatentModel[str]):
         return Judge(load_whole(AutoModelForCausalLM, self.folder / "judge"), self.tokenizer)
 
     def quality(self, samples: Sequence[str]) -> dict[str, float]:
-        """``fluency``: the judge's perplexity (less is better); ``distinct_2`` (more is better)."""
-        return {"fluency": self.judge.perplexity(samples), "distinct_2": distinct(samples, 2)}
+        """The judge's perplexity, and the share of distinct pairs of words."""
+        return {"perplexity": self.judge.perplexity(samples), "distinct-2": distinct(samples, 2)}
 
     def diversity(self, samples: Sequence[str]) -> dict[str, float]:
-        """``distinct_1`` (more is better), ``self_bleu`` in percent (less is better)."""
-        return {"distinct_1": distinct(samples, 1), "self_bleu": self_bleu(samples)}
+        """The share of distinct words, and self-BLEU in percent."""
+        return {"distinct-1": distinct(samples, 1), "self-BLEU": self_bleu(samples)}
 
     @cached_property
     def text_memory(self) -> TextMemory | None:

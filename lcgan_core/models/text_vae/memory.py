@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from ...latent_model import Beside
+from ...figures import Beside
 from ...support.files import whole
 
 MEMORY = "memory.safetensors"

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from ...support.svg import svg
-from ...support.wording import beside, memory_line
+from ...support.wording import beside, memory_line, names_in, number, with_direction
+from ..config import RunConfig
+from ..result import Result
 
 PAGE = "report.html"
 CARD = "README.md"
@@ -33,8 +35,8 @@ class Latents(NamedTuple):
 
 def write_report(
     folder: Path,
-    config: dict[str, Any],
-    result: dict[str, Any],
+    config: RunConfig,
+    result: Result,
     metrics: Sequence[dict[str, Any]],
     pairs: Sequence[tuple[str, str]],
     latents: Latents,
@@ -51,7 +53,8 @@ def write_report(
         "config": config,
         "result": result,
         "wishes": _wishes(config),
-        "rows": _rows(result),
+        "number": number,
+        "with_direction": with_direction,
         "pairs": pairs,
         "curves": _curves(metrics),
         "map": _map(latents),
@@ -59,27 +62,21 @@ def write_report(
         "rounds": len(metrics),
         "beside": beside,
         "memory_line": memory_line,
+        "names_in": names_in,
     }
     for name, template in ((PAGE, "report.html.jinja"), (CARD, "card.md.jinja")):
         with whole(folder / name) as unfinished:
             unfinished.write_text(environment.get_template(template).render(content), encoding="utf-8")
 
 
-def _wishes(config: dict[str, Any]) -> list[str]:
+def _wishes(config: RunConfig) -> list[str]:
     told = []
-    for wish in config["constraints"]:
-        options = ", ".join(f"{name} = {value}" for name, value in wish["options"].items())
-        alias = f"{wish['alias']}: " if wish["alias"] else ""
-        weight = "" if wish["weight"] == 1 else f", weight {wish['weight']:g}"
-        told.append(f"{alias}{wish['constraint']}{f' ({options})' if options else ''}{weight}")
+    for wish in config.constraints:
+        options = ", ".join(f"{name} = {value}" for name, value in wish.options.items())
+        alias = f"{wish.alias}: " if wish.alias else ""
+        weight = "" if wish.weight == 1 else f", weight {wish.weight:g}"
+        told.append(f"{alias}{wish.constraint}{f' ({options})' if options else ''}{weight}")
     return told
-
-
-def _rows(result: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = dict(result["constraints"])
-    if len(rows) > 1:
-        rows["all of them"] = result["all"]
-    return [{"name": name, **figures} for name, figures in rows.items()]
 
 
 def _curves(metrics: Sequence[dict[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from lcgan_core import Constraint, ConstraintError, CorpusError
+from lcgan_core import Constraint, ConstraintError, CorpusError, Share, Trust
 
 from .corpora import LABELS, read_labelled
 
@@ -50,11 +50,9 @@ class SentimentNgrams(Constraint):
         probabilities: list[float] = self._learned.pipeline.predict_proba(samples)[:, LABELS.index(self.target)].tolist()
         return probabilities
 
-    def trust(self) -> dict[str, Any]:
-        from lcgan_core.support.statistics import wilson_interval
-
+    def trust(self) -> Trust:
         _, texts, held_out, right = self._learned
-        return {"labels": texts, "accuracy": right / held_out, "interval": wilson_interval(right, held_out)}
+        return Trust(labels=texts, accuracy=Share.of(right, held_out))
 
     @property
     def fingerprint(self) -> str:

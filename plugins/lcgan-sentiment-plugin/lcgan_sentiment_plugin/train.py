@@ -30,10 +30,9 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
-from lcgan_core import Classifier
+from lcgan_core import Classifier, Share
 from lcgan_core.constraint import evaluate
 from lcgan_core.support.bfloat16 import bf16_is_fast
-from lcgan_core.support.statistics import wilson_interval
 
 from .corpora import FILE, LABELS, Labelled, as_written, read_labelled
 
@@ -121,7 +120,8 @@ def measured(folder: Path, texts: Sequence[Labelled]) -> dict[str, Any]:
     """Accuracy of the saved classifier, as the plugin loads it, with its 95 % interval."""
     values = evaluate(Classifier(model=str(folder), label="positive"), [text for text, _ in texts])
     right = sum((value >= 0.5) == bool(label) for value, (_, label) in zip(values, texts, strict=True))
-    return {"texts": len(texts), "accuracy": right / len(texts), "interval": wilson_interval(right, len(texts))}
+    accuracy = Share.of(right, len(texts))
+    return {"texts": len(texts), "accuracy": accuracy.value, "interval": accuracy.interval}
 
 
 def card(command: str, about: str, model: BertForSequenceClassification, figures: dict[str, dict[str, Any]]) -> str:

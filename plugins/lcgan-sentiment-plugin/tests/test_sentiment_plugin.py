@@ -215,8 +215,8 @@ def test_the_second_judge_tells_either_sentiment_and_how_far_to_trust_it(labelle
     assert [value >= 0.5 for value in evaluate(positive, texts)] == [bool(label) for _, label in LANGUAGE]
     assert evaluate(negative, texts) == pytest.approx([1 - value for value in evaluate(positive, texts)])
     trust = positive.trust()
-    assert (trust["labels"], trust["accuracy"]) == (len(LANGUAGE) - 4, 1.0)  # every twentieth is held out
-    assert trust["interval"][0] < 0.6
+    assert (trust.labels, trust.accuracy.value) == (len(LANGUAGE) - 4, 1.0)  # every twentieth is held out
+    assert trust.accuracy.interval[0] < 0.6
 
 
 def test_the_second_judge_is_known_by_what_it_learned_from(labelled_file: Path, tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 
+from ....figures import Beside, Record
 from ....support.wording import beside
 from ..judge import corpus_bleu, distinct
 from ..latent_model import REFINING_STEPS, TextVaeModel, encode_texts
 from .meaning import MEANING_SIZE
 from .recipe import PretrainConfig
+
+FigureT = TypeVar("FigureT")
 
 REPEATED = (
     "How many of those are remembered was counted before the corpus lost its duplicates, and spread over\n"
@@ -18,12 +21,56 @@ REPEATED = (
 )
 
 
-def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> dict[str, Any]:
-    """Figures of held-out ``texts``: reconstruction, KL in nats, active units, and samples beside real text: their fluency, and
-    how much of them is remembered or made up.
+class OfTexts(Record, Generic[FigureT]):
+    """Figures of held-out texts, and of what was decoded: their posterior means, draws of z ~ q(z|x), and noise."""
 
-    ``encoder_bleu`` is the reconstruction's from what the encoder says, before it is refined.
-    """
+    real: FigureT
+    reconstruction: FigureT
+    posterior: FigureT
+    prior: FigureT
+
+
+class Row(NamedTuple):
+    """What the language model and the words tell of one of the sets of texts."""
+
+    name: str
+    perplexity: float
+    relative_perplexity: float
+    distinct_2: float
+
+
+class Measured(Record):
+    """What ``measured.json`` holds."""
+
+    texts: int
+    """Held-out texts that all figures are of."""
+    bleu: float
+    """Of reconstructions, in percent."""
+    encoder_bleu: float
+    """Of reconstructions from what the encoder says, before it is refined."""
+    exact: float
+    """Share of texts that are reconstructed to the letter."""
+    kl: float
+    """In nats."""
+    active_units: int
+    latent_dim: int
+    perplexity: OfTexts[float]
+    relative_perplexity: OfTexts[float]
+    """Perplexity as a multiple of that of real text."""
+    distinct_2: OfTexts[float]
+    """Share of distinct pairs of words."""
+    memory: OfTexts[dict[str, Beside]]
+    """How much is remembered or made up."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """The figures of each set of texts."""
+        sets = zip(self.perplexity, self.relative_perplexity, self.distinct_2, strict=True)
+        return [Row(name, perplexity, relative, distinct) for (name, perplexity), (_, relative), (_, distinct) in sets]
+
+
+def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> Measured:
+    """Figures of at most ``samples`` held-out ``texts``, and of as many decoded ones."""
     texts = texts[:samples]
     generator = torch.Generator().manual_seed(seed)
     posterior = model.encode(texts)
@@ -33,33 +80,30 @@ def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 200
     prior = model.decode(torch.randn(len(texts), model.latent_dim, generator=generator))
     sets = {"real": texts, "reconstruction": reconstructed, "posterior": drawn, "prior": prior}
     perplexity = {name: model.judge.perplexity(members) for name, members in sets.items()}
-    return {
-        "texts": len(texts),
-        "bleu": corpus_bleu(reconstructed, texts),
-        "encoder_bleu": corpus_bleu(model.decode(encoded.mean), texts),
-        "exact": sum(a == b for a, b in zip(reconstructed, texts, strict=True)) / len(texts),
-        "kl": posterior.kl,
-        "active_units": posterior.active_units,
-        "latent_dim": model.latent_dim,
-        "perplexity": perplexity,
-        "relative_perplexity": {name: value / perplexity["real"] for name, value in perplexity.items()},
-        "distinct_2": {name: distinct(members, 2) for name, members in sets.items()},
-        "memory": {name: model.memory(members) for name, members in sets.items()},
-    }
+    return Measured(
+        texts=len(texts),
+        bleu=corpus_bleu(reconstructed, texts),
+        encoder_bleu=corpus_bleu(model.decode(encoded.mean), texts),
+        exact=sum(a == b for a, b in zip(reconstructed, texts, strict=True)) / len(texts),
+        kl=posterior.kl,
+        active_units=posterior.active_units,
+        latent_dim=model.latent_dim,
+        perplexity=OfTexts(**perplexity),
+        relative_perplexity=OfTexts(**{name: value / perplexity["real"] for name, value in perplexity.items()}),
+        distinct_2=OfTexts(**{name: distinct(members, 2) for name, members in sets.items()}),
+        memory=OfTexts(**{name: model.memory(members) for name, members in sets.items()}),
+    )
 
 
-def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, Any]) -> str:
+def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) -> str:
     """The README of a model folder."""
     vae = sum(parameter.numel() for parameter in model.vae.parameters())
     judge = sum(parameter.numel() for parameter in model.judge.model.parameters())
     rows = "\n".join(
-        f"| {name} | {measured['perplexity'][name]:.1f} | {measured['relative_perplexity'][name]:.2f} "
-        f"| {measured['distinct_2'][name]:.3f} |"
-        for name in measured["perplexity"]
+        f"| {row.name} | {row.perplexity:.1f} | {row.relative_perplexity:.2f} | {row.distinct_2:.3f} |" for row in measured.rows
     )
     remembered = "\n".join(
-        f"| {name} | {' | '.join(beside(figure) for figure in figures.values())} |"
-        for name, figures in measured["memory"].items()
+        f"| {name} | {' | '.join(beside(figure) for figure in figures.values())} |" for name, figures in measured.memory
     )
     parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
     commands = "\n".join(recipe.commands("OUT"))
@@ -89,7 +133,7 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: dict[str, 
     return f"""# A text VAE for lcgan
 
 A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
-{measured["latent_dim"]} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
+{measured.latent_dim} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
 ({judge:,} parameters), the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, and hashes of
 all training texts.
 {told}{repaired}{fitted}{made_up}
@@ -97,11 +141,11 @@ all training texts.
 
 {recipe.about or "Not described (`--set about=...`)."}
 
-## Measured on {measured["texts"]:,} held-out texts
+## Measured on {measured.texts:,} held-out texts
 
-Reconstruction from posterior means: BLEU {measured["bleu"]:.1f}, {measured["exact"]:.1%} exact. From what the encoder
-says, before {REFINING_STEPS} steps up the likelihood of the text refine it: BLEU {measured["encoder_bleu"]:.1f}.
-KL {measured["kl"]:.1f} nats, {measured["active_units"]} of {measured["latent_dim"]} units active.
+Reconstruction from posterior means: BLEU {measured.bleu:.1f}, {measured.exact:.1%} exact. From what the encoder
+says, before {REFINING_STEPS} steps up the likelihood of the text refine it: BLEU {measured.encoder_bleu:.1f}.
+KL {measured.kl:.1f} nats, {measured.active_units} of {measured.latent_dim} units active.
 
 | texts | perplexity (judge) | relative to real | distinct-2 |
 |---|---|---|---|

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from datasets import Dataset, concatenate_datasets
@@ -29,7 +28,7 @@ from ..memory import MEMORY, TextMemory
 from ..modeling import TextVae, TextVaeConfig
 from .crossovers import crossovers
 from .meaning import MEANING_SIZE, meanings
-from .measure import measure, model_card
+from .measure import Measured, measure, model_card
 from .prior_texts import prior_texts
 from .recipe import RECIPE, PretrainConfig
 from .tokenizer import train_tokenizer
@@ -46,7 +45,7 @@ def pretrain(
     *,
     resume: bool = False,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
-) -> dict[str, Any]:
+) -> Measured:
     """Trains a text VAE and its judge into ``out``; returns what ``measured.json`` holds.
 
     Raises ``CorpusError`` where there is nothing to train on, ``ModelError`` where ``out`` holds another model.
@@ -104,7 +103,7 @@ def pretrain(
     model = TextVaeModel(out)
     measured = measure(model, valid_texts, seed=config.seed)
     (out / "README.md").write_text(model_card(config, model, measured), encoding="utf-8")
-    write_json(out / MEASURED, measured)
+    write_json(out / MEASURED, measured.model_dump(mode="json"))
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     return measured
 
