@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 from conftest import QUICK_GAN, Lcgan, sentences
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
@@ -73,6 +74,11 @@ class Page:
 
     def sample(self, where: str) -> str:
         return self.read(f"#{where} .prose")[0].strip()
+
+    def picture(self, name: str) -> None:
+        """Keeps what the page looks like, where someone wants to look at it."""
+        if folder := os.environ.get("LCGAN_SCREENSHOTS"):
+            self.browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
     def press(self, button: str) -> None:
         self.browser.find_element(By.ID, button).click()
@@ -252,6 +258,50 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
         assert page.sample("edited") == edited.after
         page.shows("told", f"keeps {edited.closeness:.0%} of your sample")
         until(lambda: page.cells("others")[:3] == edited.candidates[:3], lambda: (page.cells("others"), edited.candidates))
+
+
+@pytest.mark.parametrize(("model", "constraint", "shown"), [("pils", "lighter", "img"), ("sides", "wide", "svg")])
+def test_it_shows_labels_and_edits_images_and_drawings(
+    page: Page,
+    install: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+    constraint: str,
+    shown: str,
+) -> None:
+    install("toy-plugin", "from toy_models import *\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tmp_path / "site-packages", Path(__file__).parent))))
+    run, file = tmp_path / "run", tmp_path / "mine.csv"
+    options = ("--constraint", constraint, *QUICK_GAN, *ANY_ACTOR, "--samples", "50", "--out", str(run))
+    ran = CliRunner().invoke(lcgan, ["run", "--model", f"{model}:it", *options])
+    assert ran.exit_code == 0, ran.output
+    frozen = load_latent_model(f"{model}:it")
+    (given,) = frozen.sample_kind.save(frozen.decode(torch.tensor([[-1.0, 0, 0]])), tmp_path / "mine")
+    with studio(tmp_path, file, "--model", f"{model}:it", "--run", run) as (_, address):
+        page.open(address)
+        page.shows("outcome", constraint)
+        until(lambda: len(page.read(f"#pairs {shown}")) == 24, lambda: page.read("#pairs", "outerHTML"))
+        until(lambda: bool(page.read(f"#question {shown}")), lambda: page.read("#question", "outerHTML"))
+        (asked,) = page.read(f"#question {shown}", "outerHTML")
+        page.press("wanted")
+        page.shows("labels", "1 labels, 1 wanted")
+        until(lambda: page.read(f"#question {shown}", "outerHTML") != [asked], lambda: asked)
+        with file.open(encoding="utf-8", newline="") as content:
+            (row,) = csv.DictReader(content)
+        assert (tmp_path / row["file"]).is_file()
+        page.picture(f"{model}-label")
+        page.part("Generate")
+        page.press("generate")
+        until(lambda: len(page.read(f"#samples {shown}")) == 20, lambda: page.read("#samples", "outerHTML"))
+        page.picture(f"{model}-generate")
+        page.part("Edit")
+        page.press("edit")
+        page.told("There is nothing to edit. Choose a file first")
+        page.browser.find_element(By.CSS_SELECTOR, "#given input[type=file]").send_keys(str(given))
+        until(lambda: bool(page.read(f"#edited {shown}")), lambda: page.text("told"))
+        page.shows("told", "Satisfied to 100%; keeps .* of your sample")
+        page.picture(f"{model}-edit")
 
 
 def test_what_a_stale_page_says_is_left_out(tiny_model: Path, tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
 THEME = gr.themes.Default(primary_hue="teal", font=FONTS, font_mono=FONTS)
 CSS = """
 #question, #edited {font-size: 1.4rem; min-height: 2.5rem}
-.rows {width: 100%; border-collapse: collapse}
-.rows th, .rows td {padding: .3rem .8rem; border-bottom: 1px solid var(--border-color-primary); text-align: left}
+.prose .rows, .prose .rows tr, .prose .rows th, .prose .rows td {border-style: none !important; border-collapse: collapse}
+.prose .rows th, .prose .rows td {padding: .3rem .8rem; border-bottom: 1px solid var(--border-color-primary) !important}
 """
 # One event at a time, from whichever tab of whichever browser: there is one label session and one model.
 ORDERED: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": 1, "api_visibility": "private"}
