@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from conftest import Lcgan
+from conftest import QUICK_GAN, Lcgan
 
 FILES = {"README.md", "lcgan_my_wish_plugin.py", "pyproject.toml", "tests/test_my_wish.py"}
 
@@ -109,3 +112,64 @@ def test_a_place_that_cannot_be_written(run_lcgan: Lcgan) -> None:
     ran = run_lcgan("new-plugin", "my-wish", "--out", "file")
     assert ran.exit_code == 1
     assert ran.stderr == "Error: file/lcgan-my-wish-plugin cannot be written: Not a directory. Choose another --out.\n"
+
+
+MODEL_FILES = {"README.md", "pyproject.toml", "tests/test_my_model.py"} | {
+    f"lcgan_my_model_plugin/{file}" for file in ("__init__.py", "model.py", "train.py")
+}
+
+
+def test_a_distribution_of_a_latent_model_whose_tests_pass(run_lcgan: Lcgan) -> None:
+    ran = run_lcgan("new-plugin", "--model", "my-model", "--out", "here")
+    assert ran.exit_code == 0, ran.output
+    folder = Path("here/lcgan-my-model-plugin").resolve()
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} == MODEL_FILES
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["entry-points"]["lcgan"] == {"my-model": "lcgan_my_model_plugin"}
+    for command in (
+        "pip install -e 'here/lcgan-my-model-plugin[test]'",
+        "python -m lcgan_my_model_plugin.train weights.safetensors",
+        "pytest here/lcgan-my-model-plugin",
+        "lcgan run --model my-model:weights.safetensors --constraint keyword --set keyword.words=soup",
+    ):
+        assert command in ran.stdout.splitlines()
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    for command in ("pytest -q -p no:cacheprovider -W error", "ruff check --isolated --no-cache --line-length 128"):
+        ran = subprocess.run(
+            [sys.executable, "-m", *command.split(), folder], capture_output=True, text=True, check=False, env=environment
+        )
+        assert ran.returncode == 0, ran.stdout
+    model = folder / "lcgan_my_model_plugin/model.py"
+    model.write_text(model.read_text(encoding="utf-8").replace("self.fingerprint = fingerprint", 'self.fingerprint = "1"'))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert "MyModel with other weights has the same fingerprint" in ran.stdout
+
+
+def test_a_run_on_a_model_just_scaffolded(run_lcgan: Lcgan, install: Callable[..., None]) -> None:
+    run_lcgan("new-plugin", "--model", "my-model", "--out", "..")
+    shutil.copytree("../lcgan-my-model-plugin/lcgan_my_model_plugin", "../site-packages/lcgan_my_model_plugin")
+    install("lcgan-my-model-plugin", "")
+    importlib.import_module("lcgan_my_model_plugin.train").write_weights(Path("weights.safetensors"))
+    asked = ("run", "--model", "my-model:weights.safetensors", "-c", "keyword", "--set", "keyword.words=soup")
+    ran = run_lcgan(*asked, *QUICK_GAN, "--samples", "50", "--json")
+    assert ran.exit_code == 0, (ran.output, ran.exception)
+    result = json.loads(ran.stdout)
+    assert result["all"]["actor"] > 2 * result["all"]["prior"]
+    edited = run_lcgan("edit", result["run"], "the music was very loud today")
+    assert len(edited.stdout.split()) >= 6
+    missing = run_lcgan("run", "--model", "my-model:none.safetensors", "-c", "keyword", "--set", "keyword.words=soup")
+    assert "none.safetensors holds no weights of my-model" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("text-vae", "A latent model 'text-vae' is installed already"),
+        ("tensor", "'tensor': tensor means something else already"),
+    ],
+)
+def test_a_name_that_does_not_serve_a_model(run_lcgan: Lcgan, name: str, message: str) -> None:
+    ran = run_lcgan("new-plugin", "--model", name)
+    assert ran.exit_code == 1
+    assert message in ran.stderr

@@ -90,22 +90,26 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
 
 @lcgan.command("new-plugin")
 @click.argument("name")
+@click.option("--model", "is_model", is_flag=True, help="Bring a latent model, not a constraint.")
 @click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to put lcgan-NAME-plugin.")
-def new_plugin(name: str, out: Path) -> None:
+def new_plugin(name: str, is_model: bool, out: Path) -> None:
     """Write a plugin to start from.
 
-    It brings a constraint NAME that works and is tested: a whole distribution, to be changed into your own.
+    It brings a constraint NAME, or a latent model, that works and is tested: a whole distribution, to be changed into your
+    own.
     """
     from shlex import quote
 
     from ..plugins.scaffold import short_name, write_plugin
 
-    name = short_name(name)
-    folder = write_plugin(name, out)
-    click.echo(
-        f"{folder} holds a plugin that works; make it your own. Next:\n\n"
-        f"pip install -e {quote(f'{folder}[test]')}\n"
-        f'lcgan try {name} "the soup was hot" "i liked the soup"\n'
-        f"pytest {quote(str(folder))}\n"
-        f"lcgan run --constraint {name}"
-    )
+    name = short_name(name, "model" if is_model else "constraint")
+    folder = write_plugin(name, out, "model" if is_model else "constraint")
+    install, test = f"pip install -e {quote(f'{folder}[test]')}", f"pytest {quote(str(folder))}"
+    if is_model:
+        module = f"lcgan_{name.replace('-', '_')}_plugin"
+        run = f"lcgan run --model {name}:weights.safetensors --constraint keyword --set keyword.words=soup"
+        commands = [install, f"python -m {module}.train weights.safetensors", test, run]
+    else:
+        tried = f'lcgan try {name} "the soup was hot" "i liked the soup"'
+        commands = [install, tried, test, f"lcgan run --constraint {name}"]
+    click.echo("\n".join([f"{folder} holds a plugin that works; make it your own. Next:\n", *commands]))

@@ -1,4 +1,4 @@
-"""``lcgan new-plugin``: a distribution with one constraint that works, to be changed into what its author wants."""
+"""``lcgan new-plugin``: a distribution with a constraint or a latent model that works, to be changed into one's own."""
 
 from __future__ import annotations
 
@@ -6,29 +6,44 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
+from typing import Literal
 
 from ..errors import PluginError
-from .discovery import CORE, constraint_classes
+from .discovery import CORE, constraint_classes, latent_model_classes
 
-TEMPLATE = Path(__file__).with_name("template")
+TEMPLATES = Path(__file__).with_name("template")
 
-TAKEN = {"callable", "constraint", "false", "field", "gan", "none", "sequence", "true"}
+Kind = Literal["constraint", "model"]
+
+TAKEN: dict[Kind, set[str]] = {
+    "constraint": {"callable", "constraint", "false", "field", "gan", "none", "sequence", "true"},
+    "model": {"class-var", "false", "latent-model", "model-error", "none", "path", "posterior", "safetensor-error", "self"}
+    | {"sequence", "tensor", "true"},
+}
 """Names that mean something else in the plugin's module or on the command line."""
 
+FILES: dict[Kind, dict[str, str]] = {
+    "constraint": {"module.py": "{module}.py"},
+    "model": {file: f"{{module}}/{file}" for file in ("__init__.py", "model.py", "train.py")},
+}
+"""Where each file of a template goes that not every plugin has."""
 
-def short_name(name: str) -> str:
+
+def short_name(name: str, kind: Kind = "constraint") -> str:
     """``my-wish`` of ``my-wish`` or ``lcgan-my-wish-plugin``; raises ``PluginError`` where no plugin can be called so."""
     short = name.removeprefix("lcgan-").removesuffix("-plugin")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", short):
         raise PluginError(f"No plugin can be called {name!r}. Use lower-case words joined by dashes, such as my-wish.")
-    if short in TAKEN:
+    if short in TAKEN[kind]:
         raise PluginError(f"No plugin can be called {name!r}: {short} means something else already. Choose another name.")
-    if short in constraint_classes():
+    if kind == "constraint" and short in constraint_classes():
         raise PluginError(f"A constraint {short!r} is installed already (see: lcgan constraints {short}). Choose another name.")
+    if kind == "model" and short in latent_model_classes():
+        raise PluginError(f"A latent model {short!r} is installed already (see: lcgan plugins). Choose another name.")
     return short
 
 
-def write_plugin(name: str, parent: Path) -> Path:
+def write_plugin(name: str, parent: Path, kind: Kind = "constraint") -> Path:
     """Writes ``parent/lcgan-NAME-plugin``, complete with README and tests, and returns that folder.
 
     ``name`` is one of ``short_name``. Raises ``PluginError`` where the folder exists or cannot be written.
@@ -43,17 +58,13 @@ def write_plugin(name: str, parent: Path) -> Path:
         "core": version(CORE),
     }
     folder = parent / names["distribution"]
-    files = {
-        "pyproject.toml": folder / "pyproject.toml",
-        "README.md": folder / "README.md",
-        "module.py": folder / f"{names['module']}.py",
-        "tests.py": folder / "tests" / f"test_{snake}.py",
-    }
+    files = {"pyproject.toml": "pyproject.toml", "README.md": "README.md", "tests.py": "tests/test_{snake}.py"} | FILES[kind]
     try:
         folder.mkdir(parents=True)
-        (folder / "tests").mkdir()
-        for template, file in files.items():
-            text = (TEMPLATE / f"{template}.tmpl").read_text(encoding="utf-8")
+        for template, place in files.items():
+            text = (TEMPLATES / kind / f"{template}.tmpl").read_text(encoding="utf-8")
+            file = folder / place.format(**names)
+            file.parent.mkdir(exist_ok=True)
             file.write_text(Template(text).substitute(names), encoding="utf-8")
     except FileExistsError as error:
         raise PluginError(f"{error.filename} exists already. Remove it, or choose another name or --out.") from error

@@ -1,48 +1,17 @@
-"""The contract of a constraint, as tests that its author subclasses:
-
-from lcgan_core.testing import ConstraintContract
-from my_module import Shouting
-
-class TestShouting(ConstraintContract):
-    constraint = Shouting
-    satisfied = ["HEY YOU", "STOP"]
-    violated = ["hey you", "Stop"]
-"""
+"""What every constraint keeps to."""
 
 from __future__ import annotations
 
 import math
-import os
 import pickle
-import re
-import subprocess
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
-from .constraint import SATISFIED, Constraint, evaluate
-
-ODD_TEXTS = (
-    "",
-    "   ",
-    "\n",
-    "two\nlines",
-    "... !? ,",
-    "_num_ 3.14 1,000",
-    "👍🏽 ❤️",
-    "Привет, мир",
-    "今日は世界",
-    "مرحبا بالعالم",
-    "word " * 2000,
-    "a" * 10_000,
-)
-"""What a text model may decode to on a bad day."""
-
-HEAVY = ("torch", "transformers", "datasets")
-"""Modules that take seconds to import."""
+from ..constraint import SATISFIED, Constraint, evaluate
+from .shared import ODD_TEXTS, assert_import_is_light, assert_name_is_usable
 
 
 class ConstraintContract:
@@ -69,12 +38,7 @@ class ConstraintContract:
         cls.__test__ = hasattr(cls, "constraint")
 
     def test_has_a_name_and_a_docstring(self) -> None:
-        name = getattr(self.constraint, "name", None)
-        assert isinstance(name, str), f"{self._class} has no name. Give it one: name = 'my-wish'"
-        assert re.fullmatch(r"[^\s:=,./]+", name), (
-            f"{self._class} has the name {name!r}, which --constraint and --set cannot take. "
-            "Leave out spaces and the signs : = , . /"
-        )
+        assert_name_is_usable(self.constraint, "--constraint and --set")
         assert (self.constraint.__doc__ or "").strip(), (
             f"{self._class} has no docstring. `lcgan constraints` shows its first line: say what satisfies it."
         )
@@ -195,23 +159,7 @@ class ConstraintContract:
         )
 
     def test_import_is_light(self) -> None:
-        module = self.constraint.__module__
-        found = subprocess.run(
-            [sys.executable, "-c", f"import sys, {module}; print(*(set({HEAVY}) & set(sys.modules)))"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert found.returncode == 0, (
-            f"{module} cannot be imported in a fresh interpreter: {found.stderr.strip().rpartition(chr(10))[2]}. "
-            "Define the constraint in a module that is installed."
-        )
-        heavy = sorted(found.stdout.split())
-        assert not heavy, (
-            f"Importing {module} imports {', '.join(heavy)}, and so would every `lcgan constraints`. "
-            "Import heavy modules in the function that needs them."
-        )
+        assert_import_is_light(self.constraint.__module__, "the constraint")
 
     @property
     def _class(self) -> str:
