@@ -104,7 +104,9 @@ def benchmark_training(machine: float, dim: int = 64) -> None:
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(5000, dim, generator=generator)
     q = AggregatePosterior(Posterior(z, torch.full_like(z, 0.3)))
-    state = State(Networks.new(dim, ["right"], config, 0), {"right": Pool(z, (z[:, 0] > 0).float())})
+    critics = [Critic(dim, config) for _ in range(3)]
+    networks = Networks(Actor(dim, config), {"right": critics[0]}, critics[1], critics[2], config)
+    state = State(networks, {"right": Pool(z, (z[:, 0] > 0).float())})
     seconds = per_call(lambda: train_round(state, q, {"right": 1.0}, config, generator, lambda what, share: None))
     critic = sum(parameter.numel() for parameter in Critic(dim, config).parameters())
     actor = sum(parameter.numel() for parameter in Actor(dim, config).parameters())

@@ -12,6 +12,7 @@ from .sample_kinds import SampleKind, Text
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+    from torch.nn import Module
 
 SampleT = TypeVar("SampleT")
 
@@ -98,6 +99,19 @@ class LatentModel(ABC, Generic[SampleT]):
 
         None where the model knows none. The prior N(0, I) then stands for real latents.
         """
+        return None
+
+    def actor_net(self, width: int, depth: int) -> Module | None:
+        """A network with random weights for the actor: ``[n, latent_dim]`` -> ``[n, 2 * latent_dim]``, where each dimension
+        should go, and after those the log odds of how far.
+
+        None for a flat multilayer perceptron with ``depth`` hidden layers of ``width`` units (``gan.depth``, ``gan.width``): a
+        latent with a shape, such as 4 x 64 x 64, is better served by convolutions. Each row is treated by itself.
+        """
+        return None
+
+    def critic_net(self, width: int, depth: int) -> Module | None:
+        """A network for a critic likewise: ``[n, latent_dim]`` -> ``[n, 1]``, the log odds that the sample of z is wanted."""
         return None
 
     def quality(self, samples: Sequence[SampleT]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Collection
@@ -119,13 +120,13 @@ def test_going_on_from_a_round_ends_like_an_uninterrupted_run() -> None:
     def keep_first(state: State, _: dict[str, Any]) -> None:
         if state.round == 1:
             pool = dataclasses.replace(state.pools["right"])
-            copy = dataclasses.replace(state, pools={"right": pool}, best_actor=dict(state.best_actor))
-            kept.append((state.networks.tensors(), copy))
+            so_far = dataclasses.replace(state, pools={"right": pool}, best_actor=dict(state.best_actor))
+            kept.append((copy.deepcopy(state.networks.tensors()), so_far))
 
     found = labeller()
     whole = train(found, WEIGHTS, config, 5, on_round=keep_first)
     tensors, state = kept[0]
-    state.networks = Networks.new(6, ["right"], config, seed=99)
+    state.networks = Networks.new(LinearModel(6), ["right"], config, seed=99)
     state.networks.load_tensors(tensors)
     again = train(found, WEIGHTS, config, 5, state=state)
     assert again.best_round == whole.best_round
@@ -134,7 +135,7 @@ def test_going_on_from_a_round_ends_like_an_uninterrupted_run() -> None:
 
 def test_networks_keep_apart_constraints_whose_names_look_alike() -> None:
     names = ["low", "low/mine.py:low", "./mine.py:low"]
-    first, again = (Networks.new(2, names, GanConfig(width=8), seed) for seed in (0, 1))
+    first, again = (Networks.new(LinearModel(2), names, GanConfig(width=8), seed) for seed in (0, 1))
     for name in names:
         first.step(name, first.attributes[name](torch.ones(3, 2)).sum())
     again.load_tensors(first.tensors())

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 import lcgan_core.models
 from lcgan_core import LatentModel, ModelError, Posterior
@@ -226,6 +226,20 @@ class OneRealSample(Sound):
         return self.encode(["soup"])
 
 
+class Narrow(Sound):
+    """."""
+
+    def actor_net(self, width: int, depth: int) -> nn.Module:
+        return nn.Linear(4, 4)
+
+
+class Normalised(Sound):
+    """."""
+
+    def critic_net(self, width: int, depth: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 1), nn.Softmax(0))
+
+
 class NotANumber(Sound):
     """."""
 
@@ -291,6 +305,8 @@ def test_a_sound_model_passes(check: str) -> None:
         (InDouble, "posteriors_are_of_the_samples_in_their_order", "a mean of torch.float64, not float32"),
         (MisshapenFeatures, "features_are_finite_numbers_of_each_sample", "has 1 dimensions, not 2"),
         (OneRealSample, "real_posteriors_are_posteriors", "has 1 rows. Bring thousands, or None"),
+        (Narrow, "networks_of_its_own_fit_its_latents", r"actor_net gives \(12, 4\) for \(12, 4\), not \(12, 8\)"),
+        (Normalised, "networks_of_its_own_fit_its_latents", "critic_net gives something else for a row alone"),
         (NotANumber, "figures_are_finite_numbers_by_name", "quality has fid = nan"),
         (Trainable, "nothing_is_there_to_be_trained", "encode returns tensors with a gradient"),
         (Numbered, "the_same_files_are_the_same_model", "loaded again has another fingerprint"),

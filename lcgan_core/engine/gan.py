@@ -172,6 +172,7 @@ def train(
     """
     torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
     q = AggregatePosterior.of(labeller.model)
+    config = config.within_memory(labeller.model.latent_dim, len(labeller.constraints))
     if state is None:
         state = begin(labeller, q, config, seed, taught or {}, on_progress)
     while state.round < config.rounds and not state.stopped:
@@ -199,7 +200,7 @@ def begin(
     on_progress: Callable[[str, float], None],
 ) -> State:
     """Labels the first pools and teaches the critics, all but those that are ``taught`` already."""
-    networks = Networks.new(len(q.mean), labeller.constraints, config, seed)
+    networks = Networks.new(labeller.model, labeller.constraints, config, seed)
     new = [name for name in labeller.constraints if name not in taught]
     pools: dict[str, Pool] = {}
     if new or not labeller.constraints:
@@ -238,21 +239,23 @@ def label_first(
     real = torch.cat([torch.randperm(rows, generator=generator) for _ in range(config.max_posterior_labels // rows + 2)])
     start = labeller(draw_start(q, config.start_labels, config, generator), new)
     found: list[Labelled] = []
-    z = values = start.z[:0]
+    drawn, satisfying = 0, torch.zeros(len(new))
     while True:
-        on_progress("labels", len(z) / config.posterior_labels)
-        sought = 1000 if len(z) >= config.posterior_labels else min(1000, config.posterior_labels - len(z))
-        found.append(labeller(q.draw_of(real[len(z) : len(z) + sought], generator), new))
-        z, values = (torch.cat([getattr(part, column) for part in found]) for column in ("z", "values"))
-        satisfying = (values >= SATISFIED).sum(0)
-        enough = torch.minimum(satisfying, len(z) - satisfying) >= config.sought_examples
-        if (len(z) >= config.posterior_labels and enough.all()) or len(z) >= config.max_posterior_labels:
+        on_progress("labels", drawn / config.posterior_labels)
+        sought = 1000 if drawn >= config.posterior_labels else min(1000, config.posterior_labels - drawn)
+        labelled = labeller(q.draw_of(real[drawn : drawn + sought], generator), new)
+        found.append(labelled._replace(samples=[]))  # images would fill the memory
+        drawn += sought
+        satisfying += (labelled.values >= SATISFIED).sum(0)
+        enough = torch.minimum(satisfying, drawn - satisfying) >= config.sought_examples
+        if (drawn >= config.posterior_labels and enough.all()) or drawn >= config.max_posterior_labels:
             break
-    both, values = torch.cat([z, start.z]), torch.cat([values, start.values])
+    found.append(start)
+    z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
     for name, base_rate in zip(new, (values >= SATISFIED).float().mean(0).tolist(), strict=True):
-        if min(base_rate, 1 - base_rate) * len(both) < FEWEST_EXAMPLES:
+        if min(base_rate, 1 - base_rate) * len(z) < FEWEST_EXAMPLES:
             raise TrainingError(
-                f"Constraint {name!r} is satisfied by {base_rate:.2%} of {len(both)} decoded samples: "
+                f"Constraint {name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
                 + (
                     "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
                     "gan.max_posterior_labels."
@@ -260,10 +263,10 @@ def label_first(
                     else "there is nothing to change. Make it stricter, or leave it out."
                 )
             )
-    pools = {name: Pool(both, column, real[: len(z)]) for name, column in zip(new, values.T, strict=True)}
-    confidence = [part.confidence for part in (*found, start) if part.confidence is not None]
+    pools = {name: Pool(z, column, real[:drawn]) for name, column in zip(new, values.T, strict=True)}
+    confidence = [part.confidence for part in found if part.confidence is not None]
     if confidence and config.confidence_weight:
-        pools[CONFIDENCE] = Pool(both, torch.cat(confidence))
+        pools[CONFIDENCE] = Pool(z, torch.cat(confidence))
     return pools
 
 

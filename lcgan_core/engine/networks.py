@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+
+from ..latent_model import LatentModel
 
 REALISM, CONFIDENCE = "realism", "confidence"
 """The critics of every run beside those of its constraints."""
@@ -90,6 +93,19 @@ class GanConfig(BaseModel):
     """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""
     min_unique: float = Field(0.5, ge=0, le=1)
     """Share of distinct decoded samples below which the actor counts as collapsed."""
+    label_megabytes: int = Field(256, ge=1)
+    """Most memory for labelled latents. Where z is so large that it would not do, all numbers of labels are lowered alike.
+    (A latent of 16,384 dimensions, one constraint and the defaults: a run takes less than 2 GB.)"""
+
+    def within_memory(self, latent_dim: int, critics: int) -> GanConfig:
+        """The same with fewer labels, where those of so many critics would take more memory than ``label_megabytes``."""
+        most = max(self.posterior_labels, self.max_posterior_labels) + self.start_labels + self.rounds * self.actor_labels
+        share = self.label_megabytes * 2**20 / (4 * latent_dim * most * max(1, critics))
+        if share >= 1:
+            return self
+        numbers = ("posterior_labels", "max_posterior_labels", "start_labels", "actor_labels")
+        fewer = {name: math.ceil(share * getattr(self, name)) for name in numbers}
+        return self.model_copy(update={name: max(2, n) if getattr(self, name) else 0 for name, n in fewer.items()})
 
 
 def mlp(inputs: int, outputs: int, config: GanConfig) -> nn.Sequential:
@@ -105,9 +121,15 @@ class Critic(nn.Module):
     It learns from as many satisfying as violating latents.
     """
 
-    def __init__(self, latent_dim: int, config: GanConfig) -> None:
+    def __init__(self, latent_dim: int, config: GanConfig, net: nn.Module | None = None) -> None:
+        """``net`` takes the place of the multilayer perceptron: ``[n, latent_dim]`` -> ``[n, 1]``."""
         super().__init__()
-        self.net = mlp(latent_dim, 1, config)
+        self.net = mlp(latent_dim, 1, config) if net is None else net
+
+    @classmethod
+    def of(cls, model: LatentModel[Any], config: GanConfig) -> Critic:
+        """A critic with random weights for ``model``, of its own network where it brings one."""
+        return cls(model.latent_dim, config, model.critic_net(config.width, config.depth))
 
     def forward(self, z: Tensor) -> Tensor:
         logits: Tensor = self.net(z)[:, 0]
@@ -134,9 +156,15 @@ class Move(NamedTuple):
 class Actor(nn.Module):
     """G: ``[n, latent_dim]`` -> z' of the same shape, ``(1 - gate) * z + gate * target``, each dimension by itself."""
 
-    def __init__(self, latent_dim: int, config: GanConfig) -> None:
+    def __init__(self, latent_dim: int, config: GanConfig, net: nn.Module | None = None) -> None:
+        """``net`` takes the place of the multilayer perceptron: ``[n, latent_dim]`` -> ``[n, 2 * latent_dim]``."""
         super().__init__()
-        self.net = mlp(latent_dim, 2 * latent_dim, config)
+        self.net = mlp(latent_dim, 2 * latent_dim, config) if net is None else net
+
+    @classmethod
+    def of(cls, model: LatentModel[Any], config: GanConfig) -> Actor:
+        """An actor with random weights for ``model``, of its own network where it brings one."""
+        return cls(model.latent_dim, config, model.actor_net(config.width, config.depth))
 
     def forward(self, z: Tensor) -> Tensor:
         target, gate = self.move(z)
@@ -172,24 +200,25 @@ class Networks:
         }
 
     @classmethod
-    def new(cls, latent_dim: int, constraints: Iterable[str], config: GanConfig, seed: int) -> Networks:
-        """Networks with random weights, with a critic for each name in ``constraints``."""
+    def new(cls, model: LatentModel[Any], constraints: Iterable[str], config: GanConfig, seed: int) -> Networks:
+        """Networks with random weights for ``model``, with a critic for each name in ``constraints``."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            attributes = {name: Critic(latent_dim, config) for name in constraints}
-            return cls(Actor(latent_dim, config), attributes, Critic(latent_dim, config), Critic(latent_dim, config), config)
+            attributes = {name: Critic.of(model, config) for name in constraints}
+            return cls(Actor.of(model, config), attributes, Critic.of(model, config), Critic.of(model, config), config)
 
     def modules(self) -> dict[str, nn.Module]:
         """What is trained, by name."""
         return {ACTOR: self.actor, **self.attributes, REALISM: self.realism, CONFIDENCE: self.confidence}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and optimizer states: ``weights/NETWORK/PARAMETER`` and ``adam/NETWORK/NUMBER.FIGURE``."""
-        found = {f"averaged/{key}": value.clone() for key, value in self.averaged_actor.state_dict().items()}
+        """Weights and optimizer states: ``weights/NETWORK/PARAMETER`` and ``adam/NETWORK/NUMBER.FIGURE``. They are no copies:
+        training goes on to change them."""
+        found = {f"averaged/{key}": value for key, value in self.averaged_actor.state_dict().items()}
         for name, network in self.modules().items():
-            found |= {f"weights/{name}/{key}": value.clone() for key, value in network.state_dict().items()}
+            found |= {f"weights/{name}/{key}": value for key, value in network.state_dict().items()}
             for i, state in self.optimizers[name].state_dict()["state"].items():
-                found |= {f"adam/{name}/{i}.{key}": value.clone() for key, value in state.items()}
+                found |= {f"adam/{name}/{i}.{key}": value for key, value in state.items()}
         return found
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:

@@ -72,12 +72,13 @@ class Steering:
         constraints' names."""
         q = AggregatePosterior.of(labeller.model)
         likely = likely_to_satisfy([TaughtCritic(critics[name], pools[name]) for name in labeller.constraints], q)
+        config = config.within_memory(labeller.model.latent_dim, len(labeller.constraints))
         return cls(labeller, q, actor, weighed(critics, weights, config), config, likely)
 
     @classmethod
     def trained(cls, labeller: Labeller, weights: Mapping[str, float], config: GanConfig, state: State) -> Steering:
         """What ``train`` with these arguments ended with."""
-        actor = Actor(labeller.model.latent_dim, config)
+        actor = Actor.of(labeller.model, config)
         actor.load_state_dict(state.best_actor)
         return cls.assembled(labeller, actor, state.critics(), state.pools, weights, config)
 
@@ -296,17 +297,17 @@ def satisfying(labeller: Labeller, draw: Callable[[int], Tensor], n: int) -> Ten
 
 
 def label_start(steering: Steering, batch: int = 1000) -> Labelled:
-    """As many labelled samples of the start as a run labels of posteriors, more of them where few satisfy."""
+    """As many labelled latents of the start as a run labels of posteriors, more of them where few satisfy."""
     generator = torch.Generator().manual_seed(0)
     found: list[Labelled] = []
     drawn = held = 0
     config = steering.config
     while drawn < config.posterior_labels or (held < config.sought_examples and drawn < config.max_posterior_labels):
-        found.append(steering.labeller(steering.start(batch, generator)))
+        found.append(steering.labeller(steering.start(batch, generator))._replace(samples=[]))
         drawn += batch
         held += int(found[-1].satisfied.sum())
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
-    labelled = Labelled(z, [sample for part in found for sample in part.samples], values, confidence=None)
+    labelled = Labelled(z, [], values, confidence=None)
     if min(held, drawn - held) < 2:
         raise RunError(f"{held} of {drawn} samples satisfy: nothing to fit to. Use another --sampler.")
     return labelled

@@ -71,7 +71,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         "model": model.fingerprint,
         "constraints": {name: constraint.fingerprint for name, constraint in constraints.items()},
     }
-    state = load_checkpoint(checkpoint, config.gan, model.latent_dim, config.seed, identity) if checkpoint else None
+    state = load_checkpoint(checkpoint, config.gan, model, config.seed, identity) if checkpoint else None
     files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
     files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity))
     metrics = _metrics_so_far(folder, state.round if state else 0)

@@ -39,13 +39,13 @@ def save_weights(
 def load_actor(path: Path, model: LatentModel[Any]) -> Actor:
     """The actor that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
     tensors, metadata = _weights_for(path, model)
-    return _filled(path, Actor(model.latent_dim, GanConfig(**metadata["gan"])), tensors)
+    return _filled(path, Actor.of(model, GanConfig(**metadata["gan"])), tensors)
 
 
 def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
     """A critic that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
     tensors, metadata = _weights_for(path, model)
-    return _filled(path, Critic(model.latent_dim, GanConfig(**metadata["gan"])), part(tensors, "critic"))
+    return _filled(path, Critic.of(model, GanConfig(**metadata["gan"])), part(tensors, "critic"))
 
 
 def load_labels(path: Path) -> Pool:
@@ -90,7 +90,7 @@ def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
     files.write_tensors(path, tensors, {"identity": identity, "progress": progress, "pools": about})
 
 
-def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, identity: dict[str, Any]) -> State:
+def load_checkpoint(path: Path, gan: GanConfig, model: LatentModel[Any], seed: int, identity: dict[str, Any]) -> State:
     """The state that ``save_checkpoint`` wrote; raises ``RunError`` where it belongs to another model or other constraints."""
     tensors, metadata = files.read_tensors(path)
     if metadata.get("identity") != identity:
@@ -99,7 +99,7 @@ def load_checkpoint(path: Path, gan: GanConfig, latent_dim: int, seed: int, iden
         )
     pools = {name: _pool(part(tensors, f"pool/{name}"), **about) for name, about in metadata["pools"].items()}
     confidence = pools.pop(CONFIDENCE, None)
-    networks = Networks.new(latent_dim, pools, gan, seed)
+    networks = Networks.new(model, pools, gan, seed)
     networks.load_tensors(part(tensors, "networks"))
     return State(networks, pools, confidence, best_actor=part(tensors, "best"), **metadata["progress"])
 

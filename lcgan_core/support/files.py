@@ -60,15 +60,18 @@ def read_lines(path: Path, most: int) -> list[dict[str, Any]]:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     """A safetensors file whose metadata carries JSON values."""
-    import torch
     from safetensors.torch import save_file
 
+    written: dict[str, Tensor] = {}
+    storages: set[int] = set()
+    for name, tensor in tensors.items():
+        mine = tensor.detach().contiguous()
+        if mine.untyped_storage().data_ptr() in storages:  # safetensors takes no two views of one storage
+            mine = mine.clone()
+        storages.add(mine.untyped_storage().data_ptr())
+        written[name] = mine
     with whole(path) as unfinished:
-        save_file(
-            {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},  # none shared
-            unfinished,
-            metadata={name: json.dumps(value) for name, value in metadata.items()},
-        )
+        save_file(written, unfinished, metadata={name: json.dumps(value) for name, value in metadata.items()})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

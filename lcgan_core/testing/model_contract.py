@@ -211,6 +211,22 @@ class LatentModelContract:
                 "call requires_grad_(False) on what you load, or compute under torch.no_grad()."
             )
 
+    def test_networks_of_its_own_fit_its_latents(self) -> None:
+        import torch
+
+        model, z = self._loaded, self._z
+        for method, outputs in (("actor_net", 2 * model.latent_dim), ("critic_net", 1)):
+            net = getattr(model, method)(8, 2)
+            if net is None:
+                continue
+            found, shape = net(z), (LATENTS, outputs)
+            assert found.shape == shape, f"{self._class}.{method} gives {tuple(found.shape)} for {tuple(z.shape)}, not {shape}."
+            assert found.requires_grad, f"{self._class}.{method} has no weights that can be trained."
+            alone = torch.cat([net(row[None]) for row in z])
+            assert torch.allclose(found, alone, atol=self.tolerance), (
+                f"{self._class}.{method} gives something else for a row alone. Treat rows apart: no batch normalisation."
+            )
+
     def test_the_same_files_are_the_same_model(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             again = {"loaded again": self._source}
