@@ -30,7 +30,7 @@ class Posterior(NamedTuple):
         """One z ~ q(z|x) for each sample, ``[n, latent_dim]``."""
         import torch
 
-        return self.mean + self.std * torch.randn(self.mean.shape, generator=generator)
+        return self.mean + self.std * torch.randn(self.mean.shape, generator=generator).to(self.mean.device)
 
     @property
     def kl(self) -> float:
@@ -57,6 +57,8 @@ class LatentModel(ABC, Generic[SampleT]):
 
     latent_dim: int
     """Dimensions of z; the prior is N(0, I)."""
+    device: str = "cpu"
+    """Where it computes, as torch calls it: z lies there, and so does all that is trained to steer the model."""
     fingerprint: str
     """Identifies the weights: critics and actors work only with the model they were trained on."""
 
@@ -64,6 +66,9 @@ class LatentModel(ABC, Generic[SampleT]):
     @abstractmethod
     def load(cls, source: str) -> Self:
         """The model at ``source``, a folder or a name that this kind knows; raises ``ModelError`` where there is none."""
+
+    def move_to(self, device: str) -> None:
+        """Computes on ``device`` from now on, and sets it. A model that leaves this out stays on the processor."""
 
     @abstractmethod
     def decode(self, z: Tensor) -> list[SampleT]:

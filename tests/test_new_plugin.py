@@ -155,7 +155,7 @@ def test_a_run_on_a_model_just_scaffolded(run_lcgan: Lcgan, install: Callable[..
     ran = run_lcgan(*asked, *QUICK_GAN, "--samples", "50", "--json")
     assert ran.exit_code == 0, (ran.output, ran.exception)
     result = json.loads(ran.stdout)
-    assert result["all"]["actor"] > 2 * result["all"]["prior"]
+    assert result["all"]["actor"]["value"] > 2 * result["all"]["prior"]["value"]
     edited = run_lcgan("edit", result["run"], "the music was very loud today")
     assert len(edited.stdout.split()) >= 6
     missing = run_lcgan("run", "--model", "my-model:none.safetensors", "-c", "keyword", "--set", "keyword.words=soup")

@@ -89,7 +89,7 @@ def test_a_gaussian_of_a_large_z_is_fitted_without_its_covariance(
 
 
 def test_what_critics_doubt_most_is_not_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
+    monkeypatch.setattr(samplers, "multiplies_bf16", lambda device: False)
     monkeypatch.setattr(steering, "config", steering.config.model_copy(update={"proposals": 1.49}))
     drawn = ActorSampler(steering).draw(50, seeded())
     moved = steering.actor(steering.start(75, seeded())).detach()
@@ -103,11 +103,11 @@ def test_what_critics_doubt_most_is_not_drawn(steering: Steering, monkeypatch: p
 
 
 def test_bfloat16_draws_what_float32_draws_but_for_rounding(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: True)
+    monkeypatch.setattr(samplers, "multiplies_bf16", lambda device: True)
     drawn = ActorSampler(steering).draw(50, seeded())
     assert drawn.z.dtype == torch.float32
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=0.03)
-    monkeypatch.setattr(samplers, "cpu_multiplies_bf16", lambda: False)
+    monkeypatch.setattr(samplers, "multiplies_bf16", lambda device: False)
     exact = {tuple(row) for row in ActorSampler(steering).draw(50, seeded()).start.tolist()}
     assert len(exact & {tuple(row) for row in drawn.start.tolist()}) >= 47, "but for close calls the same ones are kept"
 

@@ -11,6 +11,12 @@ import click
 
 from ..errors import LcganError
 
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where to compute: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 
 

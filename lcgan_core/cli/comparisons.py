@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ModelError
-from .common import AS_JSON, lcgan, progress
+from .common import AS_JSON, DEVICE, lcgan, progress
 from .finished_runs import known_sampler
 from .run import parse_settings
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
+@DEVICE
 @AS_JSON
 def bench(
     runs: tuple[Path, ...],
@@ -50,6 +51,7 @@ def bench(
     count: int,
     seeds: int,
     out: Path | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
@@ -65,7 +67,7 @@ def bench(
             raise click.UsageError("--set gan: bench trains nothing; set options of a --judge.")
         chosen = [known_sampler(name) for name in samplers] or None
         perplexity = fluency_model(fluency) if fluency else None
-        rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress)
+        rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress, device)
         folder = out or next_folder(Path("runs"), "bench")
         judged_by = tuple(Wish(**wish) for wish in wishes)
         found = Bench(samples=count, seeds=seeds, judges=judged_by, fluency=fluency, rows=tuple(rows))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, lcgan
+from .common import AS_JSON, DEVICE, lcgan
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
@@ -37,8 +37,9 @@ OUT = click.option(
     help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient or ode.",
 )
 @OUT
+@DEVICE
 @AS_JSON
-def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, as_json: bool) -> None:
+def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, device: str, as_json: bool) -> None:
     """Print samples of a finished run, one a line; with --out, write them to files.
 
     On the standard error, how much of them is remembered from training.
@@ -48,7 +49,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
 
     known_sampler(sampler)
     new_folder(out)
-    finished = load_run(run_folder)
+    finished = load_run(run_folder, device)
     drawn = finished.sample(count, seed, sampler)
     samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), finished.model.memory(drawn)
     if as_json:
@@ -72,8 +73,17 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
 )
 @click.option("--candidates", "most", default=0, show_default=True, type=click.IntRange(min=0), help="Other edits to show.")
 @OUT
+@DEVICE
 @AS_JSON
-def edit(run_folder: Path, samples: tuple[str, ...], strength: float, most: int, out: Path | None, as_json: bool) -> None:
+def edit(
+    run_folder: Path,
+    samples: tuple[str, ...],
+    strength: float,
+    most: int,
+    out: Path | None,
+    device: str,
+    as_json: bool,
+) -> None:
     """Move your own samples just far enough to satisfy: those given, or the lines of the standard input.
 
     A SAMPLE is a text, or the name of a file where the model makes images or the like. With --out, edits are written in the
@@ -83,7 +93,7 @@ def edit(run_folder: Path, samples: tuple[str, ...], strength: float, most: int,
     from ..runs.finished import load_run
 
     new_folder(out)
-    finished = load_run(run_folder)
+    finished = load_run(run_folder, device)
     finished.model.require_encoder("Editing")  # before anything is read from the standard input
     kind = finished.model.sample_kind
     edits = edited(finished, (line.strip() for line in samples or sys.stdin if line.strip()), strength)
@@ -120,7 +130,8 @@ def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iter
 @click.argument("last")
 @click.option("--steps", default=7, show_default=True, type=click.IntRange(min=2), help="Samples to print, both ends included.")
 @OUT
-def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path | None) -> None:
+@DEVICE
+def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path | None, device: str) -> None:
     """Print the way from one sample to another through the latent space, each step with its value.
 
     FIRST and LAST are texts, or the names of files.
@@ -129,7 +140,7 @@ def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path |
     from ..tools.editing import interpolate as way
 
     new_folder(out)
-    finished = load_run(run_folder)
+    finished = load_run(run_folder, device)
     kind = finished.model.sample_kind
     found = way(finished, kind.parse(first), kind.parse(last), steps)
     told = shown(kind, [sample for sample, _ in found], out, as_json=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, lcgan, parse_value, progress
+from .common import AS_JSON, DEVICE, lcgan, parse_value, progress
 
 
 @lcgan.command()
@@ -92,14 +92,15 @@ def pretrain(
 @click.option("--column", default="text", show_default=True, help="The column of the texts, in CSV, JSONL and Parquet.")
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples of each kind.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same figures.")
+@DEVICE
 @AS_JSON
-def check(model: str, held_out: Path | None, column: str, count: int, seed: int, as_json: bool) -> None:
+def check(model: str, held_out: Path | None, column: str, count: int, seed: int, device: str, as_json: bool) -> None:
     """Tell whether a model can be constrained at all, and what realism alone would repair."""
     with progress() as on_progress:
         from ..plugins.discovery import load_latent_model
         from ..tools.check import check as examine
 
-        examined = load_latent_model(model)
+        examined = load_latent_model(model, device)
         samples = examined.sample_kind.load(held_out, column)[:count] if held_out else []
         found = examine(examined, samples, count, seed, on_progress)
     if as_json:

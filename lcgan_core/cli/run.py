@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, lcgan, parse_value, progress
+from .common import AS_JSON, DEVICE, lcgan, parse_value, progress
 
 
 @lcgan.command()
@@ -63,6 +63,7 @@ from .common import AS_JSON, lcgan, parse_value, progress
 )
 @click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this interrupted run.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; runs/CONSTRAINTS by default.")
+@DEVICE
 @AS_JSON
 @click.pass_context
 def run(
@@ -77,6 +78,7 @@ def run(
     critics: tuple[Path, ...],
     resumed: Path | None,
     out: Path | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Train an LC-GAN until the samples of a frozen model satisfy constraints, and measure how well they do."""
@@ -110,7 +112,7 @@ def run(
                 config = validated(RunConfig, asked, "Wrong settings")
             folder = out or next_folder(Path("runs"), "+".join(slug(wish.name) for wish in config.constraints))
         try:
-            result = resume(folder, on_progress) if resumed else start(config, folder, on_progress)
+            result = resume(folder, on_progress, device) if resumed else start(config, folder, on_progress, device)
         except KeyboardInterrupt:
             hint = f" Go on with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""
             raise click.ClickException(f"Interrupted.{hint}") from None

@@ -34,7 +34,7 @@ class Classifier(Constraint):
     label: str
     """The label to have, as the model calls it, in any case."""
     device: str = "auto"
-    """Where to compute, as torch calls it; auto is cuda where there is one."""
+    """Where to compute, as torch calls it; auto is a GPU where there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What to compute in; auto is float32 on a CPU, elsewhere what the weights were saved in."""
     tokens_per_batch: int = Field(4096, ge=1)
@@ -46,10 +46,10 @@ class Classifier(Constraint):
         Raises ``ConstraintError`` where the model is not there, is no trained classifier, or has no such label, and where the
         device is none.
         """
-        from ..support.pretrained import computing_place
+        from ..support.device import usable_device
 
         try:
-            place = computing_place(self.device)
+            place = usable_device(self.device)
         except ModelError as error:
             raise ConstraintError(
                 f"{self.name}.device: {error} Choose another, or auto for what there is: --set {self.name}.device=auto"

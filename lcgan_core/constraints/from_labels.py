@@ -145,10 +145,10 @@ class LearnedLabels(Labels):
     def _data(self) -> tuple[Tensor, Tensor]:
         import torch
 
-        return self._model.features(self._samples), torch.tensor([value for _, value in self.rows])
+        return self._model.features(self._samples).cpu(), torch.tensor([value for _, value in self.rows])
 
     def __call__(self, samples: Sequence[Any]) -> list[float]:
-        found: list[float] = probability(self._model.features(samples), self._weights).tolist()
+        found: list[float] = probability(self._model.features(samples).cpu(), self._weights).tolist()
         return found
 
     def trust(self) -> Trust:

@@ -30,7 +30,7 @@ class AggregatePosterior:
         known = model.real_posteriors()
         if known is None:
             known = Posterior(torch.zeros(1, model.latent_dim), torch.ones(1, model.latent_dim))
-        return cls(known)
+        return cls(Posterior(*(part.to(model.device) for part in known)))
 
     @property
     def knows_real(self) -> bool:
@@ -41,7 +41,7 @@ class AggregatePosterior:
         """n latents ``[n, latent_dim]`` of real samples, each as often as any other or in proportion to ``weights``, and hardly
         one twice where there are enough (stratified resampling: Kitagawa 1996); fresh noise each.
         """
-        shares = (torch.ones(len(self.posteriors.mean)) if weights is None else weights).double().cumsum(0)
+        shares = (torch.ones(len(self.posteriors.mean)) if weights is None else weights.cpu()).double().cumsum(0)
         evenly = (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)) / n
         rows = torch.searchsorted(shares, evenly * shares[-1], right=True).clamp(max=len(shares) - 1)
         return self.draw_of(rows, generator, spread)
@@ -51,6 +51,7 @@ class AggregatePosterior:
 
         A ``spread`` above 1 widens each posterior by so much: its draws lie between real samples more often than on them.
         """
+        rows = rows.to(self.mean.device)
         return Posterior(self.posteriors.mean[rows], spread * self.posteriors.std[rows]).draw(generator)
 
     @cached_property

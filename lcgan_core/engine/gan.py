@@ -82,7 +82,7 @@ def realism_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: Generator) -> Tensor:
     """Mean squared gradient norm between real and fake (zero-centred: Thanh-Tung et al. 2019, arXiv 1902.03984)."""
-    share = torch.rand(len(real), 1, generator=generator)
+    share = torch.rand(len(real), 1, generator=generator).to(real.device)
     between = torch.lerp(real, fake, share).requires_grad_()
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return gradient.square().sum(1).mean()
@@ -96,7 +96,7 @@ def distance(z: Tensor, moved: Tensor, average_std: Tensor) -> Tensor:
 @torch.no_grad()
 def distance_weights(z: Tensor, attributes: Iterable[Critic], config: GanConfig) -> Tensor:
     """What the distance from each z counts in the actor's loss, ``[n]``: more, the surer the critics are that z satisfies."""
-    satisfied = torch.ones(len(z))
+    satisfied = z.new_ones(len(z))
     for critic in attributes:
         satisfied *= torch.sigmoid(critic(z))
     return config.distance_weight + config.keep_weight * satisfied
@@ -246,7 +246,7 @@ def label_first(
         labelled = labeller(q.draw_of(real[drawn : drawn + sought], generator), new)
         found.append(labelled._replace(samples=[]))  # images would fill the memory
         drawn += sought
-        satisfying += (labelled.values >= SATISFIED).sum(0)
+        satisfying += (labelled.values >= SATISFIED).sum(0).cpu()
         enough = torch.minimum(satisfying, drawn - satisfying) >= config.sought_examples
         if (drawn >= config.posterior_labels and enough.all()) or drawn >= config.max_posterior_labels:
             break
@@ -263,7 +263,7 @@ def label_first(
                     else "there is nothing to change. Make it stricter, or leave it out."
                 )
             )
-    pools = {name: Pool(z, column, real[:drawn]) for name, column in zip(new, values.T, strict=True)}
+    pools = {name: Pool(z, column, real[:drawn].to(z.device)) for name, column in zip(new, values.T, strict=True)}
     confidence = [part.confidence for part in found if part.confidence is not None]
     if confidence and config.confidence_weight:
         pools[CONFIDENCE] = Pool(z, torch.cat(confidence))
@@ -274,7 +274,7 @@ def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Gene
     """n latents ``[n, latent_dim]`` to make samples of: noise, where no real samples are known; ``likely`` tells which of those
     satisfy, once it is known."""
     if config.start == "prior" or not q.knows_real:
-        return torch.randn(n, len(q.mean), generator=generator)
+        return torch.randn(n, len(q.mean), generator=generator).to(q.mean.device)
     return q.draw(n, generator, likely, config.start_spread)
 
 
@@ -285,7 +285,7 @@ def train_on_labels(
     total = 0.0
     for name, critic, pool in learners:
         z, values = pool.draw(config.batch_size, generator)
-        z = z + config.augmentation * q.average_std * torch.randn(z.shape, generator=generator)
+        z = z + config.augmentation * q.average_std * torch.randn(z.shape, generator=generator).to(z.device)
         total += state.networks.step(name, attribute_loss(critic, z, values))
     return total
 
@@ -346,7 +346,7 @@ def likely_to_satisfy(attributes: Iterable[TaughtCritic], q: AggregatePosterior)
     Where few do, the weights are flattened until as many count as ``LEAST_LIKELY``, or a tenth of all where that is less
     (the effective sample size of Kish 1965).
     """
-    likely = torch.ones(len(q.posteriors.mean))
+    likely = q.mean.new_ones(len(q.posteriors.mean))
     for critic, pool in attributes:
         drawn, satisfied = pool.draws_of_real(len(likely))
         held = torch.sigmoid(critic(q.posteriors.mean) + torch.logit(satisfied.sum() / drawn.sum()))

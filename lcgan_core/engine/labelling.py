@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ from ..constraint import SATISFIED, Constraint, evaluate
 from ..constraints.score_cache import cached_scores
 from ..latent_model import LatentModel
 from ..sample_kinds import SampleKind
+
+OVERLAPPING = 250
+"""Latents of a batch that is judged while the next one is decoded. Arbitrary: a quarter of what is usually labelled at once."""
 
 
 class Labelled(NamedTuple):
@@ -43,10 +47,31 @@ class Labeller:
     def __call__(self, z: Tensor, only: Collection[str] | None = None) -> Labelled:
         """Labels of ``z`` by all constraints, or by those that ``only`` names, in that order."""
         started = time.perf_counter()
-        samples, confidence = self.model.decode_with_confidence(z)
-        values = self.values(samples, only)
+        slow = any(self.constraints[name].expensive for name in (self.constraints if only is None else only))
+        samples, values, confidence = self._overlapping(z, only) if slow else self._one_by_one(z, only)
         self.seconds += time.perf_counter() - started
-        return Labelled(z, samples, values, confidence)
+        return Labelled(z, samples, values.to(z.device), confidence)
+
+    def _one_by_one(self, z: Tensor, only: Collection[str] | None) -> tuple[list[Any], Tensor, Tensor | None]:
+        samples, confidence = self.model.decode_with_confidence(z)
+        return samples, self.values(samples, only), confidence
+
+    def _overlapping(self, z: Tensor, only: Collection[str] | None) -> tuple[list[Any], Tensor, Tensor | None]:
+        """The same in batches: while the constraints judge one in a thread of their own, the next one is decoded."""
+        samples: list[Any] = []
+        values, confidence = [], []
+        with ThreadPoolExecutor(1) as judging:
+            judged: Future[Tensor] | None = None
+            for part in z.split(OVERLAPPING):
+                decoded, sure = self.model.decode_with_confidence(part)
+                if judged:
+                    values.append(judged.result())
+                judged = judging.submit(self.values, decoded, only)
+                samples += decoded
+                confidence += [sure] if sure is not None else []
+            if judged:
+                values.append(judged.result())
+        return samples, torch.cat(values), torch.cat(confidence) if confidence else None
 
     def values(self, samples: Sequence[Any], only: Collection[str] | None = None) -> Tensor:
         """What the constraints, or those that ``only`` names, say of decoded samples: ``[n, constraints]``."""
@@ -87,11 +112,11 @@ class Pool:
     def draws_of_real(self, n: int) -> tuple[Tensor, Tensor]:
         """How often each of n real samples was drawn and labelled, and how often that satisfied: ``[n]`` both."""
         satisfied = (self.values[: len(self.real)] >= SATISFIED).float()
-        drawn = torch.zeros(n).index_add(0, self.real, torch.ones(len(self.real)))
-        return drawn, torch.zeros(n).index_add(0, self.real, satisfied)
+        none = self.values.new_zeros(n)
+        return none.index_add(0, self.real, torch.ones_like(satisfied)), none.index_add(0, self.real, satisfied)
 
     def draw(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """n latents and their values, satisfying and violating ones alike often."""
         weights = self.values / self.values.sum() + (1 - self.values) / (1 - self.values).sum()
-        rows = torch.multinomial(weights, n, replacement=True, generator=generator)
+        rows = torch.multinomial(weights.cpu(), n, replacement=True, generator=generator).to(self.z.device)
         return self.z[rows], self.values[rows]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..latent_model import LatentModel
+from ..support.device import steps_fused
 
 REALISM, CONFIDENCE = "realism", "confidence"
 """The critics of every run beside those of its constraints."""
@@ -129,7 +130,7 @@ class Critic(nn.Module):
     @classmethod
     def of(cls, model: LatentModel[Any], config: GanConfig) -> Critic:
         """A critic with random weights for ``model``, of its own network where it brings one."""
-        return cls(model.latent_dim, config, model.critic_net(config.width, config.depth))
+        return cls(model.latent_dim, config, model.critic_net(config.width, config.depth)).to(model.device)
 
     def forward(self, z: Tensor) -> Tensor:
         logits: Tensor = self.net(z)[:, 0]
@@ -164,7 +165,7 @@ class Actor(nn.Module):
     @classmethod
     def of(cls, model: LatentModel[Any], config: GanConfig) -> Actor:
         """An actor with random weights for ``model``, of its own network where it brings one."""
-        return cls(model.latent_dim, config, model.actor_net(config.width, config.depth))
+        return cls(model.latent_dim, config, model.actor_net(config.width, config.depth)).to(model.device)
 
     def forward(self, z: Tensor) -> Tensor:
         target, gate = self.move(z)
@@ -192,7 +193,8 @@ class Networks:
         self.averaged_actor = copy.deepcopy(self.actor).requires_grad_(False)
 
         def adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
-            return torch.optim.Adam(network.parameters(), learning_rate, betas=ADAM_BETAS, fused=True)
+            parameters = list(network.parameters())
+            return torch.optim.Adam(parameters, learning_rate, betas=ADAM_BETAS, fused=steps_fused(parameters[0].device))
 
         self.optimizers = {
             name: adam(network, self.config.actor_learning_rate if name == ACTOR else self.config.critic_learning_rate)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -25,7 +26,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from ..errors import RunError
-from ..support.bfloat16 import cpu_multiplies_bf16
+from ..support.device import multiplies_bf16
 from ..support.extras import needed
 from .aggregate_posterior import MOST_DENSE, AggregatePosterior
 from .gan import State, TaughtCritic, distance, distance_weights, draw_start, likely_to_satisfy, weighed
@@ -100,7 +101,7 @@ class Steering:
         return weighted_loss(self.attributes.values(), z)
 
     def noise(self, n: int, generator: Generator) -> Tensor:
-        return torch.randn(n, len(self.q.mean), generator=generator)
+        return torch.randn(n, len(self.q.mean), generator=generator).to(self.q.mean.device)
 
     def gradient(self, z: Tensor) -> Tensor:
         """The slope of ``energy`` at each row of ``z``, of its shape."""
@@ -131,7 +132,7 @@ class ActorSampler(Sampler):
     """Draws somewhat more than asked for and leaves out those that most likely fail, as the constraints' critics hold: that
     costs a pass through them, and no decoding. (A rejection by the critic, as in Azadi et al. 2019, arXiv 1810.06758.)
 
-    Where the processor has bfloat16 the networks are computed in it, at less than half the cost: it rounds z' by far less than
+    Where the device has bfloat16 the networks are computed in it, at less than half the cost: it rounds z' by far less than
     a posterior is wide.
     """
 
@@ -140,7 +141,8 @@ class ActorSampler(Sampler):
     @torch.no_grad()
     def draw(self, n: int, generator: Generator) -> Drawn:
         start = self.steering.start(math.ceil(n * self.steering.config.proposals), generator)
-        with torch.autocast("cpu", torch.bfloat16, enabled=cpu_multiplies_bf16()):
+        bf16 = multiplies_bf16(start.device)
+        with torch.autocast(start.device.type, torch.bfloat16) if bf16 else nullcontext():
             moved = self.steering.actor(start)
             if len(moved) > n:
                 kept = self.steering.doubt(moved).topk(n, largest=False).indices.sort().values
@@ -181,7 +183,7 @@ class ClassPriorSampler(Sampler):
         satisfying = labelled.z[labelled.satisfied]
         self.mean = satisfying.mean(0)
         if satisfying.shape[1] <= MOST_DENSE:
-            covariance = torch.cov(satisfying.T).reshape(len(self.mean), -1) + RIDGE * torch.eye(len(self.mean))
+            covariance = torch.cov(satisfying.T).reshape(len(self.mean), -1) + RIDGE * torch.eye(len(self.mean)).to(self.mean)
             self.factor = torch.linalg.cholesky(covariance).T
         else:  # the same Gaussian, as combinations of the latents that it is fitted to, and noise in place of the ridge
             self.factor = (satisfying - self.mean) / math.sqrt(len(satisfying) - 1)
@@ -191,7 +193,8 @@ class ClassPriorSampler(Sampler):
         if len(self.factor) == noise.shape[1]:
             z = self.mean + noise @ self.factor
         else:
-            z = self.mean + math.sqrt(RIDGE) * noise + torch.randn(n, len(self.factor), generator=generator) @ self.factor
+            shares = torch.randn(n, len(self.factor), generator=generator).to(noise.device)
+            z = self.mean + math.sqrt(RIDGE) * noise + shares @ self.factor
         return Drawn(z, z)
 
 
@@ -207,15 +210,17 @@ class MixtureSampler(ClassPriorSampler):
         satisfying = labelled.z[labelled.satisfied]
         components = min(self.components, len(satisfying) // 10 or 1)
         kind = "full" if satisfying.shape[1] <= MOST_DENSE else "diag"
-        mixture = gaussian_mixture(components, covariance_type=kind, reg_covar=1e-3, random_state=0).fit(satisfying.numpy())
+        mixture = gaussian_mixture(components, covariance_type=kind, reg_covar=1e-3, random_state=0)
+        mixture.fit(satisfying.cpu().numpy())
         self.shares, self.means, covariances = (
-            torch.tensor(value, dtype=torch.float32) for value in (mixture.weights_, mixture.means_, mixture.covariances_)
+            torch.tensor(value, dtype=torch.float32, device=satisfying.device)
+            for value in (mixture.weights_, mixture.means_, mixture.covariances_)
         )
         self.scales = torch.linalg.cholesky(covariances) if kind == "full" else covariances.sqrt()
 
     def draw(self, n: int, generator: Generator) -> Drawn:
         noise = self.steering.noise(n, generator)
-        which = torch.multinomial(self.shares, n, replacement=True, generator=generator)
+        which = torch.multinomial(self.shares.cpu(), n, replacement=True, generator=generator).to(noise.device)
         scales = self.scales[which]
         z = self.means[which] + (scales * noise if scales.ndim == 2 else (scales @ noise[:, :, None])[:, :, 0])
         return Drawn(z, z)
@@ -274,7 +279,7 @@ class OdeSampler(Sampler):
             return 0.5 * (self.least + (self.most - self.least) * time) * self.steering.gradient(z)
 
         start = self.steering.start(n, generator)
-        times = torch.tensor([1.0, 0.0])
+        times = torch.tensor([1.0, 0.0], device=start.device)
         z: Tensor = odeint(slope, start, times, rtol=1e-3, atol=1e-3, method="dopri5")[-1]
         return Drawn(start, z)
 

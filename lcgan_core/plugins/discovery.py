@@ -224,11 +224,29 @@ def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
         raise ConstraintError("; ".join(problems) + f". See: lcgan constraints {name}") from error
 
 
-def load_latent_model(model: str) -> LatentModel[Any]:
+def load_latent_model(model: str, device: str = "auto") -> LatentModel[Any]:
     """The model behind ``--model``: ``KIND:SOURCE``, or a bare source of the built-in kind, the text VAE.
 
-    Raises ``ModelError`` where the kind is not installed or has nothing there.
+    It computes on ``device``: as torch calls it, or ``auto`` for a GPU where there is one and the model can use it. Raises
+    ``ModelError`` where the kind is not installed or has nothing there, and where there is no such device or the model cannot
+    compute on it.
     """
+    from ..support.device import usable_device
+
+    place = usable_device(device)
+    found = _loaded(model)
+    found.move_to(place)
+    if device != "auto" and torch_type(found.device) != torch_type(place):
+        raise ModelError(f"The model {found.name} computes on {found.device}, not on {place}. Leave out --device.")
+    return found
+
+
+def torch_type(device: str) -> str:
+    """``cuda`` of ``cuda:1``."""
+    return device.partition(":")[0]
+
+
+def _loaded(model: str) -> LatentModel[Any]:
     kind, _, source = model.partition(":")
     kinds = latent_model_classes()
     if source and kind in kinds:

@@ -38,15 +38,18 @@ class FinishedRun:
         return self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
 
 
-def load_run(folder: Path) -> FinishedRun:
-    """The finished run in ``folder``; raises ``RunError`` where it is unfinished, damaged or of another model."""
+def load_run(folder: Path, device: str = "auto") -> FinishedRun:
+    """The finished run in ``folder``, to compute on ``device`` as torch calls it, or a GPU where there is one.
+
+    Raises ``RunError`` where it is unfinished, damaged or of another model.
+    """
     read_result(folder)
     config = load_config(folder / run_folder.CONFIG)
-    model = load_latent_model(config.model)
+    model = load_latent_model(config.model, device)
     constraints = {wish.name: bound(make_constraint(wish.constraint, wish.options), model) for wish in config.constraints}
     files = {name: run_folder.critic_file(folder, name) for name in (*constraints, REALISM, CONFIDENCE)}
     critics = {name: load_critic(file, model) for name, file in files.items() if name != CONFIDENCE or file.is_file()}
-    pools = {name: load_labels(files[name]) for name in constraints}
+    pools = {name: load_labels(files[name], model) for name in constraints}
     weights = {wish.name: wish.weight for wish in config.constraints}
     actor = load_actor(folder / run_folder.ACTOR, model)
     steering = Steering.assembled(Labeller(model, constraints), actor, critics, pools, weights, config.gan)

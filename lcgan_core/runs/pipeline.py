@@ -36,18 +36,20 @@ OnProgress = Callable[[str, float], None]
 """Called with what is going on and the share of it that is done."""
 
 
-def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, share: None) -> Result:
+def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
     """Trains an LC-GAN as ``config`` says and writes the run folder; returns what ``result.json`` holds.
 
+    ``device`` is where to compute, as torch calls it, or ``auto`` for a GPU where there is one. The same seed gives the same
+    result on one kind of device; random numbers are the same on all, rounding is not.
     Raises ``RunError`` where ``folder`` holds something already, ``ConstraintError`` and ``ModelError`` before anything is
     written, ``TrainingError`` where there is nothing to learn from.
     """
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         raise RunError(f"{folder} exists already. Give another --out, or go on with an unfinished run by --resume {folder}.")
-    return _run(config, folder, None, on_progress)
+    return _run(config, folder, None, on_progress, device)
 
 
-def resume(folder: Path, on_progress: OnProgress = lambda what, share: None) -> Result:
+def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
     """Goes on with an interrupted run from its last round; the result is that of an uninterrupted run.
 
     Raises ``RunError`` where there is nothing to go on with or the run is finished.
@@ -56,14 +58,14 @@ def resume(folder: Path, on_progress: OnProgress = lambda what, share: None) -> 
         raise RunError(f"The run in {folder} is finished. See {folder / run_folder.RESULT}, or start another with --config.")
     config = load_config(folder / run_folder.CONFIG)
     checkpoint = folder / run_folder.CHECKPOINT
-    return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress)
+    return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device)
 
 
-def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress) -> Result:
+def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress, device: str) -> Result:
     started = time.perf_counter()
     constraints = {wish.name: make_constraint(wish.constraint, wish.options) for wish in config.constraints}
     on_progress("model", 0.0)
-    model = load_latent_model(config.model)
+    model = load_latent_model(config.model, device)
     constraints = {name: bound(constraint, model) for name, constraint in constraints.items()}
     labeller = Labeller(model, constraints)
     taught = _taught(config, constraints, model)
@@ -73,7 +75,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     }
     state = load_checkpoint(checkpoint, config.gan, model, config.seed, identity) if checkpoint else None
     files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
-    files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity))
+    files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity, model.device))
     metrics = _metrics_so_far(folder, state.round if state else 0)
 
     def on_round(state: State, figures: dict[str, Any]) -> None:
@@ -119,7 +121,7 @@ def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
     _, gate = steering.actor.move(before.z)
     n, q = len(before.z), steering.q
     real = q.posteriors.mean[:n] if q.knows_real else q.draw(n, generator_of(0, "report"))
-    return Latents(real, before.z, after.z, gate.mean(0))
+    return Latents(*(part.cpu() for part in (real, before.z, after.z, gate.mean(0))))
 
 
 def _taught(config: RunConfig, constraints: dict[str, Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
@@ -136,12 +138,13 @@ def _taught(config: RunConfig, constraints: dict[str, Constraint], model: Latent
     return taught
 
 
-def _environment(identity: dict[str, Any]) -> dict[str, Any]:
+def _environment(identity: dict[str, Any], device: str) -> dict[str, Any]:
     packages = ("lcgan-core", "torch", "transformers", "pydantic", "pluggy", "click")
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
+        "device": device,
         "packages": {package: version(package) for package in packages},
         "fingerprints": identity,
     }

@@ -48,10 +48,10 @@ def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
     return _filled(path, Critic.of(model, GanConfig(**metadata["gan"])), part(tensors, "critic"))
 
 
-def load_labels(path: Path) -> Pool:
+def load_labels(path: Path, model: LatentModel[Any]) -> Pool:
     """The labels that the critic in ``path`` learned from; raises ``RunError`` where the file is damaged."""
     tensors, _ = files.read_tensors(path)
-    return _pool(part(tensors, "pool"), reused=len(tensors["pool/z"]))
+    return _pool(part(tensors, "pool"), model, reused=len(tensors["pool/z"]))
 
 
 def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: LatentModel[Any]) -> TaughtCritic | None:
@@ -71,7 +71,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
                     f"{path} has {made.depth} layers of {made.width}, this run asks for {gan.depth} of {gan.width}. "
                     f"Use it with --set gan.width={made.width} --set gan.depth={made.depth}."
                 )
-            return TaughtCritic(load_critic(path, model), load_labels(path))
+            return TaughtCritic(load_critic(path, model), load_labels(path, model))
     return None
 
 
@@ -97,7 +97,7 @@ def load_checkpoint(path: Path, gan: GanConfig, model: LatentModel[Any], seed: i
         raise RunError(
             f"{path} belongs to another model or to other constraints than {path.parent / run_folder.CONFIG} asks for."
         )
-    pools = {name: _pool(part(tensors, f"pool/{name}"), **about) for name, about in metadata["pools"].items()}
+    pools = {name: _pool(part(tensors, f"pool/{name}"), model, **about) for name, about in metadata["pools"].items()}
     confidence = pools.pop(CONFIDENCE, None)
     networks = Networks.new(model, pools, gan, seed)
     networks.load_tensors(part(tensors, "networks"))
@@ -109,8 +109,9 @@ def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
 
 
-def _pool(tensors: dict[str, Tensor], reused: int) -> Pool:
-    return Pool(tensors["z"], tensors["values"], tensors["real"], reused)
+def _pool(tensors: dict[str, Tensor], model: LatentModel[Any], reused: int) -> Pool:
+    z, values, real = (tensors[key].to(model.device) for key in ("z", "values", "real"))
+    return Pool(z, values, real, reused)
 
 
 def _weights_for(path: Path, model: LatentModel[Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -65,7 +65,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
     written: dict[str, Tensor] = {}
     storages: set[int] = set()
     for name, tensor in tensors.items():
-        mine = tensor.detach().contiguous()
+        mine = tensor.detach().cpu().contiguous()
         if mine.untyped_storage().data_ptr() in storages:  # safetensors takes no two views of one storage
             mine = mine.clone()
         storages.add(mine.untyped_storage().data_ptr())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import constants
 from transformers import AutoConfig, AutoTokenizer
 
@@ -49,17 +48,6 @@ def check_it_is_there(source: str) -> None:
             f"{source} is no folder here, and it did not come from the hub: {first_line(error)} {offline}"
             f"where there is a network: hf download {source} --local-dir FOLDER, and then"
         ) from error
-
-
-def computing_place(device: str) -> str:
-    """The device as torch calls it; auto is cuda where there is one. Raises ``ModelError`` where torch cannot compute on it."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.ones(1, device=device)
-    except Exception as error:  # an unknown name, a number too high, a torch without that backend: each raises another kind
-        raise ModelError(f"torch cannot compute on {device!r} here: {first_line(error)}") from error
-    return device
 
 
 def first_line(error: Exception) -> str:

@@ -107,6 +107,7 @@ def bench(
     judges: Mapping[str, Constraint] | None = None,
     fluency: Judge | None = None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
+    device: str = "auto",
 ) -> list[Row]:
     """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
 
@@ -119,7 +120,7 @@ def bench(
     rows = []
     for run in runs:
         on_progress(str(run), 0.0)
-        finished = load_run(run)
+        finished = load_run(run, device)
         model = finished.model
         if fluency and model.sample_kind.name != Text.name:
             raise RunError(
@@ -223,7 +224,7 @@ def two_sample_auc(found: Tensor, real: Tensor) -> float:
     from sklearn.model_selection import cross_val_predict
     from sklearn.neural_network import MLPClassifier
 
-    rows, kinds = torch.cat([found, real]).numpy(), [0] * len(found) + [1] * len(real)
+    rows, kinds = torch.cat([found, real]).cpu().numpy(), [0] * len(found) + [1] * len(real)
     classifier = MLPClassifier((64,), alpha=1.0, max_iter=60, early_stopping=True, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is wanted
@@ -237,9 +238,10 @@ def frechet_distance(found: Tensor, real: Tensor) -> float:
     With C1 = AᵀA and C2 = BᵀB, the last trace is the sum of the singular values of A Bᵀ. The rows of A and B are the latents,
     or where there are more of those than dimensions, as many as dimensions: no covariance of a large z is built.
     """
-    first, second = _root_of_covariance(found.double()), _root_of_covariance(real.double())
+    found, real = found.cpu().double(), real.cpu().double()  # not every device has doubles
+    first, second = _root_of_covariance(found), _root_of_covariance(real)
     overlap = torch.linalg.svdvals(first @ second.T).sum()
-    apart = (found.double().mean(0) - real.double().mean(0)).square().sum()
+    apart = (found.mean(0) - real.mean(0)).square().sum()
     return float(apart + first.square().sum() + second.square().sum() - 2 * overlap)
 
 

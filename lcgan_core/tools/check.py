@@ -82,8 +82,8 @@ def check(
     """
     kind, real_posteriors = model.sample_kind, model.real_posteriors()
     q, generator = AggregatePosterior.of(model), generator_of(seed, "check")
-    means = q.posteriors.mean if q.knows_real else torch.randn(n, model.latent_dim, generator=generator)
-    from_means = model.decode(means[torch.randperm(len(means), generator=generator)[:n]])
+    means = q.posteriors.mean if q.knows_real else torch.randn(n, model.latent_dim, generator=generator).to(model.device)
+    from_means = model.decode(means[torch.randperm(len(means), generator=generator)[:n].to(model.device)])
     known = list(held_out) or from_means
     reconstructed = model.decode(model.encode(known).mean) if model.encodes else None
 

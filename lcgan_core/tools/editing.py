@@ -130,7 +130,7 @@ def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[C
 def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list[Any]]:
     """The distinct candidates for each sample, of the latents ``z`` ``[n, latent_dim]``."""
     far = finished.steering.actor(z)
-    each = torch.cartesian_prod(torch.tensor(SHARES), torch.tensor(PULLS))
+    each = torch.cartesian_prod(torch.tensor(SHARES), torch.tensor(PULLS)).to(z.device)
     moves = torch.lerp(z[:, None], far[:, None], each[:, :1]).flatten(0, 1)
     near = [sample for sample in samples for _ in each]
     decoded = finished.model.decode_near(moves, near, each[:, 1].repeat(len(samples)))
@@ -151,5 +151,5 @@ def interpolate(finished: FinishedRun, first: Any, last: Any, steps: int = 7) ->
     """
     finished.model.require_encoder("Interpolating between samples")
     ends = finished.model.encode([first, last]).mean
-    decoded = finished.model.decode(torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps)[:, None]))
+    decoded = finished.model.decode(torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps)[:, None].to(ends.device)))
     return list(zip(decoded, least_values(finished, decoded), strict=True))

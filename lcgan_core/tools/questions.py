@@ -44,7 +44,7 @@ class QuestionSession:
         self.generator = torch.Generator().manual_seed(seed + 1_000_003 * len(self.answers))
         self.q = AggregatePosterior.of(model)
         self.candidates: list[Any] = []
-        self.features = model.features([])
+        self.features = model.features([]).cpu()
         self.unasked: list[Any] | None = None
         """Of the user's own samples, those that are not among the candidates yet."""
         if own is not None:
@@ -55,7 +55,7 @@ class QuestionSession:
         """The sample to ask about next, where any is left; asked again, the same one until it is answered or skipped."""
         if len(self.candidates) < CANDIDATES // 2 and (drawn := self._more()):
             self.candidates = self._unanswered([*self.candidates, *drawn])
-            self.features = self.model.features(self.candidates)
+            self.features = self.model.features(self.candidates).cpu()
         if self.active and self.knows_both and len(self.answers) % CHANCE:
             unsure = (probability(self.features, self._weights()) - 0.5).abs()
             self._to_front(int(unsure.argmin()))
@@ -94,7 +94,7 @@ class QuestionSession:
         sample, _ = self.answers.pop()
         self.question()
         self.candidates.insert(0, sample)
-        self.features = torch.cat([self.model.features([sample]), self.features])
+        self.features = torch.cat([self.model.features([sample]).cpu(), self.features])
         return sample
 
     @property
@@ -126,7 +126,7 @@ class QuestionSession:
 
     def _weights(self) -> torch.Tensor:
         samples, values = zip(*self.answers, strict=True)
-        return logistic_regression(self.model.features(samples), torch.tensor(values))
+        return logistic_regression(self.model.features(samples).cpu(), torch.tensor(values))
 
     def _to_front(self, place: int) -> None:
         self.candidates.insert(0, self.candidates.pop(place))

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM
 
 from ...errors import ModelError
-from ...support.pretrained import computing_place, load_pretrained
+from ...support.device import usable_device
+from ...support.pretrained import load_pretrained
 from .batches import IGNORED, JudgeBatches
 
 MOST_TOKENS = 1024
@@ -65,7 +66,7 @@ def chosen_judge(source: str) -> Judge:
 
     Raises ``ModelError`` where it is not there or tells no likelihood of texts from left to right.
     """
-    model, tokenizer = load_pretrained(AutoModelForCausalLM, "causal language model", source, computing_place("auto"))
+    model, tokenizer = load_pretrained(AutoModelForCausalLM, "causal language model", source, usable_device("auto"))
     tokenizer.bos_token = tokenizer.bos_token or tokenizer.eos_token
     if tokenizer.bos_token is None:
         raise ModelError(f"{source} has no token that a text begins with. Choose another:")

@@ -44,15 +44,15 @@ def encode_texts(
 ) -> Posterior:
     """q(z|x) of each text, in the order given: the encoder's, its means refined (Kim et al. 2018, arXiv 1802.02550)."""
     ids = tokenizer(list(texts), truncation=True)["input_ids"] if texts else []
-    mean = torch.empty(len(ids), vae.config.latent_size)
+    mean = torch.empty(len(ids), vae.config.latent_size, device=vae.device)
     std = torch.empty_like(mean)
     by_length = torch.tensor([len(row) for row in ids], dtype=torch.long).argsort(stable=True)
     for places in by_length.split(batch_size) if ids else ():  # texts of like length together: little padding
         rows = [torch.tensor(ids[place]) for place in places.tolist()]
         with torch.no_grad():
             lengths = torch.tensor([len(row) for row in rows])
-            encoded, log_std = vae.encode(pad(rows, vae.config.pad_token_id), lengths)
-        mean[places], std[places] = refined(vae, encoded, pad(rows, IGNORED), refining_steps), log_std.exp()
+            encoded, log_std = vae.encode(pad(rows, vae.config.pad_token_id).to(vae.device), lengths)
+        mean[places], std[places] = refined(vae, encoded, pad(rows, IGNORED).to(vae.device), refining_steps), log_std.exp()
     return Posterior(mean, std)
 
 
@@ -99,6 +99,10 @@ class TextVaeModel(LatentModel[str]):
             "Train it again with lcgan pretrain, or give another --model."
         )
 
+    def move_to(self, device: str) -> None:
+        self.device = device
+        self.vae.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stubs know no devices
+
     @classmethod
     def load(cls, source: str) -> Self:
         folder = EMBEDDED / source if (EMBEDDED / source / "config.json").is_file() else Path(source)
@@ -128,7 +132,7 @@ class TextVaeModel(LatentModel[str]):
         parts = [self.vae.generate_tokens(part) for part in z.split(batch_size) if len(part)]
         ids = [row for part, _ in parts for row in part]
         texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
-        return texts, torch.cat([torch.empty(0), *(confidence for _, confidence in parts)])
+        return texts, torch.cat([z.new_empty(0), *(confidence for _, confidence in parts)])
 
     def decode_near(self, z: Tensor, samples: Sequence[str], pull: Tensor, batch_size: int = 512) -> list[str]:
         """Token by token the most likely text of each z, where ``pull`` is added to the logits of the tokens of the sample."""
@@ -138,7 +142,7 @@ class TextVaeModel(LatentModel[str]):
         near = pad([torch.tensor(start + row) for row in self.tokenizer(list(samples), truncation=True)["input_ids"]], -1)
         ids: list[list[int]] = []
         for part in torch.arange(len(z)).split(batch_size):
-            ids += self.vae.generate_tokens(z[part], near[part], pull[part])[0]
+            ids += self.vae.generate_tokens(z[part], near[part].to(z.device), pull[part])[0]
         texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 
@@ -161,7 +165,7 @@ class TextVaeModel(LatentModel[str]):
     @cached_property
     def judge(self) -> Judge:
         """Of the same corpus and tokens as the VAE, but of another architecture."""
-        return Judge(load_whole(AutoModelForCausalLM, self.folder / "judge"), self.tokenizer)
+        return Judge(load_whole(AutoModelForCausalLM, self.folder / "judge").to(self.device), self.tokenizer)
 
     def quality(self, samples: Sequence[str]) -> dict[str, float]:
         """The judge's perplexity, and the share of distinct pairs of words."""

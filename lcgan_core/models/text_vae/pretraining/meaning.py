@@ -9,7 +9,8 @@ from transformers import AutoModel
 
 from ....errors import ModelError
 from ....support.bfloat16 import bf16_is_fast
-from ....support.pretrained import computing_place, load_pretrained
+from ....support.device import usable_device
+from ....support.pretrained import load_pretrained
 
 MEANING_SIZE = 32
 BATCH = 256
@@ -27,7 +28,7 @@ def meanings(source: str, texts: list[str], more: list[str] | None = None) -> Te
     proportions; their mean variance is 1. Raises ``ModelError`` where there is no such encoder.
     """
     try:
-        encoder, tokenizer = load_pretrained(AutoModel, "text encoder", source, computing_place("auto"))
+        encoder, tokenizer = load_pretrained(AutoModel, "text encoder", source, usable_device("auto"))
     except ModelError as error:
         raise ModelError(f"meaning_model: {error} --set meaning_model=FOLDER") from error
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token

@@ -1,0 +1,35 @@
+"""Where to compute: which devices there are, and what each of them is good at."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import ModelError
+from .bfloat16 import cpu_multiplies_bf16
+
+
+def usable_device(name: str) -> str:
+    """The device as torch calls it; ``auto`` is a GPU where there is one (cuda, else mps), or the processor.
+
+    Raises ``ModelError`` where torch cannot compute on it.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.ones(1, device=name).sum().item()
+    except Exception as error:  # an unknown name, a number too high, a torch without that backend: each raises another kind
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"torch cannot compute on {name!r} here: {reason}") from error
+    return name
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.get_device_capability(device)[0] >= 8)  # Ampere was the first
+    return device.type == "cpu" and cpu_multiplies_bf16()
+
+
+def steps_fused(device: torch.device) -> bool:
+    """Whether torch has a step of Adam in one piece for ``device``."""
+    return device.type in ("cpu", "cuda", "mps")
