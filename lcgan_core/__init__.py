@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         SampleError,
         TrainingError,
     )
-    from .figures import Share, Trust
+    from .figures import Beside, Share, Trust
     from .hookspecs import hookimpl
     from .latent_model import LatentModel, Posterior
     from .runs.config import RunConfig, Wish
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .tools.editing import edit
 
 _HOME = {
+    "Beside": "figures",
     "Classifier": "constraints.classifier",
     "Constraint": "constraint",
     "ConstraintError": "errors",
@@ -57,6 +58,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Beside",
     "Classifier",
     "Constraint",
     "ConstraintError",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from .errors import ModelError
@@ -160,13 +161,32 @@ def quality_of(model: LatentModel[Any], samples: Sequence[Any], thorough: bool =
 
     Raises ``ModelError`` where the model fails at that or tells anything but numbers.
     """
-    try:
+    with _asked(model, "quality", samples):
         told = {**model.quality(samples), **(model.diversity(samples) if thorough else {})}
         return {name: float(value) for name, value in told.items()}
+
+
+def memory_of(model: LatentModel[Any], samples: Sequence[Any]) -> dict[str, Beside]:
+    """What ``model`` tells of how much of the samples is remembered.
+
+    Raises ``ModelError`` where the model fails at that or tells anything but ``Beside``.
+    """
+    with _asked(model, "memory", samples):
+        told = model.memory(samples)
+        if wrong := [name for name, figure in told.items() if not isinstance(figure, Beside)]:
+            raise TypeError(f"{wrong[0]} is {told[wrong[0]]!r}, not Beside(share=..., expected=...)")
+        return dict(told)
+
+
+@contextmanager
+def _asked(model: LatentModel[Any], what: str, samples: Sequence[Any]) -> Iterator[None]:
+    """Names the model where it fails to tell ``what``: a run would end here, with all of its training behind it."""
+    try:
+        yield
     except ModelError:  # says already what to do
         raise
     except Exception as error:
         raise ModelError(
-            f"The model {model.name} could not tell the quality of {len(samples)} samples: {type(error).__name__}: {error}. "
-            "Mend its quality and diversity; a run that this stopped goes on with lcgan run --resume."
+            f"The model {model.name} could not tell the {what} of {len(samples)} samples: {type(error).__name__}: {error}. "
+            "Mend that method of the model; a run that this stopped goes on with lcgan run --resume."
         ) from error

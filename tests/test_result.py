@@ -13,7 +13,7 @@ import pytest
 from conftest import Lcgan
 
 import lcgan_core.runs.pipeline
-from lcgan_core import RunConfig, RunError, run
+from lcgan_core import Beside, RunConfig, RunError, run
 from lcgan_core.runs.pipeline import resume
 from lcgan_core.runs.result import RESULT, Quality, read_result
 
@@ -29,8 +29,7 @@ RUN = ("run", "--constraint", "half-space", *HARDLY_TRAINED, "--samples", "60")
 
 MEASURED = """
 from conftest import LinearModel as Linear, register_constraints
-from lcgan_core import hookimpl
-from lcgan_core.figures import Beside
+from lcgan_core import Beside, hookimpl
 
 class Measured(Linear):
     name = "measured"
@@ -122,16 +121,18 @@ def test_figures_are_those_of_each_set(install: Callable[..., None], run_lcgan: 
     assert figures["[bold]<b>"]["greater_is_better"] is None
 
 
-def test_a_model_that_fails_to_tell_quality_is_named_and_the_training_kept(
-    install: Callable[..., None], run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("told", ["quality", "memory"])
+def test_a_model_that_fails_to_tell_something_is_named_and_the_training_kept(
+    install: Callable[..., None], run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch, told: str
 ) -> None:
-    body = "def quality(self, samples):\n        return {'fid': 'good'}"
-    install("measured-plugin", MEASURED.format(body=body))
+    install("measured-plugin", MEASURED.format(body=f"def {told}(self, samples):\n        return {{'fid': 'good'}}"))
     ran = run_lcgan(*RUN, "--model", "measured:4")
     assert ran.exit_code == 1
-    assert "Error: The model measured could not tell the quality of 60 samples: ValueError" in ran.stderr
+    assert f"Error: The model measured could not tell the {told} of 60 samples:" in ran.stderr
     assert ran.stderr.strip().endswith("goes on with lcgan run --resume.")
-    monkeypatch.setattr(sys.modules["measured_plugin"].Measured, "quality", lambda self, samples: {"fid": 1})
+    measured = sys.modules["measured_plugin"].Measured
+    monkeypatch.setattr(measured, "memory", lambda self, samples: {"copied": Beside(share=0.0, expected=0.1)})
+    monkeypatch.setattr(measured, "quality", lambda self, samples: {"fid": 1})
     assert resume(Path("runs/half-space")).quality == {"fid": Quality(prior=1, posterior=1, reference=1, actor=1)}
 
 

@@ -44,6 +44,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
 
     On the standard error, how much of them is remembered from training.
     """
+    from ..latent_model import memory_of
     from ..runs.finished import load_run
     from ..support.wording import memory_line
 
@@ -51,7 +52,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     new_folder(out)
     finished = load_run(run_folder, device)
     drawn = finished.sample(count, seed, sampler)
-    samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), finished.model.memory(drawn)
+    samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), memory_of(finished.model, drawn)
     if as_json:
         told = {name: figure.model_dump(mode="json") for name, figure in memory.items()}
         click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": told}))

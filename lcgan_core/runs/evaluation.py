@@ -12,7 +12,7 @@ from ..constraint import SATISFIED, Constraint
 from ..engine.labelling import Labelled, scores
 from ..engine.samplers import Sampler
 from ..figures import Merit, Share, Trust
-from ..latent_model import LatentModel, quality_of
+from ..latent_model import LatentModel, memory_of, quality_of
 from ..sample_kinds import SampleKind
 from .result import Quality, Satisfaction, Summary
 
@@ -58,7 +58,7 @@ def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluati
         quality=quality_by_figure(
             labeller.model, {name: members[:compared] for name, members in sets.items() if compared}, Quality
         ),
-        memory={name: told for name, members in sets.items() if members and (told := labeller.model.memory(members))},
+        memory={name: told for name, members in sets.items() if members and (told := memory_of(labeller.model, members))},
         compared=compared,
         unique=labeller.model.sample_kind.unique(moved.samples),
         drift=q.drift(moved.z),

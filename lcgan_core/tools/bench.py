@@ -20,7 +20,7 @@ from ..engine.labelling import Labeller
 from ..engine.samplers import SAMPLERS, Sampler, satisfying
 from ..errors import RunError
 from ..figures import Beside, Record, Share, Trust
-from ..latent_model import quality_of
+from ..latent_model import memory_of, quality_of
 from ..runs.config import Wish
 from ..runs.evaluation import judged
 from ..runs.finished import FinishedRun, load_run
@@ -189,7 +189,7 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
         quality={figure: mean(figures[figure] for figures in quality) for figure in names},
         greater_is_better={figure: better[figure] for figure in names if figure in better},
         unique=mean(map(kind.unique, parts)),
-        memory=model.memory(samples),
+        memory=memory_of(model, samples),
         two_sample_auc=two_sample_auc(z[: len(real)], real),
         frechet=frechet_distance(z, real),
         moved=float((z - start).norm(dim=1).mean()),

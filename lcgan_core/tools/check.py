@@ -15,7 +15,7 @@ from ..engine.labelling import Labeller
 from ..engine.networks import GanConfig
 from ..engine.samplers import ActorSampler, Steering
 from ..figures import Beside, Merit, Record
-from ..latent_model import LatentModel
+from ..latent_model import LatentModel, memory_of
 from ..runs.evaluation import quality_by_figure
 from .bench import frechet_distance, two_sample_auc
 
@@ -115,7 +115,7 @@ def check(
         prior=_apart(prior, q.draw(n, generator)),
         repaired=_apart(repaired, q.draw(n, generator)),
         quality=quality_by_figure(model, decoded, Decoded),
-        memory={name: told for name, samples in decoded.items() if (told := model.memory(samples))},
+        memory={name: told for name, samples in decoded.items() if (told := memory_of(model, samples))},
         unique=Decoded(**{name: kind.unique(samples) for name, samples in decoded.items()}),
     )
 
