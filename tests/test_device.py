@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from lcgan_core.engine.labelling import Labeller
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.engine.samplers import SAMPLERS
 from lcgan_core.plugins.discovery import load_latent_model
-from lcgan_core.support.device import usable_device
+from lcgan_core.support.device import VISIBLE, usable_device, use_only
 from lcgan_core.tools.editing import edit
 
 pytestmark = pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # one with content
@@ -140,6 +141,21 @@ def test_a_device_that_is_not_there_is_one_line(run_lcgan: Lcgan, model: str, de
         assert line.startswith("Error: torch cannot compute on")
     with pytest.raises(ModelError, match=message):
         usable_device(device)
+
+
+def test_training_sees_the_device_that_it_is_told_alone(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lcgan_core.support.device.usable_device", lambda name: name)
+    for shown, device, left in (("4,7", "cuda:1", "7"), ("", "cuda:1", "1"), ("4,7", "cpu", ""), ("4,7", "auto", "4,7")):
+        monkeypatch.setenv(VISIBLE, shown)
+        use_only(device)
+        assert os.environ[VISIBLE] == left
+    monkeypatch.setenv(VISIBLE, "4,7")
+    for device, message in (
+        ("cuda:2", "There is no GPU 'cuda:2'; CUDA_VISIBLE_DEVICES shows 4, 7."),
+        ("mps", "Models are trained on cpu or cuda, not on 'mps'."),
+    ):
+        ran = run_lcgan("pretrain", "corpus.txt", "--out", "model", "--device", device)
+        assert f"Error: {message}" in ran.stderr.splitlines()
 
 
 @pytest.mark.usefixtures("movable_plugin", "elsewhere")

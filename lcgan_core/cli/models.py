@@ -29,6 +29,7 @@ from .common import AS_JSON, DEVICE, lcgan, parse_value, progress
 )
 @click.option("--recipe", is_flag=True, help="Print every part of the recipe with its meaning and default, and stop.")
 @click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this unfinished model folder.")
+@DEVICE
 @AS_JSON
 def pretrain(
     corpus: Path | None,
@@ -38,6 +39,7 @@ def pretrain(
     settings: tuple[str, ...],
     recipe: bool,
     resumed: Path | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Train a text VAE on a corpus, and measure what there is to constrain."""
@@ -50,6 +52,9 @@ def pretrain(
     if bool(resumed) == bool(corpus and out):
         raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
     with progress() as on_progress:
+        from ..support.device import use_only
+
+        use_only(device)  # before transformers looks for GPUs
         from ..models.text_vae.pretraining.pretrain import pretrain as start
         from ..models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
         from ..runs.config import validated

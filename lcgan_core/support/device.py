@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from ..errors import ModelError
 from .bfloat16 import cpu_multiplies_bf16
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def usable_device(name: str) -> str:
@@ -21,6 +25,24 @@ def usable_device(name: str) -> str:
         reason = str(error).partition("\n")[0]
         raise ModelError(f"torch cannot compute on {name!r} here: {reason}") from error
     return name
+
+
+def use_only(device: str) -> None:
+    """Hides all GPUs but ``device`` from what chooses one by itself, as the ``Trainer`` of transformers does; auto hides none.
+
+    To be called before torch has looked for GPUs. Raises ``ModelError`` where there is no such device, or none to train on.
+    """
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise ModelError(f"Models are trained on cpu or cuda, not on {device!r}.")
+    if kind == "cpu":
+        os.environ[VISIBLE] = ""
+    elif number:
+        shown = [name for name in os.environ.get(VISIBLE, "").split(",") if name]
+        if not number.isdigit() or (shown and int(number) >= len(shown)):
+            raise ModelError(f"There is no GPU {device!r}; {VISIBLE} shows {', '.join(shown) or 'all'}.")
+        os.environ[VISIBLE] = shown[int(number)] if shown else number
+    usable_device(kind)
 
 
 def multiplies_bf16(device: torch.device) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..errors import ModelError
+from ..figures import Beside
 from ..latent_model import LatentModel, Posterior
 from ..sample_kinds import SampleKind, Text
 from .shared import ODD_TEXTS, assert_import_is_light, assert_name_is_usable
@@ -191,6 +192,10 @@ class LatentModelContract:
             for name, value in getattr(self._loaded, method)(self._decoded).items():
                 assert isinstance(name, str), f"{self._class}.{method} names a figure {name!r}, not by a string."
                 assert math.isfinite(float(value)), f"{self._class}.{method} has {name} = {value}, which is not finite."
+
+    def test_memory_is_shares_by_name(self) -> None:
+        for name, told in self._loaded.memory(self._decoded).items():
+            assert isinstance(told, Beside), f"{self._class}.memory has {name} = {told!r}. Return a lcgan_core.figures.Beside."
 
     def test_mixtures_are_samples_for_each_pair(self) -> None:
         mixed = self._loaded.mixtures(self._decoded[:-1], self._decoded[1:])
