@@ -11,14 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from conftest import QUICK_GAN, Lcgan
+from PIL import Image
+from toy_models import ArrayModel, Lighter, PilModel, StrokesModel, Wide
 
 import lcgan_core.tools.check
 from lcgan_core import Images, load_run
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import load_latent_model, make_constraint
+from lcgan_core.testing import ConstraintContract, LatentModelContract
 from lcgan_core.tools.curve import write_subset
 from lcgan_core.tools.questions import QuestionSession
 
@@ -41,7 +45,7 @@ def told(*arguments: str | Path, keys: str | None = None) -> str:
 def test_run_sample_edit_label_bench_and_check(
     model: str, constraint: str, suffix: str, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = json.loads(told("run", "--model", f"{model}:it", "--constraint", constraint, *QUICK, "--out", "run", "--json"))
+    result = json.loads(told("run", "--model", f"{model}:1", "--constraint", constraint, *QUICK, "--out", "run", "--json"))
     assert result["all"]["prior"]["value"] < 0.6 < result["all"]["actor"]["value"]
     assert result["unique"] > 0.9, "images of this size are alike in print"
     rows = [json.loads(line) for line in Path("run/samples.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -82,7 +86,7 @@ def test_run_sample_edit_label_bench_and_check(
     assert 0 < benched["kept"] < 1
     quick = partial(GanConfig, rounds=1, iterations=20, width=16, actor_averaging=0.8)
     monkeypatch.setattr(lcgan_core.tools.check, "GanConfig", quick)
-    checked = json.loads(told("check", f"{model}:it", "-n", "60", "--held-out", "drawn", "--json"))
+    checked = json.loads(told("check", f"{model}:1", "-n", "60", "--held-out", "drawn", "--json"))
     assert checked["reconstruction"] > 0.9
     assert min(checked["unique"][kind] for kind in ("reconstruction", "posterior", "prior", "repaired")) > 0.9
 
@@ -91,7 +95,7 @@ def test_run_sample_edit_label_bench_and_check(
 def test_labels_are_files_beside_the_label_file(
     model: str, constraint: str, suffix: str, run_lcgan: Lcgan, tmp_path: Path
 ) -> None:
-    frozen = load_latent_model(f"{model}:it")
+    frozen = load_latent_model(f"{model}:1")
     kind, wish = frozen.sample_kind, make_constraint(constraint, {})
     file = Path("labels/mine.csv")
     session = QuestionSession(file, frozen)
@@ -116,8 +120,8 @@ def test_labels_are_files_beside_the_label_file(
     assert make_constraint("labels", {"file": str(subset)}).bind(frozen).trust().labels == 20
 
     kind.save(frozen.decode(frozen.real_posteriors().mean[:5]), Path("own"))
-    told("label", "own.csv", "--model", f"{model}:it", "--from", "own", "--by-chance", keys="ynsyq")
-    told("label", "own.csv", "--model", f"{model}:it", "--from", "own", "--by-chance", keys="yyyy")
+    told("label", "own.csv", "--model", f"{model}:1", "--from", "own", "--by-chance", keys="ynsyq")
+    told("label", "own.csv", "--model", f"{model}:1", "--from", "own", "--by-chance", keys="yyyy")
     with Path("own.csv").open(encoding="utf-8", newline="") as content:
         labelled = [row["file"] for row in csv.DictReader(content)]
     assert len(labelled) == 5
@@ -127,10 +131,10 @@ def test_labels_are_files_beside_the_label_file(
     Path("labels", first).write_bytes(Path("labels", rows[1]["file"]).read_bytes())
     assert make_constraint("labels", {"file": str(file)}).fingerprint != fingerprint, "it follows the files' content"
     Path("labels", first).unlink()
-    refused = run_lcgan("run", "--model", f"{model}:it", "--constraint", "labels", "--set", f"labels.file={file}")
+    refused = run_lcgan("run", "--model", f"{model}:1", "--constraint", "labels", "--set", f"labels.file={file}")
     assert first in refused.stderr
     Path("texts.csv").write_text("text,value\n" + "a,1\nb,0\n" * 10, encoding="utf-8")
-    refused = run_lcgan("run", "--model", f"{model}:it", "--constraint", "labels", "--set", "labels.file=texts.csv")
+    refused = run_lcgan("run", "--model", f"{model}:1", "--constraint", "labels", "--set", "labels.file=texts.csv")
     assert f"in the column 'text'; the model {model} makes {kind.name}, whose labels have the columns 'file'" in refused.stderr
 
 
@@ -140,17 +144,15 @@ def test_a_constraint_of_another_kind_is_refused_before_anything_is_decoded(
     def decode(self: Any, z: Any) -> list[Any]:
         raise AssertionError("decoded")
 
-    import toy_models
-
-    monkeypatch.setattr(toy_models.ArrayModel, "decode", decode)
-    refused = run_lcgan("run", "--model", "arrays:it", "--constraint", "lighter", "--constraint", "length")
+    monkeypatch.setattr(ArrayModel, "decode", decode)
+    refused = run_lcgan("run", "--model", "arrays:1", "--constraint", "lighter", "--constraint", "length")
     assert "length judges text; the model arrays makes images" in refused.stderr
     assert not Path("runs").exists()
     assert "--kind text: lighter judges images" in run_lcgan("try", "lighter", "--kind", "text", "a").stderr
 
 
 def test_samples_of_a_collapsed_model_are_not_taken_for_different(run_lcgan: Lcgan) -> None:
-    ran = run_lcgan("run", "--model", "collapsed:it", "--constraint", "lighter", *QUICK)
+    ran = run_lcgan("run", "--model", "collapsed:1", "--constraint", "lighter", *QUICK)
     assert ran.exit_code == 1
     assert "of the actor's samples were distinct" in ran.stderr
 
@@ -165,3 +167,33 @@ def test_a_bare_function_judges_any_kind(run_lcgan: Lcgan) -> None:
 
 def test_the_listing_names_the_kinds_of_sample() -> None:
     assert "samples: images" in told("plugins")
+
+
+LEFT, RIGHT = (ArrayModel(1).draw(np.array([side, 0, 0])) for side in (1.0, -1.0))
+
+
+class TestLighter(ConstraintContract):
+    constraint = Lighter
+    satisfied = (LEFT, Image.fromarray(LEFT))
+    violated = (RIGHT, torch.from_numpy(RIGHT))
+
+
+class TestWide(ConstraintContract):
+    constraint = Wide
+    satisfied = ([(30, 0, 1)],)
+    violated = ([(10, 0, 1)], [])
+
+
+class TestArrayModel(LatentModelContract):
+    model = ArrayModel
+    source, other_source = "1", "1.1"
+
+
+class TestPilModel(LatentModelContract):
+    model = PilModel
+    source, other_source = "1", "1.1"
+
+
+class TestStrokesModel(LatentModelContract):
+    model = StrokesModel
+    source, other_source = "1", "1.1"

@@ -274,11 +274,11 @@ def test_it_shows_labels_and_edits_images_and_drawings(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tmp_path / "site-packages", Path(__file__).parent))))
     run, file = tmp_path / "run", tmp_path / "mine.csv"
     options = ("--constraint", constraint, *QUICK_GAN, *ANY_ACTOR, "--samples", "50", "--out", str(run))
-    ran = CliRunner().invoke(lcgan, ["run", "--model", f"{model}:it", *options])
+    ran = CliRunner().invoke(lcgan, ["run", "--model", f"{model}:1", *options])
     assert ran.exit_code == 0, ran.output
-    frozen = load_latent_model(f"{model}:it")
+    frozen = load_latent_model(f"{model}:1")
     (given,) = frozen.sample_kind.save(frozen.decode(torch.tensor([[-1.0, 0, 0]])), tmp_path / "mine")
-    with studio(tmp_path, file, "--model", f"{model}:it", "--run", run) as (_, address):
+    with studio(tmp_path, file, "--model", f"{model}:1", "--run", run) as (_, address):
         page.open(address)
         page.shows("outcome", constraint)
         until(lambda: len(page.read(f"#pairs {shown}")) == 24, lambda: page.read("#pairs", "outerHTML"))

@@ -75,3 +75,10 @@ def test_a_rule_is_tried_without_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.usefixtures("linear_plugin")
+def test_samples_of_a_kind_that_a_plugin_brings(run_lcgan: Lcgan) -> None:
+    ran = run_lcgan("try", "half-space", "--kind", "points", "3.0,1.0", "1.0,3.0")
+    assert ran.stdout == "1.000  3.0,1.0\n0.000  1.0,3.0\n"
+    assert "--kind points: length judges text" in run_lcgan("try", "length", "--kind", "points", "1.0").stderr

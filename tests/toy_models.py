@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
-from lcgan_core import Constraint, Images, LatentModel, Posterior, Strokes, hookimpl
+from lcgan_core import Constraint, Images, LatentModel, ModelError, Posterior, Strokes, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SIDE = 40
 """Pixels: NumPy abbreviates images of this size in print, to the same text."""
@@ -22,25 +23,33 @@ CORNERS = np.array([[20.0, 0], [0, 20], [-20, 0], [0, -20]])
 
 
 class Toy(LatentModel[Any]):
-    """z says how much there is of three patterns; real data is N(0, 0.9² I) with posteriors of std 0.1."""
+    """z says how much there is of three patterns, in units that the source gives; real data is N(0, 0.9² I) with posteriors of
+    std 0.1."""
 
     latent_dim = 3
 
-    def __init__(self) -> None:
-        self.fingerprint = f"toy-{self.name}"
+    def __init__(self, unit: float) -> None:
+        import torch
+
+        self.unit, self.fingerprint = unit, f"toy-{self.name}-{unit}"
         mean = 0.9 * torch.randn(600, 3, generator=torch.Generator().manual_seed(0))
         self._posteriors = Posterior(mean, torch.full((600, 3), 0.1))
 
     @classmethod
     def load(cls, source: str) -> Self:
-        return cls()
+        try:
+            return cls(float(source))
+        except ValueError as error:
+            raise ModelError(f"No toy {source!r}. Give a number.") from error
 
     def encode(self, samples: Sequence[Any]) -> Posterior:
-        mean = torch.tensor(np.array([self.read(sample) for sample in samples]).reshape(-1, 3), dtype=torch.float32)
+        import torch
+
+        mean = torch.tensor(np.array([self.read(sample) for sample in samples]).reshape(-1, 3) / self.unit, dtype=torch.float32)
         return Posterior(mean, torch.full_like(mean, 0.1))
 
     def decode(self, z: Tensor) -> list[Any]:
-        return [self.draw(row) for row in z.numpy()]
+        return [self.draw(self.unit * row) for row in z.numpy()]
 
     def real_posteriors(self) -> Posterior:
         return self._posteriors
@@ -53,6 +62,8 @@ class Toy(LatentModel[Any]):
 
 
 class ArrayModel(Toy):
+    """NumPy images."""
+
     name: ClassVar[str] = "arrays"
     sample_kind = Images("L", (SIDE, SIDE))
 
@@ -64,6 +75,8 @@ class ArrayModel(Toy):
 
 
 class PilModel(ArrayModel):
+    """PIL images."""
+
     name: ClassVar[str] = "pils"
     sample_kind = Images("L", (SIDE, SIDE), "pil")
 
@@ -75,6 +88,8 @@ class PilModel(ArrayModel):
 
 
 class CollapsedModel(PilModel):
+    """Eight different PIL images."""
+
     name: ClassVar[str] = "collapsed"
 
     def draw(self, z: Any) -> Any:
@@ -116,7 +131,7 @@ class Wide(Constraint):
     judges = frozenset({"strokes"})
 
     def __call__(self, samples: Sequence[Any]) -> list[bool]:
-        return [bool(Strokes.array(sample)[0, 0] > 22) for sample in samples]
+        return [bool(Strokes.array(sample)[:1, 0].sum() > 22) for sample in samples]
 
 
 @hookimpl

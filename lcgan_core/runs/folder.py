@@ -7,7 +7,7 @@ checkpoint.safetensors  where an interrupted run goes on; gone when the run is f
 actor.safetensors     the best actor
 critics/*.safetensors one critic for each constraint with its labels, and realism
 samples.jsonl         latents' samples before and after the actor, with the constraints' values
-samples/              the files of those samples, where they are not text; a row names them by their path from the run folder
+samples/              those samples, where each is a file; a row names it by its path from the run folder
 report.html, README.md  what came of it, for people
 result.json           written last: a folder without it is not a finished run
 """

@@ -27,8 +27,8 @@ class ConstraintContract:
     """Samples with a value of at least 0.5, under these options; at least one."""
     violated: ClassVar[Sequence[Any]] = ()
     """Samples with a value below 0.5; at least one."""
-    odd_samples: ClassVar[Sequence[Any]] = ODD_TEXTS
-    """Samples with any value in [0, 1]. Replace them where samples are not texts."""
+    odd_samples: ClassVar[Sequence[Any] | None] = None
+    """Samples with any value in [0, 1]. Odd texts by default, where the constraint judges text."""
     tolerance: ClassVar[float] = 1e-4
     """How far values of a sample may differ between batches, for those computed in floating point."""
     meaningless_options: ClassVar[Sequence[str]] = ()
@@ -167,7 +167,9 @@ class ConstraintContract:
 
     @property
     def _samples(self) -> list[Any]:
-        return [*self.satisfied, *self.violated, *self.odd_samples]
+        judges_text = self.constraint.judges is None or "text" in self.constraint.judges
+        odd = (ODD_TEXTS if judges_text else ()) if self.odd_samples is None else self.odd_samples
+        return [*self.satisfied, *self.violated, *odd]
 
     def _made(self) -> Constraint:
         try:
