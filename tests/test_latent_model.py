@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 from conftest import QUICK_GAN, Lcgan, LinearGenerator, LinearModel
 
-from lcgan_core import ModelError, edit, load_run
-from lcgan_core.engine.aggregate_posterior import AggregatePosterior
-from lcgan_core.engine.gan import draw_start
+from lcgan_core import ModelError, TrainingError, edit, load_run
+from lcgan_core.engine.gan import train
+from lcgan_core.engine.labelling import Labeller
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.tools.editing import interpolate
 from lcgan_core.tools.questions import QuestionSession
@@ -33,13 +32,9 @@ def test_a_model_without_encoder_says_so(tmp_path: Path) -> None:
         QuestionSession(tmp_path / "mine.csv", model)  # type: ignore[arg-type]
 
 
-def test_without_real_data_the_actor_starts_from_the_prior() -> None:
-    q = AggregatePosterior.of(LinearGenerator(4))
-    drawn = [
-        draw_start(q, 50, GanConfig(start=start), torch.Generator().manual_seed(0))  # type: ignore[arg-type]
-        for start in ("posterior", "prior")
-    ]
-    assert torch.equal(*drawn)
+def test_without_real_data_nothing_can_start_from_it() -> None:
+    with pytest.raises(TrainingError, match=r"the model linear-generator knows no posteriors.*Leave gan\.start out"):
+        train(Labeller(LinearGenerator(4), {}), {}, GanConfig(start="posterior"), seed=0)
 
 
 @pytest.mark.usefixtures("linear_plugin")

@@ -168,10 +168,16 @@ def train(
     of earlier runs by their constraint's name in this one: nothing is labelled to begin with for those.
     ``state`` goes on from a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the
     same result, interrupted or not: all randomness of a round comes from the seed and the round's number. Raises
-    ``TrainingError`` where a constraint gives no signal to learn from, or no round brings a usable actor.
+    ``TrainingError`` where a constraint gives no signal to learn from, no round brings a usable actor, or the actor is to start
+    from real samples and the model knows none.
     """
     torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
     q = AggregatePosterior.of(labeller.model)
+    if config.start == "posterior" and not q.knows_real:
+        raise TrainingError(
+            f"gan.start is posterior, and the model {labeller.model.name} knows no posteriors of real samples. "
+            "Leave gan.start out."
+        )
     config = config.within_memory(labeller.model.latent_dim, len(labeller.constraints))
     if state is None:
         state = begin(labeller, q, config, seed, taught or {}, on_progress)
@@ -271,9 +277,8 @@ def label_first(
 
 
 def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
-    """n latents ``[n, latent_dim]`` to make samples of: noise, where no real samples are known; ``likely`` tells which of those
-    satisfy, once it is known."""
-    if config.start == "prior" or not q.knows_real:
+    """n latents ``[n, latent_dim]`` to make samples of; ``likely`` tells which real samples satisfy, once it is known."""
+    if config.start == "prior":
         return torch.randn(n, len(q.mean), generator=generator).to(q.mean.device)
     return q.draw(n, generator, likely, config.start_spread)
 
