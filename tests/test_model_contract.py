@@ -247,6 +247,12 @@ class NotANumber(Sound):
         return {"fid": float("nan")}
 
 
+class InWords(Sound):
+    """."""
+
+    greater_is_better: ClassVar[dict[str, Any]] = {"fid": "no"}
+
+
 class Trainable(Sound):
     """."""
 
@@ -308,6 +314,7 @@ def test_a_sound_model_passes(check: str) -> None:
         (Narrow, "networks_of_its_own_fit_its_latents", r"actor_net gives \(12, 4\) for \(12, 4\), not \(12, 8\)"),
         (Normalised, "networks_of_its_own_fit_its_latents", "critic_net gives something else for a row alone"),
         (NotANumber, "figures_are_finite_numbers_by_name", "quality has fid = nan"),
+        (InWords, "figures_are_finite_numbers_by_name", "has {'fid': 'no'}. Say True or False"),
         (Trainable, "nothing_is_there_to_be_trained", "encode returns tensors with a gradient"),
         (Numbered, "the_same_files_are_the_same_model", "loaded again has another fingerprint"),
         (OneFingerprint, "fingerprint_follows_the_weights", "with other weights has the same fingerprint"),

@@ -192,10 +192,12 @@ class LatentModelContract:
             for name, value in getattr(self._loaded, method)(self._decoded).items():
                 assert isinstance(name, str), f"{self._class}.{method} names a figure {name!r}, not by a string."
                 assert math.isfinite(float(value)), f"{self._class}.{method} has {name} = {value}, which is not finite."
+        wrong = {name: good for name, good in self.model.greater_is_better.items() if not isinstance(good, bool)}
+        assert not wrong, f"{self._class}.greater_is_better has {wrong}. Say True or False of a figure, or leave it out."
 
     def test_memory_is_shares_by_name(self) -> None:
         for name, told in self._loaded.memory(self._decoded).items():
-            assert isinstance(told, Beside), f"{self._class}.memory has {name} = {told!r}. Return a lcgan_core.figures.Beside."
+            assert isinstance(told, Beside), f"{self._class}.memory has {name} = {told!r}. Return a lcgan_core.Beside."
 
     def test_mixtures_are_samples_for_each_pair(self) -> None:
         mixed = self._loaded.mixtures(self._decoded[:-1], self._decoded[1:])
