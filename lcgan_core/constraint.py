@@ -1,4 +1,4 @@
-"""What a constraint is, and the one place where constraints are asked for values."""
+"""What a constraint is, and the one place where constraints are evaluated."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ if TYPE_CHECKING:
     from .latent_model import LatentModel
 
 SATISFIED = 0.5
-"""The value from which on a sample counts as satisfying."""
+"""Minimum value at which a sample satisfies a constraint."""
 
 
 class Constraint(BaseModel):
-    """A wish about decoded samples. Subclasses set ``name``, declare their options as fields, and define ``__call__``."""
+    """A condition on decoded samples. Subclasses set ``name``, declare options as fields, and define ``__call__``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ClassVar[str]
-    """What ``--constraint`` calls it."""
+    """The name that ``--constraint`` takes."""
     judges: ClassVar[frozenset[str] | None] = None
-    """Names of the kinds of sample that it can judge, such as ``frozenset({"text"})``; None where it can judge any."""
+    """Names of the kinds of sample that it can judge, such as ``frozenset({"text"})``; None means any kind."""
     expensive: ClassVar[bool] = False
     """Whether scores are worth caching on disk."""
 
     def __call__(self, samples: Sequence[Any]) -> Sequence[float]:
-        """One value in [0, 1] for each sample, in order: 1.0 is satisfied, 0.0 is not. No order or batch size may matter."""
+        """One value in [0, 1] for each sample, in order: 1.0 is satisfied, 0.0 is not. A sample's value must not depend on the
+        other samples in the batch."""
         raise NotImplementedError
 
     def bind(self, model: LatentModel[Any]) -> Constraint:
-        """The constraint as it judges samples of ``model``. Most need nothing of the model and are that already."""
+        """The constraint for samples of ``model``. Model-independent constraints return ``self``."""
         return self
 
     def trust(self) -> Trust | None:
-        """How far to trust the values of a constraint that was learned; None for a rule."""
+        """How far to trust the values of a learned constraint; None for a rule."""
         return None
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the meaning of this constraint, its options included: 16 hex digits."""
+        """Identifies what this constraint means, options included: 16 hex digits."""
         meaning = f"{type(self).__module__}.{type(self).__qualname__} {self.model_dump_json()}"
         return hashlib.sha256(meaning.encode()).hexdigest()[:16]
 
 
 def bound(constraint: Constraint, model: LatentModel[Any]) -> Constraint:
-    """The constraint as it judges samples of ``model``; raises ``ConstraintError`` where it cannot judge their kind."""
+    """The constraint bound to ``model``; raises ``ConstraintError`` if it cannot judge the model's kind of sample."""
     made = model.sample_kind.name
     if constraint.judges is not None and made not in constraint.judges:
         raise ConstraintError(
@@ -62,17 +63,17 @@ def bound(constraint: Constraint, model: LatentModel[Any]) -> Constraint:
 
 
 def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
-    """The constraint's values of ``samples``.
+    """The constraint's values for ``samples``.
 
-    Raises ``ConstraintError`` where the constraint fails, returns another number of values than it got samples, or returns
-    a value that is not a finite number in [0, 1]: a wish that cannot be measured is never counted as unsatisfied.
+    Raises ``ConstraintError`` if the constraint fails, returns the wrong number of values, or returns a value that is not a
+    finite number in [0, 1]. A sample that cannot be scored never counts as unsatisfied.
     """
     if not samples:
         return []
     label = f"Constraint {constraint.name!r}"
     try:
         values = list(constraint(samples))
-    except ConstraintError:  # says already what to do
+    except ConstraintError:  # already says what to do
         raise
     except Exception as error:
         raise ConstraintError(

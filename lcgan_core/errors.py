@@ -1,16 +1,16 @@
-"""The one tree of errors that lcgan raises on purpose.
+"""All errors that lcgan raises on purpose.
 
     LcganError
     ├── ConstraintError      a constraint is unknown, misconfigured, or returned unusable values
     ├── PluginError          a plugin could not be loaded or made
     ├── CorpusError          a corpus is missing, empty or unreadable
     ├── ModelError           a model folder or weights file is missing, damaged or foreign
-    ├── SampleError          a sample is of another kind than expected, or its file cannot be read
-    ├── RunError             a run folder is incomplete or does not fit what is asked of it
+    ├── SampleError          a sample is of the wrong kind, or its file cannot be read
+    ├── RunError             a run folder is incomplete, or does not fit the request
     └── TrainingError        training cannot go on: no signal to learn from, or it diverged
 
-The library raises these; only the command line turns them into messages and exit codes. Every message says what was wrong,
-where, and what to do next.
+The library raises these errors; only the command line turns them into messages and exit codes. Every message says what was
+wrong, where, and what to do next.
 """
 
 
@@ -35,11 +35,11 @@ class ModelError(LcganError):
 
 
 class SampleError(LcganError):
-    """A sample is of another kind than expected, or its file cannot be read."""
+    """A sample is of the wrong kind, or its file cannot be read."""
 
 
 class RunError(LcganError):
-    """A run folder is incomplete or does not fit what is asked of it."""
+    """A run folder is incomplete, or does not fit the request."""
 
 
 class TrainingError(LcganError):

@@ -1,4 +1,4 @@
-"""What was measured, as records that go to JSON and come back: shares with their uncertainty, and trust in what was learned."""
+"""Measurements as records that round-trip through JSON: shares with their uncertainty, and trust in learned constraints."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """Figures with names and types."""
+    """A frozen record of named figures; unknown fields are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Share(Record):
-    """A share of things that were counted."""
+    """A measured proportion."""
 
     value: float
     """In [0, 1]."""
     interval: tuple[float, float]
-    """The 95 % interval (Wilson 1927), for the share among all there could be."""
+    """The 95 % confidence interval (Wilson 1927)."""
 
     @classmethod
     def of(cls, held: int, n: int) -> Self:
-        """``held`` of ``n``; at least one was counted."""
+        """``held`` out of ``n``, where ``n`` is at least 1."""
         z = 1.959964
         share = held / n
         centre = (share + z * z / (2 * n)) / (1 + z * z / n)
@@ -37,24 +37,24 @@ class Share(Record):
 
 
 class Merit(Record):
-    """A figure of merit of sets of samples. Subclasses have a field for each set; None where nothing tells it of that set."""
+    """A figure of merit for several sets of samples. Subclasses have a field for each set; None where it is not known."""
 
     greater_is_better: bool | None = None
-    """None where that is not known."""
+    """None if not known."""
 
 
 class Beside(Record):
-    """A share of samples, and that of as many real samples of the same kind which training never saw."""
+    """A share of samples, beside the share to expect of as many real samples that training never saw."""
 
     share: float
     expected: float | None
-    """None where it is not known."""
+    """None if not known."""
 
 
 class Trust(Record):
     """How far to trust the values of a constraint that was learned from labels."""
 
     labels: int
-    """How many it learned from."""
+    """Number of labels it learned from."""
     accuracy: Share
-    """Of labels that were held out, those it told right."""
+    """Share of held-out labels that it predicted correctly."""

@@ -1,4 +1,4 @@
-"""The hooks through which constraints, latent models and kinds of sample come in, core's own included."""
+"""The hooks through which constraints, latent models and kinds of sample are registered, core's own included."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ hookimpl = pluggy.HookimplMarker("lcgan")
 
 @hookspec
 def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
-    """Call ``register`` with each constraint class that the plugin brings."""
+    """Call ``register`` with each constraint class that the plugin provides."""
 
 
 @hookspec
 def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
-    """Call ``register`` with each latent model class that the plugin brings."""
+    """Call ``register`` with each latent model class that the plugin provides."""
 
 
 @hookspec
 def register_sample_kinds(register: Callable[[type[SampleKind[Any]]], None]) -> None:
-    """Call ``register`` with each kind of sample that the plugin brings; each can be made without arguments."""
+    """Call ``register`` with each ``SampleKind`` class that the plugin provides; its constructor must need no arguments."""

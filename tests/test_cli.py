@@ -65,13 +65,13 @@ def test_constraints_are_listed_with_options(run_lcgan: Lcgan) -> None:
     assert "keyword" in listed
     assert "min_words, max_words" in listed
     one = run_lcgan("constraints", "length").stdout
-    assert "Most words that satisfy." in one
+    assert "Maximum number of words." in one
     as_json = json.loads(run_lcgan("constraints", "--json").stdout)
     assert as_json["length"][1] == {
         "option": "max_words",
         "type": "int >= 1",
         "default": "6",
-        "meaning": "Most words that satisfy.",
+        "meaning": "Maximum number of words.",
     }
     assert json.loads(run_lcgan("constraints", "keyword", "--json").stdout)["options"][0]["default"] == "needed"
 

@@ -1,1 +1,1 @@
-"""The constraints that core brings, and what is kept of their values."""
+"""The constraints that ship with core, and the cache of their scores."""

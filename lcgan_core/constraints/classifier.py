@@ -1,4 +1,4 @@
-"""``classifier``: the verdict of any transformers model for sequence classification."""
+"""``classifier``: the probability that a transformers sequence classifier gives to a label."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MEANINGFUL = (".safetensors", ".bin", ".json", ".txt", ".model", ".jinja")
-"""Ends of the files of a model folder that its verdicts depend on: weights, configuration, tokenizer."""
+"""Suffixes of the files that determine a model's predictions: weights, configuration, tokenizer."""
 UNLIMITED = 10**6
-"""A tokenizer whose longest text is beyond this was saved without knowing the model's limit."""
+"""A tokenizer whose maximum length exceeds this was saved without the model's limit."""
 
 
 class Classifier(Constraint):
-    """Texts to which a transformers classifier gives a label; the value is its probability."""
+    """Texts to which a transformers classifier gives a label; the value is the label's probability."""
 
     name = "classifier"
     judges = frozenset({"text"})
     expensive = True
 
     model: str = Field(min_length=1)
-    """A folder with a saved model of transformers, or a name on the Hugging Face hub."""
+    """A folder with a saved transformers model, or a name on the Hugging Face hub."""
     label: str
-    """The label to have, as the model calls it, in any case."""
+    """The wanted label, as the model calls it; case is ignored."""
     device: str = "auto"
-    """Where to compute, as torch calls it; auto is a GPU where there is one."""
+    """Where to compute, as torch calls it; auto uses a GPU if there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """What to compute in; auto is float32 on a CPU, elsewhere what the weights were saved in."""
+    """Number format to compute in; auto is float32 on a CPU, elsewhere the format of the saved weights."""
     tokens_per_batch: int = Field(4096, ge=1)
-    """Most tokens of a batch, padding included; a longer text is a batch of its own."""
+    """Maximum number of tokens in a batch, padding included; a longer text gets its own batch."""
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        """The probabilities of the label, in order; a text longer than the model takes is cut.
+        """The probability of the label for each text, in order; texts longer than the model allows are truncated.
 
-        Raises ``ConstraintError`` where the model is not there, is no trained classifier, or has no such label, and where the
-        device is none.
+        Raises ``ConstraintError`` if the model is missing, is not a trained classifier, or has no such label, or if the device
+        does not exist.
         """
         from ..support.device import usable_device
 
@@ -68,7 +68,7 @@ class Classifier(Constraint):
 
     @property
     def fingerprint(self) -> str:
-        """Follows the weights; not where they lie, the device, or the size of batches."""
+        """Depends on the weights; not on their location, the device, or the batch size."""
         try:
             identity = _identity(self.model)
         except ModelError as error:
@@ -92,7 +92,7 @@ class Classifier(Constraint):
 
 
 def _logits(model: Any, tokenizer: Any, texts: list[str], tokens_per_batch: int) -> Tensor:
-    """``[texts, labels]`` in float32 on the CPU, in the order of the texts; texts of like length share a batch."""
+    """``[texts, labels]`` in float32 on the CPU, in the order of the texts; texts of similar length share a batch."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
@@ -112,7 +112,7 @@ def _logits(model: Any, tokenizer: Any, texts: list[str], tokens_per_batch: int)
 
 
 def _batches(lengths: list[int], tokens_per_batch: int) -> Iterator[list[int]]:
-    """Indices, the longest first, so many at a time that padding to the longest keeps within the tokens."""
+    """Batches of indices, longest text first; each batch, padded to its longest text, stays within the limit."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     while order:
         size = max(1, tokens_per_batch // lengths[order[0]])
@@ -122,7 +122,7 @@ def _batches(lengths: list[int], tokens_per_batch: int) -> Iterator[list[int]]:
 
 @cache
 def _load(source: str, place: str, dtype: str) -> tuple[Any, Any]:
-    """The frozen classifier and its tokenizer, once a process; raises ``ModelError`` with what to do before ``--set``."""
+    """The frozen classifier and its tokenizer, loaded once per process; a ``ModelError`` ends where ``--set`` follows."""
     from transformers import AutoModelForSequenceClassification
 
     from ..support.pretrained import load_pretrained
@@ -135,7 +135,7 @@ def _load(source: str, place: str, dtype: str) -> tuple[Any, Any]:
 
 
 def _identity(source: str) -> str:
-    """What tells the model from any other: hashes of its files, or the commit on the hub."""
+    """What identifies the model: hashes of its files, or its commit on the hub."""
     folder = Path(source)
     if not folder.is_dir():
         from huggingface_hub import hf_hub_download

@@ -1,4 +1,4 @@
-"""``labels``: a wish that no rule can tell, given as a few dozen labelled samples."""
+"""``labels``: a constraint learned from a few dozen labelled samples, for what no rule can express."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ if TYPE_CHECKING:
     from ..latent_model import LatentModel
 
 FEWEST = 10
-"""Labels that are needed of each kind. Arbitrary: with fewer, the interval of the held-out accuracy says nothing."""
+"""Minimum number of labels of each class. Arbitrary: with fewer, the interval of the held-out accuracy is too wide to use."""
 FOLDS = 10
-"""Parts that are held out in turn; ten are customary."""
+"""Number of cross-validation folds; ten are customary."""
 RIDGE = 10.0
-"""Strength of the penalty on squared weights. Among 0.3 to 300 it was the best for 70 to 1,000 labels of review sentences."""
+"""Weight of the penalty on squared weights. The best of 0.3 to 300 for 70 to 1,000 labelled review sentences."""
 
 
 class Labels(Constraint):
-    """Samples like those labelled 1 in a CSV file with the columns text, or file, and value; 70 rows are a good beginning."""
+    """Samples like those labelled 1 in a CSV file with the columns text (or file) and value; start with about 70 rows."""
 
     name = "labels"
 
     file: Path
-    """The CSV file; a value is a number in [0, 1], or one of two class names."""
+    """The CSV file; each value is a number in [0, 1] or one of two class names."""
     target: str | None = None
-    """The class to have, where the values are class names."""
+    """The wanted class, if the values are class names."""
 
     @property
     def rows(self) -> list[tuple[str, float]]:
-        """What stands for each sample (its text, or its file seen from the folder of the label file) and a value in [0, 1].
+        """Each sample, as its text or as a path relative to the label file, with its value in [0, 1].
 
-        Raises ``ConstraintError`` where the label file holds too few or anything else.
+        Raises ``ConstraintError`` if the label file has too few labels of a class, or is not a file of labels.
         """
         return self._table[1]
 
     @property
     def column(self) -> str:
-        """The column of the samples: ``text``, or ``file`` where each is in a file."""
+        """The column of the samples: ``text``, or ``file`` if each sample is a file."""
         return self._table[0]
 
     @cached_property
     def _table(self) -> tuple[str, list[tuple[str, float]]]:
-        """The column of the samples, and ``rows``."""
+        """``column`` and ``rows``."""
         try:
             with self.file.open(encoding="utf-8-sig", newline="") as file:
                 found = list(csv.DictReader(file))
@@ -96,7 +96,7 @@ class Labels(Constraint):
 
     @property
     def fingerprint(self) -> str:
-        """Follows the labels; where samples are in files, the content of those, not their names."""
+        """Depends on the labels; for samples in files, on the files' content, not on their names."""
         rows = self.rows
         if self.column == "file":
             rows = [(self._hash_of(name), value) for name, value in rows]
@@ -112,7 +112,7 @@ class Labels(Constraint):
             ) from error
 
     def bind(self, model: LatentModel[Any]) -> Constraint:
-        """What the labels teach on ``model``; raises ``ConstraintError`` where they are of another kind than its samples."""
+        """The constraint that the labels teach on ``model``; raises ``ConstraintError`` if the kinds of sample differ."""
         return LearnedLabels.learn(self, model)
 
     def __call__(self, samples: Sequence[Any]) -> list[float]:
@@ -120,9 +120,9 @@ class Labels(Constraint):
 
 
 class LearnedLabels(Labels):
-    """Labels, and what they teach on one model: logistic regression on the model's features of the labelled samples.
+    """Labels with what they teach on one model: logistic regression on the model's features of the labelled samples.
 
-    A decoded sample is scored by encoding it again, so that a latent counts for what its sample turned out to be.
+    A decoded sample is encoded again to score it, so the score is that of the sample itself, not of the latent behind it.
     """
 
     _model: Any = PrivateAttr()
@@ -152,7 +152,7 @@ class LearnedLabels(Labels):
         return found
 
     def trust(self) -> Trust:
-        """How far to trust it, by cross-validation: each label is told by what was learned without it."""
+        """Held-out accuracy by cross-validation: each label is predicted by a classifier that did not learn from it."""
         import torch
 
         features, values = self._data()
@@ -170,8 +170,8 @@ class LearnedLabels(Labels):
 
 
 def logistic_regression(features: Tensor, values: Tensor) -> Tensor:
-    """Weights ``[features + 1]``, the last for the constant, that tell ``values`` in [0, 1] from ``[n, features]``; the rarer
-    kind counts more."""
+    """Weights ``[features + 1]``, the last one the intercept, that predict ``values`` in [0, 1] from ``[n, features]``; both
+    classes count the same in total."""
     import torch
     from torch.nn import functional as F
 

@@ -1,4 +1,4 @@
-"""Rules about the words of a text: how many there are, and which."""
+"""Rules about the words of a text: how many, and which."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..constraint import Constraint
 
 
 class Length(Constraint):
-    """Texts of so many words, counted between spaces."""
+    """Texts with a number of words in a given range; words are separated by spaces."""
 
     name = "length"
     judges = frozenset({"text"})
 
     min_words: int = Field(1, ge=0)
-    """Fewest words that satisfy."""
+    """Minimum number of words."""
     max_words: int = Field(6, ge=1)
-    """Most words that satisfy."""
+    """Maximum number of words."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -33,7 +33,7 @@ class Length(Constraint):
 
 
 class Keyword(Constraint):
-    """Texts that hold the given words, as whole words, in any case."""
+    """Texts that contain the given words; only whole words count, and case is ignored."""
 
     name = "keyword"
     judges = frozenset({"text"})
@@ -41,7 +41,7 @@ class Keyword(Constraint):
     words: tuple[str, ...] = Field(min_length=1)
     """The words to look for."""
     match: Literal["any", "all"] = "any"
-    """Whether one of the words is enough or all of them must be there."""
+    """Whether any one of the words is enough, or all are required."""
 
     @field_validator("words", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Scores of expensive constraints, kept on disk by constraint and sample."""
+"""Disk cache for the scores of expensive constraints, by constraint and sample."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from ..support.cache_folder import cache_folder
 
 SCORES = "scores.sqlite"
 ASKED_AT_ONCE = 500
-"""Samples a query, below SQLite's bound on parameters."""
+"""Samples per query; SQLite limits the number of parameters."""
 
 
 def cached_scores(fingerprint: str, samples: Sequence[str], score: Callable[[list[str]], list[float]]) -> list[float]:
-    """The values of distinct ``samples``, given by their keys, in order; ``score`` is asked only about those that were never
-    scored before.
+    """The values of distinct ``samples``, given as their keys, in order; calls ``score`` only for samples not in the cache.
 
-    A cache that cannot be opened, read or written is left out: the values are the same, only slower.
+    If the cache cannot be opened, read or written, it is bypassed: the values are the same, only slower.
     """
     keys = [hashlib.sha256(f"{fingerprint} {sample}".encode()).digest() for sample in samples]
     kept = _read(keys)

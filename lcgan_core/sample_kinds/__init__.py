@@ -1,4 +1,4 @@
-"""What a sample is, apart from any model: text, an image, a pen drawing. A plugin can bring another."""
+"""What a sample is, independent of any model: text, an image, a pen drawing. A plugin can add another kind."""
 
 from .base import FileKind, SampleKind
 from .images import Images

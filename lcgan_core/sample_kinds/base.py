@@ -1,4 +1,4 @@
-"""What every kind of sample can do; nothing else in core knows what a sample is made of."""
+"""What every kind of sample can do. Nothing else in core knows what a sample is made of."""
 
 from __future__ import annotations
 
@@ -16,85 +16,88 @@ SampleT = TypeVar("SampleT")
 
 
 class SampleKind(ABC, Generic[SampleT]):
-    """A kind of sample. It has no state but its options: a latent model names its kind by ``sample_kind = Images()``."""
+    """A kind of sample. Its options are its only state. A latent model names its kind: ``sample_kind = Images()``."""
 
     name: ClassVar[str]
-    """What constraints call it in ``judges``, and ``lcgan try`` in ``--kind``."""
+    """Its name in a constraint's ``judges`` and in ``lcgan try --kind``."""
     in_files: ClassVar[bool] = False
-    """Whether each sample is kept in a file of its own. The others are typed, and written into tables as they are."""
+    """Whether each sample has its own file. Other samples are typed, and written into tables directly."""
 
     @abstractmethod
     def key(self, sample: SampleT) -> str:
-        """Identifies the content: equal samples have the same key, in any process. Raises ``SampleError`` for a sample of
+        """Identifies the content: equal samples have the same key, in every process. Raises ``SampleError`` for a sample of
         another kind."""
 
     @abstractmethod
     def line(self, sample: SampleT) -> str:
-        """What a terminal shows: one line."""
+        """One line that shows the sample in a terminal."""
 
     def html(self, sample: SampleT) -> str:
-        """What a page shows: safe HTML without scripts that needs no other file."""
+        """HTML that shows the sample on a page: escaped, without scripts, and self-contained."""
         return escape(self.line(sample))
 
     def html_change(self, before: SampleT, after: SampleT) -> str:
-        """The HTML of ``after``, where a kind can with marks on what differs from ``before``."""
+        """The HTML of ``after``; a kind may mark what differs from ``before``."""
         return self.html(after)
 
     @abstractmethod
     def parse(self, given: str, folder: Path = Path()) -> SampleT:
-        """The sample that a person typed, or whose file they named, relative to ``folder``; raises ``SampleError``."""
+        """The sample that a person typed, or the one in the file they named, relative to ``folder``; raises ``SampleError``."""
 
     @abstractmethod
     def keep(self, sample: SampleT, folder: Path, within: str = "samples") -> str:
-        """Text from which ``parse(text, folder)`` gets the sample again, for a row of a table that lies in ``folder``. What is
-        kept in files is written to the folder ``within`` it."""
+        """Text from which ``parse(text, folder)`` recovers the sample, for a row of a table in ``folder``. A kind whose samples
+        are files writes the file to ``folder/within``."""
 
     @abstractmethod
     def load(self, path: Path, column: str = "text") -> list[SampleT]:
-        """The samples of a file or folder, in order; ``column`` is that of typed samples in a table.
+        """The samples in a file or folder, in order; ``column`` is the column of typed samples in a table.
 
-        Raises ``SampleError`` or ``CorpusError`` where there are none or they cannot be read.
+        Raises ``SampleError`` or ``CorpusError`` if there are none, or they cannot be read.
         """
 
     @abstractmethod
     def save(self, samples: Sequence[SampleT], folder: Path) -> list[Path]:
-        """Writes the samples into ``folder`` in the usual format, for ``load`` to read again; returns the files."""
+        """Writes the samples into ``folder`` in a common format that ``load`` can read; returns the files."""
 
     def closeness(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[float]:
-        """How much of each sample is still in the one after it, in [0, 1]; 1 for the same, and nothing between by default."""
+        """How much of each sample in ``before`` is left in its counterpart in ``after``, in [0, 1].
+
+        By default, 1 if the two are the same, else 0.
+        """
         return [float(self.key(first) == self.key(second)) for first, second in zip(before, after, strict=True)]
 
     @property
     def column(self) -> str:
-        """The column of a table that holds ``keep``'s text."""
+        """The table column that holds the result of ``keep``."""
         return "file" if self.in_files else "text"
 
     def distinct(self, samples: Sequence[SampleT]) -> list[SampleT]:
-        """The samples without repetitions, in order of their first occurrence."""
+        """The samples without duplicates, in order of first occurrence."""
         found: dict[str, SampleT] = {}
         for sample in samples:
             found.setdefault(self.key(sample), sample)
         return list(found.values())
 
     def unique(self, samples: Sequence[SampleT]) -> float:
-        """The share of different samples."""
+        """The share of distinct samples."""
         return len(set(map(self.key, samples))) / len(samples)
 
 
 class FileKind(SampleKind[SampleT]):
-    """A kind whose samples are kept in a file each; a subclass tells how to read and write one."""
+    """A kind whose samples are files; a subclass defines how to read and write one."""
 
     in_files: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]]
-    """Ends of the names of files that ``read`` takes; ``write`` writes the first."""
+    """Suffixes of the files that ``read`` accepts; ``write`` uses the first."""
 
     @abstractmethod
     def read(self, path: Path) -> SampleT:
-        """The sample in an existing file; may raise any ``Exception`` where it is none."""
+        """The sample in an existing file; may raise any ``Exception`` if the file does not hold one."""
 
     @abstractmethod
     def write(self, sample: SampleT, path: Path) -> None:
-        """Writes the sample, such that what ``read`` gets has the same key."""
+        """Writes the sample; what ``read`` gets back must have the same key."""
 
     def parse(self, given: str, folder: Path = Path()) -> SampleT:
         path = folder / Path(given.strip()).expanduser()
@@ -106,11 +109,11 @@ class FileKind(SampleKind[SampleT]):
             return self.read(path)
         except SampleError:
             raise
-        except Exception as error:  # readers raise whatever damaged bytes lead them to
+        except Exception as error:  # readers raise many kinds of error on damaged bytes
             raise SampleError(f"{path} cannot be read as {self.name}: {error}. Give another file.") from error
 
     def keep(self, sample: SampleT, folder: Path, within: str = "samples") -> str:
-        """The path, from ``folder``, of a file that is called by the sample's key; it is written unless it is there."""
+        """The path, relative to ``folder``, of a file named by the sample's key; writes it if it does not exist."""
         path = folder / within / f"{self.key(sample)}{self.suffixes[0]}"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +121,7 @@ class FileKind(SampleKind[SampleT]):
         return f"{within}/{path.name}"
 
     def load(self, path: Path, column: str = "text") -> list[SampleT]:
-        """The sample of a file, or those of all files of the kind in a folder, by name."""
+        """The sample in a file, or the samples of all matching files in a folder, sorted by name."""
         if not path.is_dir():
             return [self.parse(str(path))]
         files = sorted(file for file in path.iterdir() if file.suffix.lower() in self.suffixes)
@@ -127,7 +130,7 @@ class FileKind(SampleKind[SampleT]):
         return [self.parse(str(file)) for file in files]
 
     def save(self, samples: Sequence[SampleT], folder: Path) -> list[Path]:
-        """Writes 0001, 0002 and so on."""
+        """Writes the files 0001, 0002 and so on."""
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"{number:04}{self.suffixes[0]}" for number in range(1, len(samples) + 1)]
         for sample, file in zip(samples, files, strict=True):
@@ -145,13 +148,13 @@ def key_of(shape: Sequence[int], content: bytes) -> str:
 
 
 def is_tensor(sample: Any) -> bool:
-    """Whether it is a tensor of torch, which need not be imported for that."""
+    """Whether it is a torch tensor; does not import torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(sample, torch.Tensor)
 
 
 def as_numpy(sample: Any) -> Any:
-    """A NumPy array of a tensor on any device, and of whatever else NumPy takes."""
+    """A NumPy array of a tensor on any device, or of anything else that NumPy accepts."""
     import numpy as np
 
     if is_tensor(sample):

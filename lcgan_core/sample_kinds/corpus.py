@@ -1,4 +1,4 @@
-"""Reading a corpus: one text a row, from plain text, CSV, JSONL or Parquet."""
+"""Reading a corpus with one text per row: plain text, CSV, JSONL or Parquet."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ READERS = {".txt": "text", ".csv": "csv", ".jsonl": "json", ".json": "json", ".p
 
 
 def load_corpus(path: Path, column: str = "text") -> list[str]:
-    """The texts of a file, in its order, without blank rows and needless spaces.
+    """The texts of a file, in order, without blank rows and superfluous spaces.
 
-    Raises ``CorpusError`` where the file is missing, of an unknown kind, not UTF-8, without that column, or without texts.
+    Raises ``CorpusError`` if the file is missing, of an unknown format, not UTF-8, or has no such column or no texts.
     """
     if not path.is_file():
         raise CorpusError(f"No corpus at {path}. Give a file: {', '.join(READERS)}, or one of them with .gz behind it.")

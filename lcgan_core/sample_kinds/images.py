@@ -1,4 +1,4 @@
-"""Images: NumPy arrays, PIL images or tensors, all treated by their pixels."""
+"""Images as NumPy arrays, PIL images or tensors; only their pixels count."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ..errors import SampleError
 from .base import FileKind, as_numpy, is_tensor, key_of
 
 SHOWN = (96, 256)
-"""Pixels of the longer side on a page: a smaller image is shown larger, a larger one smaller. Arbitrary."""
+"""Smallest and largest longer side on a page, in pixels; other images are scaled. Arbitrary."""
 WINDOW = 7
-"""Pixels of the side of the windows that closeness compares, as scikit-image has it by default."""
+"""Side of the windows that closeness compares, in pixels; the default of scikit-image."""
 
 
 @dataclass(frozen=True)
 class Images(FileKind[Any]):
-    """Images; ``sample_kind = Images("L", (28, 28))`` has a model's files read as grey images of that size.
+    """Images. With ``sample_kind = Images("L", (28, 28))``, files are read as grey images of that size.
 
     A sample may be a NumPy array ``[height, width]`` or ``[height, width, 1, 3 or 4]``, a PIL image, or a tensor
     ``[height, width]`` or ``[1, 3 or 4, height, width]``. Its numbers are uint8, or floating-point in [0, 1].
     """
 
     mode: Literal["L", "RGB", "RGBA"] | None = None
-    """What files are converted to; by default they stay grey, in colour, or transparent."""
+    """Mode to which files are converted; by default they stay grey, coloured or transparent."""
     size: tuple[int, int] | None = None
-    """Width and height in pixels to which files are scaled, cut at the sides where the shape differs."""
+    """Width and height in pixels to which files are scaled; they are cropped if the aspect ratio differs."""
     form: Literal["array", "pil", "tensor"] = "array"
     """What a file is read as: a uint8 NumPy array, a PIL image, or a float32 tensor ``[channels, height, width]`` in [0, 1]."""
 
@@ -65,7 +65,7 @@ class Images(FileKind[Any]):
         )
 
     def key(self, sample: Any) -> str:
-        """A hash of size and pixels: the same for an array, a PIL image and a tensor of the same pixels."""
+        """A hash of size and pixels, the same for an array, a PIL image and a tensor with equal pixels."""
         pixels = self.array(sample)
         return key_of(pixels.shape, pixels.tobytes())
 
@@ -75,7 +75,7 @@ class Images(FileKind[Any]):
         return f"image {self.key(sample)[:8]}, {pixels.shape[1]} x {pixels.shape[0]}, {colours}"
 
     def html(self, sample: Any) -> str:
-        """An ``<img>`` with the pixels in a data URI; a large image is made smaller."""
+        """An ``<img>`` with the pixels in a data URI; large images are scaled down."""
         from PIL import Image
 
         image = Image.fromarray(self.array(sample))
@@ -113,7 +113,7 @@ class Images(FileKind[Any]):
         Image.fromarray(self.array(sample)).save(path)
 
     def closeness(self, before: Sequence[Any], after: Sequence[Any]) -> list[float]:
-        """Structural similarity, negative values as 0; 0 for images of different sizes."""
+        """Structural similarity, with negative values set to 0; 0 for images of different sizes."""
         pairs = ((self.array(first), self.array(second)) for first, second in zip(before, after, strict=True))
         return [similarity(first, second) if first.shape == second.shape else 0.0 for first, second in pairs]
 
@@ -121,7 +121,7 @@ class Images(FileKind[Any]):
 def similarity(first: Any, second: Any) -> float:
     """The mean SSIM of two uint8 arrays of the same shape, at least 0 (Wang et al. 2004, doi 10.1109/TIP.2003.819861).
 
-    Windows are uniform squares of ``WINDOW`` pixels, or as large as a smaller image allows; channels count alike.
+    Windows are uniform squares, ``WINDOW`` pixels wide or as large as a smaller image allows. All channels count equally.
     """
     x, y = (pixels.reshape(*pixels.shape[:2], -1) / 255.0 for pixels in (first, second))
     side = min(WINDOW, *x.shape[:2])
@@ -135,7 +135,7 @@ def similarity(first: Any, second: Any) -> float:
 
 
 def _window_means(pixels: Any, side: int) -> Any:
-    """The mean of every square window of ``[height, width, channels]``, from running sums."""
+    """The mean over every square window of ``[height, width, channels]``, by cumulative sums."""
     import numpy as np
 
     sums = np.pad(pixels, ((1, 0), (1, 0), (0, 0))).cumsum(0).cumsum(1)
@@ -143,7 +143,7 @@ def _window_means(pixels: Any, side: int) -> Any:
 
 
 def _plain(image: Any) -> Any:
-    """The PIL image in the nearest of the modes L, RGB and RGBA."""
+    """The PIL image, converted to whichever of L, RGB and RGBA fits best."""
     if image.mode in ("L", "RGB", "RGBA"):
         return image
     if image.mode in ("1", "I;16", "I", "F"):

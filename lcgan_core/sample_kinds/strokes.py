@@ -17,15 +17,15 @@ from .base import FileKind, as_numpy, key_of
 SHOWN = 96
 """Pixels of the longer side on a page. Arbitrary."""
 POINTS = 200
-"""Points on the ink of a drawing that closeness compares. Arbitrary; a stroke is much longer than what lies between two."""
+"""Number of points on each drawing that closeness compares. Arbitrary; their spacing is much shorter than a stroke."""
 REACH = 0.2
-"""Distance at which two points have nothing in common, as a share of the diagonal of what both drawings cover. Arbitrary."""
+"""Distance at which points no longer match, as a share of the diagonal of the area that both drawings cover. Arbitrary."""
 
 
 class Strokes(FileKind[Any]):
-    """Drawings in the stroke-3 form of Sketch-RNN (Ha & Eck 2017, arXiv 1704.03477).
+    """Drawings in the stroke-3 format of Sketch-RNN (Ha & Eck 2017, arXiv 1704.03477).
 
-    A sample is an array, a tensor or a list ``[movements, 3]``: dx and dy from the point before, y downwards, and 1 where the
+    A sample is an array, a tensor or a list ``[movements, 3]``: dx and dy from the previous point (y points down), and 1 if the
     pen is lifted after this point. The pen is up before the first movement and after the last. Files are read as float32
     arrays.
     """
@@ -63,7 +63,7 @@ class Strokes(FileKind[Any]):
         return self.svg(sample, SHOWN)
 
     def svg(self, sample: Any, longer_side: int | None = None) -> str:
-        """The drawing as SVG, in the units of its movements, or with the longer side in pixels."""
+        """The drawing as SVG, in the units of its movements, or scaled so that the longer side has that many pixels."""
         moves = self.array(sample)
         points = moves[:, :2].cumsum(0)
         low, high = (points.min(0), points.max(0)) if len(points) else (moves.sum(0)[:2], moves.sum(0)[:2])
@@ -91,9 +91,9 @@ class Strokes(FileKind[Any]):
 
 
 def overlap(first: Any, second: Any) -> float:
-    """1 - the mean distance from ink to the nearest ink of the other drawing, in units of ``REACH`` and at most 1.
+    """1 minus the mean distance from a point to the nearest point of the other drawing, in units of ``REACH``, capped at 1.
 
-    This is the chamfer distance of Barrow et al. 1977, in both directions, and bounded.
+    This is the chamfer distance of Barrow et al. 1977, averaged over both directions and bounded.
     """
     import numpy as np
 
@@ -107,7 +107,7 @@ def overlap(first: Any, second: Any) -> float:
 
 
 def _ink(moves: Any) -> Any:
-    """``POINTS`` points ``[points, 2]`` at equal distances along the lines; of a drawing of dots, the dots."""
+    """``POINTS`` points ``[points, 2]``, equally spaced along the lines; for a drawing that has only dots, the dots."""
     import numpy as np
 
     points = moves[:, :2].astype(np.float64).cumsum(0)
@@ -123,7 +123,7 @@ def _ink(moves: Any) -> Any:
 
 
 def _path(moves: Any) -> str:
-    """SVG path data of relative movements, which ``_movements`` reads back exactly; a lone point is closed to show as a dot."""
+    """SVG path data of relative movements, which ``_movements`` reads back exactly; a single point is closed to show a dot."""
     import numpy as np
 
     parts, up = [], True
@@ -136,11 +136,11 @@ def _path(moves: Any) -> str:
 
 
 TOKEN = re.compile(r"[MLHVZCSQTA]|[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
-"""A command of SVG path data, or a number."""
+"""A command or a number in SVG path data."""
 
 
 def _movements(svg: str) -> Iterator[tuple[float, float, bool]]:
-    """dx, dy and pen up of the straight lines of an SVG file; raises ``SampleError`` where it has others or none."""
+    """dx, dy and pen up for the straight lines of an SVG file; raises ``SampleError`` if it has curves, or no lines."""
     elements = list(ElementTree.fromstring(svg).iter())
     if any("transform" in element.attrib for element in elements):
         raise SampleError("The SVG moves its lines by a transform, which is not read. Save it without.")
@@ -157,7 +157,7 @@ def _movements(svg: str) -> Iterator[tuple[float, float, bool]]:
 
 
 def _lines(data: str) -> list[list[tuple[Fraction, Fraction]]]:
-    """The points of each line in SVG path data, in fractions: so a difference is exactly what a relative command said."""
+    """The points of each line in SVG path data, as fractions: differences then equal the relative commands exactly."""
     lines: list[list[tuple[Fraction, Fraction]]] = []
     command, x, y = "", Fraction(), Fraction()
     tokens = iter(TOKEN.findall(data))
@@ -168,7 +168,7 @@ def _lines(data: str) -> list[list[tuple[Fraction, Fraction]]]:
                 raise SampleError(f"The SVG has a curve ({command}). Only straight lines are read.")
             if command in "Mm":
                 lines.append([])
-            elif command in "Zz" and len(lines[-1]) > 1:  # a lone point is closed only to show as a dot
+            elif command in "Zz" and len(lines[-1]) > 1:  # a single point is closed only to show as a dot
                 lines[-1].append(lines[-1][0])
                 x, y = lines[-1][0]
             continue

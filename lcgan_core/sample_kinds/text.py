@@ -14,7 +14,7 @@ from .base import SampleKind
 
 
 class Text(SampleKind[str]):
-    """Strings; a file of them has one on each line, or is CSV, JSONL or Parquet."""
+    """Strings. A file has one text per line, or is CSV, JSONL or Parquet."""
 
     name: ClassVar[str] = "text"
 
@@ -34,16 +34,16 @@ class Text(SampleKind[str]):
         return escape(self.key(sample)).replace("\n", "<br>")
 
     def html_change(self, before: str, after: str) -> str:
-        """The words of ``after``, with a mark on those that are new."""
+        """The words of ``after``; new ones are marked."""
         marked = (f"<mark>{escape(word)}</mark>" if new else escape(word) for word, new in changed_words(before, after))
         return " ".join(marked)
 
     def parse(self, given: str, folder: Path = Path()) -> str:
-        """``given`` as it is."""
+        """``given``, unchanged."""
         return given
 
     def keep(self, sample: str, folder: Path, within: str = "samples") -> str:
-        """The text as it is; nothing is written."""
+        """The text, unchanged; writes nothing."""
         return self.key(sample)
 
     def load(self, path: Path, column: str = "text") -> list[str]:
@@ -52,7 +52,7 @@ class Text(SampleKind[str]):
         return load_corpus(path, column)
 
     def save(self, samples: Sequence[str], folder: Path) -> list[Path]:
-        """Writes ``samples.txt``, a text a line; ``samples.jsonl``, where a text has several lines or none."""
+        """Writes ``samples.txt``, one text per line, or ``samples.jsonl`` if a text is empty or has several lines."""
         folder.mkdir(parents=True, exist_ok=True)
         if all(len(sample.splitlines()) == 1 for sample in samples):
             file, lines = folder / "samples.txt", list(samples)
@@ -62,9 +62,9 @@ class Text(SampleKind[str]):
         return [file]
 
     def closeness(self, before: Sequence[str], after: Sequence[str]) -> list[float]:
-        """BLEU of each text after against the one before, as a share (Papineni et al. 2002, by sacrebleu).
+        """BLEU of each text in ``after`` against its counterpart in ``before``, in [0, 1] (Papineni et al. 2002, by sacrebleu).
 
-        Texts are taken as tokenised already. Word sequences count up to four in a row, or as many as the text has.
+        Words are separated by spaces. The longest n-grams have four words, or fewer if the text is shorter.
         """
         from sacrebleu.metrics.bleu import BLEU
 
@@ -73,7 +73,7 @@ class Text(SampleKind[str]):
 
 
 def changed_words(before: str, after: str) -> list[tuple[str, bool]]:
-    """The words of ``after``, each with whether it is new beside ``before``."""
+    """The words of ``after``, each with whether it is new compared with ``before``."""
     old, new = before.split(), after.split()
     blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
     kept = {block.b + i for block in blocks for i in range(block.size)}
