@@ -88,7 +88,7 @@ class GanConfig(BaseModel):
     """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
     max_posterior_labels: int = Field(25000, ge=2)
     """Most posterior samples to label."""
-    proposals: float = Field(1.1, ge=1)
+    proposals: float = Field(2.0, ge=1)
     """Actor's latents drawn for each sample asked for; those that the constraints' critics doubt most are not decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""
