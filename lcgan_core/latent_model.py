@@ -149,7 +149,7 @@ class LatentModel(ABC, Generic[SampleT]):
         return self.decode(z)
 
     def mixtures(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[list[SampleT]]:
-        """For each pair, samples with some of what tells after from before, and not all of it: none, unless a model knows how.
+        """For each pair, samples that have some but not all of the changes from before to after; none by default.
 
         None is of lower quality than the worse of the two.
         """

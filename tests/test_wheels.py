@@ -64,6 +64,6 @@ def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_pat
     assert (sentiment["distribution"], sentiment["status"]) == ("lcgan-sentiment-plugin", "ok")
     assert sentiment["constraints"] == ["sentiment", "sentiment-ngrams"]
     result = json.loads(call("lcgan", "run", "--constraint", "sentiment", "--constraint", "length", "--json"))
-    assert result["all"]["actor"] > 0.9
-    assert result["all"]["prior"] < 0.5
+    assert result["all"]["actor"]["value"] > 0.9
+    assert result["all"]["prior"]["value"] < 0.5
     assert (elsewhere / "runs" / "sentiment+length" / "result.json").is_file()

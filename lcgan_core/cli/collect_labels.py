@@ -17,7 +17,7 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
 @click.option(
-    "-n", "count", default=70, show_default=True, type=click.IntRange(min=1), help="Stop at so many labels in the file."
+    "-n", "count", default=70, show_default=True, type=click.IntRange(min=1), help="Stop when the file has this many labels."
 )
 @click.option(
     "--from",

@@ -27,18 +27,17 @@ if TYPE_CHECKING:
     "judges",
     multiple=True,
     metavar="NAME",
-    help="A constraint that no run was trained by, to judge all samples too; ALIAS=NAME calls it otherwise. Give several for a "
-    "column each.",
+    help="A constraint that no run was trained on, as an independent judge; ALIAS=NAME renames it. Repeat for a column each.",
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of a judge.")
 @click.option(
     "--fluency",
     metavar="MODEL",
-    help="A causal language model of transformers, a folder or a name on the hub, to tell perplexity in place of the "
-    "one that the model of a run brings.",
+    help="A transformers causal language model, as a folder or a name on the hub, to measure perplexity instead of the "
+    "model's own judge.",
 )
-@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples for each seed.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="How many seeds.")
+@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples per seed.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Number of seeds.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
 @DEVICE
 @AS_JSON

@@ -18,7 +18,7 @@ from .common import AS_JSON, DEVICE, lcgan, parse_value, progress
     "names",
     multiple=True,
     metavar="NAME",
-    help="An installed constraint, or ./file.py:function; ALIAS=NAME calls it otherwise. Give several to ask for all.",
+    help="An installed constraint, or ./file.py:function; ALIAS=NAME renames it. Repeat to ask for several at once.",
 )
 @click.option(
     "--set",

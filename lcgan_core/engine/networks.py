@@ -37,65 +37,66 @@ class GanConfig(BaseModel):
     depth: int = Field(3, ge=1)
     """Hidden layers of critics and actor."""
     batch_size: int = Field(128, ge=2)
-    """Latents a batch."""
+    """Number of latents in a batch."""
     rounds: int = Field(8, ge=1)
-    """Rounds; after each, the actor's own samples are labelled and join the pool."""
+    """Number of rounds. After each, the actor's own samples are labelled and added to the pool."""
     iterations: int = Field(40, ge=1)
-    """Iterations a round: ``critic_batches`` of critic training, then ``actor_batches`` of actor training."""
+    """Iterations per round; each trains the critics on ``critic_batches``, then the actor on ``actor_batches``."""
     critic_batches: int = Field(5, ge=1)
-    """Critic batches an iteration (M)."""
+    """Critic batches per iteration (M)."""
     actor_batches: int = Field(1, ge=1)
-    """Actor batches an iteration (N)."""
+    """Actor batches per iteration (N)."""
     pretraining_batches: int = Field(3000, ge=0)
-    """Batches of the critics that learn from labels, before the first round and again after the last."""
+    """Batches on which the critics learn from labels alone, before the first round and again after the last."""
     critic_learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for the critics."""
     actor_learning_rate: float = Field(1e-3, gt=0)
     """Adam's learning rate for the actor."""
     actor_averaging: float = Field(0.97, ge=0, lt=1)
-    """Decay a step of the moving average of the actor's weights that is kept: the actor of an instant swings around it
-    (Yazıcı et al. 2019, arXiv 1806.04498)."""
+    """Decay per step of the moving average of the actor's weights. The average is kept, since the actor of any one step
+    oscillates around it (Yazıcı et al. 2019, arXiv 1806.04498)."""
     augmentation: float = Field(0.5, ge=0)
-    """Noise on labelled latents while the attribute critics learn, in units of the encoder's average std."""
+    """Noise added to labelled latents while the attribute critics learn, in units of the encoder's average std."""
     realism_weight: float = Field(0.2, ge=0)
-    """Weight of the realism critic in the actor's loss; constraints bring their own weights."""
+    """Weight of the realism critic in the actor's loss. Constraints have their own weights (``--weight``)."""
     gradient_penalty: float = Field(1.0, ge=0)
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1)
-    """The penalty is computed every so many batches, at so many times its weight (Karras et al. 2020, lazy regularisation)."""
+    """Interval in batches between gradient penalties; each counts that many times (lazy regularisation, Karras et al. 2020)."""
     confidence_weight: float = Field(0.0, ge=0)
-    """Weight, in the actor's loss, of the critic that learns how sure the decoder is of its samples: more reads better and
-    varies less."""
+    """Weight in the actor's loss of the confidence critic, which learns how sure the decoder is of its samples. A higher value
+    gives better quality and less variety."""
     distance_weight: float = Field(0.02, ge=0)
-    """Weight of the distance between z and z' (lambda): more keeps edits closer; above 0 the actor also learns to edit real
-    latents."""
+    """Weight of the distance between z and z' (lambda). A higher value keeps edits closer. Above 0, the actor also learns to
+    edit real latents."""
     keep_weight: float = Field(0.5, ge=0)
-    """Added to ``distance_weight`` where z satisfies already, as far as the critics hold it does: more keeps variety."""
+    """Added to ``distance_weight`` in proportion to how likely z satisfies already. A higher value keeps variety."""
     start: Literal["prior", "posterior"] = "prior"
-    """What the actor, and every other sampler, makes samples of: noise, N(0, I); or draws of widened posteriors of real samples
-    that likely satisfy. The latter gives samples near real ones, most of them remembered rather than made."""
+    """Where the actor and every other sampler start: from noise, N(0, I), or from widened posteriors of real samples that
+    probably satisfy. The latter gives samples near real ones, most of them remembered rather than new."""
     start_spread: float = Field(1.4, gt=0)
-    """How much wider than the posteriors their draws are, where samples start from those: more is newer, less is closer to real
-    samples."""
+    """Factor by which posteriors are widened when samples start from them. A higher value gives newer samples, a lower one
+    samples closer to real ones."""
     posterior_labels: int = Field(12000, ge=2)
-    """Posterior samples to label first: they tell which real samples satisfy, and teach the critics to judge edits; more are
-    added for a rare constraint."""
+    """Posterior samples to label before training. They show which real samples satisfy, and teach the critics to judge edits.
+    A rare constraint gets more."""
     start_labels: int = Field(10000, ge=0)
-    """Samples to label first of what the actor starts from."""
+    """Samples of the actor's start to label before training."""
     actor_labels: int = Field(2000, ge=0)
-    """Samples of the actor to label after each round; 0 labels none, and critics of earlier runs stay as they are."""
+    """Actor's samples to label after each round. With 0, none are labelled and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1)
-    """Posterior samples are added until so many satisfy and so many violate each constraint, up to ``max_posterior_labels``."""
+    """Posterior samples are added until this many satisfy and this many violate each constraint, up to
+    ``max_posterior_labels``."""
     max_posterior_labels: int = Field(25000, ge=2)
-    """Most posterior samples to label."""
+    """Maximum number of posterior samples to label."""
     proposals: float = Field(2.0, ge=1)
-    """Actor's latents drawn for each sample asked for; those that the constraints' critics doubt most are not decoded."""
+    """Latents that the actor draws per sample asked for; only those that the constraints' critics trust most are decoded."""
     max_drift: float = Field(3.0, gt=1)
-    """Mean squared Mahalanobis distance a dimension of z' to q(z), 1 on q(z) itself, at which the actor counts as diverged."""
+    """Mean squared Mahalanobis distance per dimension from z' to q(z), 1 on q(z) itself, above which the actor has diverged."""
     min_unique: float = Field(0.5, ge=0, le=1)
-    """Share of distinct decoded samples below which the actor counts as collapsed."""
+    """Share of distinct decoded samples below which the actor has collapsed."""
     label_megabytes: int = Field(256, ge=1)
-    """Most memory for labelled latents. Where z is so large that it would not do, all numbers of labels are lowered alike.
+    """Maximum memory for labelled latents. If z is too large for that, all label counts are lowered in proportion.
     (A latent of 16,384 dimensions, one constraint and the defaults: a run takes less than 2 GB.)"""
 
     def within_memory(self, latent_dim: int, critics: int) -> GanConfig:
