@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SampleT = TypeVar("SampleT")
 
 ACTIVE = 0.01
-"""Variance of the posterior mean over data above which a latent dimension is active (Burda et al. 2016)."""
+"""A latent dimension is active if its posterior mean has a variance over data above this (Burda et al. 2016)."""
 
 
 class Posterior(NamedTuple):
@@ -35,13 +35,13 @@ class Posterior(NamedTuple):
 
     @property
     def kl(self) -> float:
-        """The divergence from the prior N(0, I) in nats, mean of the samples."""
+        """KL divergence from the prior N(0, I) in nats, averaged over the samples."""
         variance = self.std.square()
         return float(0.5 * (self.mean.square() + variance - 1 - variance.log()).sum(1).mean())
 
     @property
     def active_units(self) -> int:
-        """How many dimensions of z tell the samples apart: their mean varies by more than ``ACTIVE``."""
+        """Number of dimensions of z that distinguish the samples: the variance of their mean exceeds ``ACTIVE``."""
         return int((self.mean.var(0) > ACTIVE).sum())
 
 
@@ -49,41 +49,41 @@ class LatentModel(ABC, Generic[SampleT]):
     """A pretrained model that decodes latents, and may have an encoder. lcgan never trains it."""
 
     name: ClassVar[str]
-    """What ``--model NAME:SOURCE`` calls this kind of model."""
+    """The NAME in ``--model NAME:SOURCE``."""
     sample_kind: SampleKind[SampleT] = Text()  # type: ignore[assignment]  # the default, for models of strings
-    """What its samples are. A model of anything but strings sets another: ``sample_kind = Images("L", (28, 28))``."""
+    """The kind of its samples. A model of anything but strings sets another: ``sample_kind = Images("L", (28, 28))``."""
 
     greater_is_better: ClassVar[Mapping[str, bool]] = {}
-    """Which way is good, for figures of ``quality`` and ``diversity``, by name; those that are not here are shown without."""
+    """Whether greater is better, for figures of ``quality`` and ``diversity``, by name; others are shown without."""
 
     latent_dim: int
     """Dimensions of z; the prior is N(0, I)."""
     device: str = "cpu"
-    """Where it computes, as torch calls it: z lies there, and so does all that is trained to steer the model."""
+    """Where it computes, as torch calls it; z is there, and so is everything trained to steer the model."""
     fingerprint: str
     """Identifies the weights: critics and actors work only with the model they were trained on."""
 
     @classmethod
     @abstractmethod
     def load(cls, source: str) -> Self:
-        """The model at ``source``, a folder or a name that this kind knows; raises ``ModelError`` where there is none."""
+        """The model at ``source``, a folder or a name that this kind knows; raises ``ModelError`` if there is none."""
 
     def move_to(self, device: str) -> None:
-        """Computes on ``device`` from now on, and sets it. A model that leaves this out stays on the processor."""
+        """Computes on ``device`` from now on, and sets it. A model that does not define this stays on the CPU."""
 
     @abstractmethod
     def decode(self, z: Tensor) -> list[SampleT]:
         """The sample of each row of ``z`` ``[n, latent_dim]``, in order; the same z gives the same sample."""
 
     def decode_with_confidence(self, z: Tensor) -> tuple[list[SampleT], Tensor | None]:
-        """What ``decode`` gives, and how sure the decoder is of each sample, ``[n]`` in [0, 1]; None where it cannot tell.
+        """What ``decode`` returns, and how sure the decoder is of each sample, ``[n]`` in [0, 1]; None if it cannot tell.
 
-        For a sample of several parts, tokens say, the geometric mean of their probabilities.
+        For a sample of several parts, such as tokens, this is the geometric mean of their probabilities.
         """
         return self.decode(z), None
 
     def encode(self, samples: Sequence[SampleT]) -> Posterior:
-        """q(z|x) of each sample, in the order given. Left out where there is no encoder; raises ``ModelError`` then."""
+        """q(z|x) of each sample, in the order given. Raises ``ModelError`` unless a model with an encoder defines it."""
         self.require_encoder("Encoding")
         raise NotImplementedError
 
@@ -93,7 +93,7 @@ class LatentModel(ABC, Generic[SampleT]):
         return type(self).encode is not LatentModel.encode
 
     def require_encoder(self, what: str) -> None:
-        """Raises ``ModelError`` where the model has no encoder, which ``what`` needs."""
+        """Raises ``ModelError`` if the model has no encoder; ``what`` names what needs one."""
         if not self.encodes:
             raise ModelError(
                 f"{what} needs an encoder, and the model {self.name} has none: it cannot find the latent of a given sample. "
@@ -101,65 +101,65 @@ class LatentModel(ABC, Generic[SampleT]):
             )
 
     def real_posteriors(self) -> Posterior | None:
-        """Posteriors of real data: thousands, so that real latents are at hand without the data itself.
+        """Posteriors of thousands of real samples, which provide real latents without the data itself.
 
-        None where the model knows none. The prior N(0, I) then stands for real latents.
+        None if the model knows none. The prior N(0, I) then stands in for real latents.
         """
         return None
 
     def actor_net(self, width: int, depth: int) -> Module | None:
-        """A network with random weights for the actor: ``[n, latent_dim]`` -> ``[n, 2 * latent_dim]``, where each dimension
-        should go, and after those the log odds of how far.
+        """A network with random weights for the actor: ``[n, latent_dim]`` -> ``[n, 2 * latent_dim]``, first the target of each
+        dimension, then the log odds of how far to move there.
 
-        None for a flat multilayer perceptron with ``depth`` hidden layers of ``width`` units (``gan.depth``, ``gan.width``): a
-        latent with a shape, such as 4 x 64 x 64, is better served by convolutions. Each row is treated by itself.
+        None means a flat multilayer perceptron with ``depth`` hidden layers of ``width`` units (``gan.depth``, ``gan.width``).
+        Convolutions suit a latent with a shape, such as 4 x 64 x 64, better. The network must treat each row separately.
         """
         return None
 
     def critic_net(self, width: int, depth: int) -> Module | None:
-        """A network for a critic likewise: ``[n, latent_dim]`` -> ``[n, 1]``, the log odds that the sample of z is wanted."""
+        """The same for a critic: ``[n, latent_dim]`` -> ``[n, 1]``, the log odds that the sample of z is wanted."""
         return None
 
     def quality(self, samples: Sequence[SampleT]) -> dict[str, float]:
-        """Figures of merit of a set of samples apart from any constraint, by names that tables and reports show as they are;
-        none unless a model knows some."""
+        """Figures of merit for a set of samples, independent of any constraint, by the names that tables and reports show;
+        none by default."""
         return {}
 
     def diversity(self, samples: Sequence[SampleT]) -> dict[str, float]:
-        """More figures like ``quality``, that take longer; only comparisons ask for them."""
+        """More figures like ``quality`` that take longer to compute; only comparisons ask for them."""
         return {}
 
     def memory(self, samples: Sequence[SampleT]) -> dict[str, Beside]:
-        """How much of a set of samples comes from the training data as it is, by name; nothing where a model cannot tell.
+        """How much of a set of samples comes unchanged from the training data, by name; empty if a model cannot tell.
 
-        ``remembered`` is the share of samples that training saw; a model may know more, such as the share that is nearly so.
+        ``remembered`` is the share of samples seen in training; a model may add more, such as the share of near-copies.
         """
         return {}
 
     def features(self, samples: Sequence[SampleT]) -> Tensor:
-        """What a few dozen labels of samples are learned from, ``[n, features]``: the means of their posteriors, unless a model
-        knows figures that say more of them. Each varies by about 1. A model without an encoder may define them all the same;
-        else this raises ``ModelError``."""
+        """The features from which a few dozen labelled samples are learned, ``[n, features]``; each varies by about 1. By
+        default they are the means of the posteriors; a model may define more informative ones, even without an encoder. The
+        default raises ``ModelError`` if there is no encoder."""
         self.require_encoder("Learning from labels")
-        return self.encode(samples).mean.clone()  # what inference mode made can be learned from only as a copy
+        return self.encode(samples).mean.clone()  # autograd rejects tensors made in inference mode; a copy works
 
     def decode_near(self, z: Tensor, samples: Sequence[SampleT], pull: Tensor) -> list[SampleT]:
-        """What ``decode`` gives, drawn to the sample at the same place by ``pull`` ``[n]``, from 0 on; not drawn, unless a
-        model can."""
+        """What ``decode`` returns, pulled towards the sample at the same index by ``pull`` ``[n]``, at least 0; the default
+        ignores the pull."""
         return self.decode(z)
 
     def mixtures(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[list[SampleT]]:
-        """For each pair, samples that have some but not all of the changes from before to after; none by default.
+        """For each pair, samples with some but not all of the changes from before to after; none by default.
 
-        None is of lower quality than the worse of the two.
+        No mixture has lower quality than the worse of the two.
         """
         return [[] for _ in before]
 
 
 def quality_of(model: LatentModel[Any], samples: Sequence[Any], thorough: bool = False) -> dict[str, float]:
-    """What ``model`` tells of the quality of samples, and where that is to be ``thorough``, of their diversity too.
+    """The figures that ``model`` gives for the quality of samples, and if ``thorough``, for their diversity too.
 
-    Raises ``ModelError`` where the model fails at that or tells anything but numbers.
+    Raises ``ModelError`` if the model fails at that or returns anything but numbers.
     """
     with _asked(model, "quality", samples):
         told = {**model.quality(samples), **(model.diversity(samples) if thorough else {})}
@@ -167,9 +167,9 @@ def quality_of(model: LatentModel[Any], samples: Sequence[Any], thorough: bool =
 
 
 def memory_of(model: LatentModel[Any], samples: Sequence[Any]) -> dict[str, Beside]:
-    """What ``model`` tells of how much of the samples is remembered.
+    """How much of the samples is remembered, according to ``model``.
 
-    Raises ``ModelError`` where the model fails at that or tells anything but ``Beside``.
+    Raises ``ModelError`` if the model fails at that or returns anything but ``Beside``.
     """
     with _asked(model, "memory", samples):
         told = model.memory(samples)
@@ -180,10 +180,10 @@ def memory_of(model: LatentModel[Any], samples: Sequence[Any]) -> dict[str, Besi
 
 @contextmanager
 def _asked(model: LatentModel[Any], what: str, samples: Sequence[Any]) -> Iterator[None]:
-    """Names the model where it fails to tell ``what``: a run would end here, with all of its training behind it."""
+    """Names the model in the error if it fails to tell ``what``: this would end a run after all of its training."""
     try:
         yield
-    except ModelError:  # says already what to do
+    except ModelError:  # already says what to do
         raise
     except Exception as error:
         raise ModelError(

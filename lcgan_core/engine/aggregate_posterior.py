@@ -11,12 +11,12 @@ from torch import Generator, Tensor
 from ..latent_model import LatentModel, Posterior
 
 MOST_DENSE = 2048
-"""Dimensions of z up to which a covariance between all pairs of them is built: 16 MB in float32, and below a second to invert.
-Beyond, variances stand for it: that of a 4 x 64 x 64 latent would take 1 GB, and minutes."""
+"""Maximum dimension of z for which the full covariance is built: 16 MB in float32, inverted in under a second. Larger latents
+use variances only: the covariance of a 4 x 64 x 64 latent would take 1 GB, and minutes."""
 
 
 class AggregatePosterior:
-    """q(z) of real data: the mixture of all posteriors, to draw from and to measure drift against."""
+    """q(z) of real data: the mixture of all posteriors. It gives latents and measures drift."""
 
     def __init__(self, posteriors: Posterior) -> None:
         self.posteriors = posteriors
@@ -26,7 +26,7 @@ class AggregatePosterior:
 
     @classmethod
     def of(cls, model: LatentModel[Any]) -> Self:
-        """q(z) of the real data that ``model`` knows. Where it knows none, N(0, I), as the posterior of one unknown sample."""
+        """q(z) of the real data that ``model`` knows. If it knows none: N(0, I), as the posterior of one unknown sample."""
         known = model.real_posteriors()
         if known is None:
             known = Posterior(torch.zeros(1, model.latent_dim), torch.ones(1, model.latent_dim))
@@ -34,12 +34,14 @@ class AggregatePosterior:
 
     @property
     def knows_real(self) -> bool:
-        """Whether it is of real samples, rather than N(0, I) in their place."""
+        """Whether this is q(z) of real samples, rather than N(0, I) in its place."""
         return len(self.posteriors.mean) > 1
 
     def draw(self, n: int, generator: Generator, weights: Tensor | None = None, spread: float = 1.0) -> Tensor:
-        """n latents ``[n, latent_dim]`` of real samples, each as often as any other or in proportion to ``weights``, and hardly
-        one twice where there are enough (stratified resampling: Kitagawa 1996); fresh noise each.
+        """n latents ``[n, latent_dim]`` of real samples, which are chosen uniformly or in proportion to ``weights``.
+
+        If there are enough samples, hardly any is chosen twice (stratified resampling: Kitagawa 1996). Each latent has fresh
+        noise.
         """
         shares = (torch.ones(len(self.posteriors.mean)) if weights is None else weights.cpu()).double().cumsum(0)
         evenly = (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator, dtype=torch.float64)) / n
@@ -47,9 +49,9 @@ class AggregatePosterior:
         return self.draw_of(rows, generator, spread)
 
     def draw_of(self, rows: Tensor, generator: Generator, spread: float = 1.0) -> Tensor:
-        """A latent for each of ``rows``, real samples by their places: ``[rows, latent_dim]``.
+        """One latent for each of ``rows``, the indices of real samples: ``[rows, latent_dim]``.
 
-        A ``spread`` above 1 widens each posterior by so much: its draws lie between real samples more often than on them.
+        A ``spread`` above 1 widens each posterior by that factor: draws lie between real samples more often than on them.
         """
         rows = rows.to(self.mean.device)
         return Posterior(self.posteriors.mean[rows], spread * self.posteriors.std[rows]).draw(generator)
@@ -67,9 +69,9 @@ class AggregatePosterior:
         return found
 
     def drift(self, z: Tensor) -> float:
-        """Mean squared Mahalanobis distance a dimension: about 1 for draws of q(z), more outside of it.
+        """Mean squared Mahalanobis distance per dimension: about 1 for draws from q(z), more outside it.
 
-        Beyond ``MOST_DENSE`` dimensions it leaves out how they vary together, which changes that of draws of q(z) not at all.
+        Beyond ``MOST_DENSE`` dimensions it ignores correlations, which does not change the value for draws from q(z).
         """
         centred = z - self.mean
         dense = self.knows_real and len(self.mean) <= MOST_DENSE

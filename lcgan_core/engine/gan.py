@@ -1,8 +1,8 @@
-"""The LC-GAN: critics learn on latents what decoded samples satisfy, an actor moves latents to where the critics want them.
+"""The LC-GAN: critics learn which latents decode to satisfying samples; an actor moves latents to where the critics want them.
 
 Engel, Hoffman & Roberts 2017 (arXiv 1711.05772); Jaques et al. 2018 (arXiv 1802.04877). Read ``train`` from top to bottom:
 
-    label latents of noise and of real samples   decode(z) -> the constraints' values of that sample, the decoder's confidence
+    label latents of noise and of real samples   decode(z) -> the constraints' values for that sample, the decoder's confidence
     for each round:
         for each iteration:
             M critic batches                     attribute and confidence critics on their labels, realism critic on q(z)
@@ -31,27 +31,27 @@ from .labelling import Labelled, Labeller, Pool
 from .networks import ACTOR, CONFIDENCE, REALISM, Critic, GanConfig, Networks
 
 SAMPLES_WITHOUT_LABELS = 1000
-"""So many samples of the actor are looked at after a round that labels none. Arbitrary."""
+"""Number of the actor's samples to assess after a round that labels none. Arbitrary."""
 
 LEAST_LIKELY = 1000
-"""So many real samples, in effect, count as likely to satisfy at least, so that not all samples come from a few. Arbitrary."""
+"""Minimum effective number of real samples that count as likely to satisfy: samples must not all come from a few. Arbitrary."""
 
 CRITIC_SHARE = 0.02
-"""What a critic holds of a real sample counts so much, where a label that was seen to satisfy counts 1. Arbitrary: little, so
-that what was seen decides."""
+"""Weight of a critic's prediction for a real sample; a label that satisfies has weight 1. Arbitrary: low, so that the labels
+decide."""
 
 FLATTENING = 0.8
-"""Power to which the likelihoods are raised, again and again, until as many as ``LEAST_LIKELY`` count. Arbitrary: the nearer to
-1, the finer the steps."""
+"""Power to which the likelihoods are raised repeatedly, until as many as ``LEAST_LIKELY`` count. Arbitrary: the closer to 1,
+the finer the steps."""
 
 FEWEST_EXAMPLES = 5
-"""Labels of the rarer kind below which a critic has nothing to learn from. Arbitrary: a guard, not a recommendation."""
+"""Minimum labels of the rarer class; with fewer, a critic has nothing to learn from. Arbitrary: a guard, not advice."""
 
 UNMOVED = 0.1
 """Share of the realism critic's fake latents that the actor does not move (after Engel et al. 2017)."""
 
 SATURATED = 0.01
-"""A gate nearer than this to 0 or 1 is told as saturated. Arbitrary."""
+"""A gate closer than this to 0 or 1 is reported as saturated. Arbitrary."""
 
 
 class TaughtCritic(NamedTuple):
@@ -62,7 +62,7 @@ class TaughtCritic(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """A critic of this run that learns from labels, by its name in ``Networks``, and those labels."""
+    """A critic of this run that learns from labels, with its name in ``Networks`` and those labels."""
 
     name: str
     critic: Critic
@@ -75,13 +75,13 @@ def attribute_loss(critic: Critic, z: Tensor, values: Tensor) -> Tensor:
 
 
 def realism_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-    """Real latents to 1, the actor's and those it starts from to 0."""
+    """Pushes real latents towards 1; the actor's latents, and those it starts from, towards 0."""
     on_real, on_fake = critic(torch.cat([real, fake])).split([len(real), len(fake)])
     return F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: Generator) -> Tensor:
-    """Mean squared gradient norm between real and fake (zero-centred: Thanh-Tung et al. 2019, arXiv 1902.03984)."""
+    """Mean squared gradient norm at points between real and fake (zero-centred: Thanh-Tung et al. 2019, arXiv 1902.03984)."""
     share = torch.rand(len(real), 1, generator=generator).to(real.device)
     between = torch.lerp(real, fake, share).requires_grad_()
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
@@ -89,13 +89,13 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: Gene
 
 
 def distance(z: Tensor, moved: Tensor, average_std: Tensor) -> Tensor:
-    """mean over dimensions of log(1 + (z' - z)²) / σ̄², for each row (Engel et al. 2017): ``[n]``."""
+    """Mean over dimensions of log(1 + (z' - z)²) / σ̄², for each row (Engel et al. 2017): ``[n]``."""
     return (torch.log1p((moved - z).square()) / average_std.square()).mean(1)
 
 
 @torch.no_grad()
 def distance_weights(z: Tensor, attributes: Iterable[Critic], config: GanConfig) -> Tensor:
-    """What the distance from each z counts in the actor's loss, ``[n]``: more, the surer the critics are that z satisfies."""
+    """Weight of the distance from each z in the actor's loss, ``[n]``: higher, the surer the critics are that z satisfies."""
     satisfied = z.new_ones(len(z))
     for critic in attributes:
         satisfied *= torch.sigmoid(critic(z))
@@ -112,13 +112,13 @@ def actor_loss(
 
 @dataclass
 class State:
-    """Where training stands between two rounds."""
+    """The state of training between two rounds."""
 
     networks: Networks
     pools: dict[str, Pool]
-    """The labels of each constraint's critic, by the constraint's name."""
+    """The labels for each constraint's critic, by the constraint's name."""
     confidence: Pool | None = None
-    """The decoder's confidence, where the model tells it."""
+    """The labels for the confidence critic, if the model reports its decoder's confidence."""
     round: int = 0
     best_round: int = -1
     best_score: float = -1.0
@@ -128,7 +128,7 @@ class State:
 
     @property
     def labels(self) -> int:
-        """How many latents were labelled in this run."""
+        """Number of latents labelled in this run."""
         return max((len(pool.z) - pool.reused for pool in self.pools.values()), default=0)
 
     def taught(self) -> list[TaughtCritic]:
@@ -136,18 +136,18 @@ class State:
         return [TaughtCritic(critic, self.pools[name]) for name, critic in self.networks.attributes.items()]
 
     def learners(self) -> list[Learner]:
-        """What learns from labels: the attribute critics, and the confidence critic behind them."""
+        """The critics that learn from labels: the attribute critics, then the confidence critic if it has labels."""
         found = [Learner(name, critic, self.pools[name]) for name, critic in self.networks.attributes.items()]
         return found + ([Learner(CONFIDENCE, self.networks.confidence, self.confidence)] if self.confidence else [])
 
     def critics(self) -> dict[str, Critic]:
-        """All that the actor learns from, by name: the constraints' critics first."""
+        """All critics that the actor learns from, by name; the constraints' critics come first."""
         found = {**self.networks.attributes, REALISM: self.networks.realism}
         return found | ({CONFIDENCE: self.networks.confidence} if self.confidence else {})
 
 
 def weighed(critics: Mapping[str, Critic], weights: Mapping[str, float], config: GanConfig) -> dict[str, tuple[Critic, float]]:
-    """Each critic with its weight in the actor's loss; ``weights`` are those of the constraints, by name."""
+    """Each critic with its weight in the actor's loss; ``weights`` gives those of the constraints, by name."""
     known = {**weights, REALISM: config.realism_weight, CONFIDENCE: config.confidence_weight}
     return {name: (critic, known[name]) for name, critic in critics.items()}
 
@@ -162,14 +162,15 @@ def train(
     on_round: Callable[[State, dict[str, Any]], None] = lambda state, metrics: None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> State:
-    """Trains critics and actor; ``state.best_actor`` holds the weights to use.
+    """Trains the critics and the actor; ``state.best_actor`` holds the weights to use.
 
-    ``labeller`` knows the frozen model and the constraints, ``weights`` weighs each in the actor's loss. ``taught`` has critics
-    of earlier runs by their constraint's name in this one: nothing is labelled to begin with for those.
-    ``state`` goes on from a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the
-    same result, interrupted or not: all randomness of a round comes from the seed and the round's number. Raises
-    ``TrainingError`` where a constraint gives no signal to learn from, no round brings a usable actor, or the actor is to start
-    from real samples and the model knows none.
+    ``labeller`` holds the frozen model and the constraints; ``weights`` gives each constraint's weight in the actor's loss.
+    ``taught`` holds critics of earlier runs, by their constraint's name in this run; nothing is labelled for them at first.
+    ``state`` resumes after a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the
+    same result, interrupted or not: all randomness of a round comes from the seed and the round's number.
+
+    Raises ``TrainingError`` if a constraint gives no signal to learn from, if no round produces a usable actor, or if the actor
+    is to start from real samples and the model knows none.
     """
     torch.set_flush_denormal(True)  # saturated gates and critics are full of denormal numbers, which are slow
     q = AggregatePosterior.of(labeller.model)
@@ -189,7 +190,7 @@ def train(
         on_round(state, metrics)
     generator = generator_of(seed, "last labels")
     for _ in range(config.pretraining_batches if config.actor_labels else 0):
-        train_on_labels(state, state.learners(), q, config, generator)  # to doubt by all that is known
+        train_on_labels(state, state.learners(), q, config, generator)  # so that doubt uses all labels
     if not state.best_actor:
         raise TrainingError(
             f"No usable actor: {state.stopped}. Lower gan.actor_learning_rate, or raise gan.realism_weight, and run again."
@@ -205,7 +206,7 @@ def begin(
     taught: Mapping[str, TaughtCritic],
     on_progress: Callable[[str, float], None],
 ) -> State:
-    """Labels the first pools and teaches the critics, all but those that are ``taught`` already."""
+    """Labels the first pools and trains the critics, except those that are ``taught`` already."""
     networks = Networks.new(labeller.model, labeller.constraints, config, seed)
     new = [name for name in labeller.constraints if name not in taught]
     pools: dict[str, Pool] = {}
@@ -224,7 +225,7 @@ def begin(
 
 
 def generator_of(seed: int, stage: str) -> Generator:
-    """A random stream for one stage of a run, so that a resumed run draws what an uninterrupted one would have."""
+    """A random stream for one stage of a run, so that a resumed run draws the same numbers as an uninterrupted one."""
     return torch.Generator().manual_seed(zlib.crc32(f"{seed} {stage}".encode()))
 
 
@@ -236,10 +237,10 @@ def label_first(
     generator: Generator,
     on_progress: Callable[[str, float], None],
 ) -> dict[str, Pool]:
-    """The first pools, of the ``new`` constraints and of the decoder's confidence, by the name of what learns from them.
+    """The first pools, for the ``new`` constraints and the decoder's confidence, by the name of the critic that uses them.
 
-    Labels are of draws from the posteriors of real samples, more of them for a rare constraint, and of where the actor starts.
-    None is drawn again before all are.
+    Labels draws from the posteriors of real samples, more of them for a rare constraint, and draws of the start.
+    No real sample is drawn again until all have been drawn.
     """
     rows = len(q.posteriors.mean)
     real = torch.cat([torch.randperm(rows, generator=generator) for _ in range(config.max_posterior_labels // rows + 2)])
@@ -277,7 +278,7 @@ def label_first(
 
 
 def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
-    """n latents ``[n, latent_dim]`` to make samples of; ``likely`` tells which real samples satisfy, once it is known."""
+    """n latents ``[n, latent_dim]`` to make samples from; ``likely`` says which real samples satisfy, once known."""
     if config.start == "prior":
         return torch.randn(n, len(q.mean), generator=generator).to(q.mean.device)
     return q.draw(n, generator, likely, config.start_spread)
@@ -286,7 +287,7 @@ def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Gene
 def train_on_labels(
     state: State, learners: Sequence[Learner], q: AggregatePosterior, config: GanConfig, generator: Generator
 ) -> float:
-    """One batch for each of the ``learners``, from its labelled pool; the sum of the losses."""
+    """Trains each of the ``learners`` on one batch from its labelled pool; returns the sum of the losses."""
     total = 0.0
     for name, critic, pool in learners:
         z, values = pool.draw(config.batch_size, generator)
@@ -303,7 +304,7 @@ def train_round(
     generator: Generator,
     on_progress: Callable[[str, float], None],
 ) -> dict[str, Any]:
-    """The iterations of one round: M critic batches, then N actor batches, again and again."""
+    """The iterations of one round, each of M critic batches, then N actor batches."""
     networks, n = state.networks, config.batch_size
     critics = weighed(state.critics(), weights, config).values()
     attributes = networks.attributes.values()
@@ -314,7 +315,7 @@ def train_round(
     for iteration in range(config.iterations):
         for batch in range(config.critic_batches):
             losses["label_loss"] += train_on_labels(state, learners, q, config, generator)
-            # Real is what the actor should look like: samples of q(z) that satisfy, not all of them.
+            # Real means what the actor should imitate: the samples of q(z) that satisfy, not all of them.
             real = q.draw(n, generator, weights=likely)
             fake = draw_start(q, n, config, generator, likely)
             with torch.no_grad():
@@ -344,11 +345,11 @@ def train_round(
 
 @torch.no_grad()
 def likely_to_satisfy(attributes: Iterable[TaughtCritic], q: AggregatePosterior) -> Tensor:
-    """How likely a draw from the posterior of each real sample satisfies all constraints: ``[real samples]``.
+    """How likely a draw from each real sample's posterior is to satisfy all constraints: ``[real samples]``.
 
-    The share of its labelled draws that do, and very little of what the critic holds at its mean (with the base rate put back
-    by Bayes' rule): a critic is sure of what it knows best, and would leave out the rest.
-    Where few do, the weights are flattened until as many count as ``LEAST_LIKELY``, or a tenth of all where that is less
+    For each constraint, this is the share of the labelled draws that satisfy, plus a small share of the critic's prediction at
+    the mean (with the base rate restored by Bayes' rule). A critic is sure of what it knows best, and alone would leave out the
+    rest. If few satisfy, the weights are flattened until as many count as ``LEAST_LIKELY``, or a tenth of all if that is less
     (the effective sample size of Kish 1965).
     """
     likely = q.mean.new_ones(len(q.posteriors.mean))
@@ -366,9 +367,9 @@ def likely_to_satisfy(attributes: Iterable[TaughtCritic], q: AggregatePosterior)
 def assess_round(
     state: State, q: AggregatePosterior, labeller: Labeller, config: GanConfig, generator: Generator
 ) -> dict[str, Any]:
-    """Labels the actor's own samples of fresh latents, adds them to the pools, and keeps the actor if it is the best so far.
+    """Labels the actor's own samples from fresh latents, adds them to the pools, and keeps the actor if it is the best so far.
 
-    With ``actor_labels`` 0 it labels nothing, and goes by what the critics hold of those samples.
+    With ``actor_labels`` 0 it labels nothing, and relies on the critics' predictions for those samples.
     """
     likely = likely_to_satisfy(state.taught(), q)
     start = draw_start(q, config.actor_labels or SAMPLES_WITHOUT_LABELS, config, generator, likely)

@@ -1,4 +1,4 @@
-"""Labels for latents: decode each z, and ask every constraint about the sample that comes out of that very z."""
+"""Labels for latents: decode each z, and evaluate every constraint on the sample that comes from that very z."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from ..latent_model import LatentModel
 from ..sample_kinds import SampleKind
 
 OVERLAPPING = 250
-"""Latents of a batch that is judged while the next one is decoded. Arbitrary: a quarter of what is usually labelled at once."""
+"""Latents in a batch that is judged while the next is decoded. Arbitrary: a quarter of what is usually labelled at once."""
 
 
 class Labelled(NamedTuple):
-    """Latents ``[n, latent_dim]``, their decoded samples, and the constraints' values of those ``[n, constraints]``."""
+    """Latents ``[n, latent_dim]``, their decoded samples, and the constraints' values for them ``[n, constraints]``."""
 
     z: Tensor
     samples: list[Any]
     values: Tensor
     confidence: Tensor | None
-    """How sure the decoder is of each sample, ``[n]`` in [0, 1], where the model can tell."""
+    """How sure the decoder is of each sample, ``[n]`` in [0, 1], if the model can tell."""
 
     @property
     def satisfied(self) -> Tensor:
-        """Whether all constraints hold, ``[n]``."""
+        """Whether each sample satisfies all constraints, ``[n]``."""
         return (self.values >= SATISFIED).all(1)
 
 
 @dataclass
 class Labeller:
-    """Decodes and scores for one run, and counts the seconds that took."""
+    """Decodes and scores for one run, and counts the seconds that this takes."""
 
     model: LatentModel[Any]
     constraints: Mapping[str, Constraint]
-    """By their names in the run; labels have a column for each, in this order."""
+    """The constraints by their names in the run; labels have one column for each, in this order."""
     seconds: float = 0.0
 
     def __call__(self, z: Tensor, only: Collection[str] | None = None) -> Labelled:
-        """Labels of ``z`` by all constraints, or by those that ``only`` names, in that order."""
+        """Labels ``z`` by all constraints, or by those that ``only`` names, in that order."""
         started = time.perf_counter()
         slow = any(self.constraints[name].expensive for name in (self.constraints if only is None else only))
         samples, values, confidence = self._overlapping(z, only) if slow else self._one_by_one(z, only)
@@ -57,7 +57,7 @@ class Labeller:
         return samples, self.values(samples, only), confidence
 
     def _overlapping(self, z: Tensor, only: Collection[str] | None) -> tuple[list[Any], Tensor, Tensor | None]:
-        """The same in batches: while the constraints judge one in a thread of their own, the next one is decoded."""
+        """The same in batches: a separate thread judges one batch while the next is decoded."""
         samples: list[Any] = []
         values, confidence = [], []
         with ThreadPoolExecutor(1) as judging:
@@ -74,14 +74,14 @@ class Labeller:
         return samples, torch.cat(values), torch.cat(confidence) if confidence else None
 
     def values(self, samples: Sequence[Any], only: Collection[str] | None = None) -> Tensor:
-        """What the constraints, or those that ``only`` names, say of decoded samples: ``[n, constraints]``."""
+        """The values of decoded samples by all constraints, or by those that ``only`` names: ``[n, constraints]``."""
         asked = [self.constraints[name] for name in (self.constraints if only is None else only)]
         found = [scores(constraint, samples, self.model.sample_kind) for constraint in asked]
         return torch.tensor(found).reshape(len(asked), len(samples)).T
 
 
 def scores(constraint: Constraint, samples: Sequence[Any], kind: SampleKind[Any]) -> list[float]:
-    """``evaluate``, which asks about equal samples once; what an expensive constraint said is kept on disk for later runs."""
+    """``evaluate``, with equal samples scored only once; values of an expensive constraint are kept on disk for later runs."""
     keys = [kind.key(sample) for sample in samples]
     distinct = dict(zip(keys, samples, strict=True))
 
@@ -101,22 +101,22 @@ class Pool:
     values: Tensor
     """``[n]``"""
     real: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
-    """Of which real samples the first latents are draws from the posteriors, ``[draws]``."""
+    """Indices of the real samples from whose posteriors the first latents were drawn, ``[draws]``."""
     reused: int = 0
-    """How many of the labels, the first ones, are of an earlier run."""
+    """Number of labels from an earlier run; they come first."""
 
     def add(self, z: Tensor, values: Tensor) -> None:
         self.z = torch.cat([self.z, z])
         self.values = torch.cat([self.values, values])
 
     def draws_of_real(self, n: int) -> tuple[Tensor, Tensor]:
-        """How often each of n real samples was drawn and labelled, and how often that satisfied: ``[n]`` both."""
+        """How often each of n real samples was drawn and labelled, and how often the draw satisfied: both ``[n]``."""
         satisfied = (self.values[: len(self.real)] >= SATISFIED).float()
         none = self.values.new_zeros(n)
         return none.index_add(0, self.real, torch.ones_like(satisfied)), none.index_add(0, self.real, satisfied)
 
     def draw(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """n latents and their values, satisfying and violating ones alike often."""
+        """n latents and their values, satisfying and violating ones equally often."""
         weights = self.values / self.values.sum() + (1 - self.values) / (1 - self.values).sum()
         rows = torch.multinomial(weights.cpu(), n, replacement=True, generator=generator).to(self.z.device)
         return self.z[rows], self.values[rows]

@@ -1,4 +1,4 @@
-"""The critics and the actor: what they are made of, their optimizers, and all of it as tensors."""
+"""The critics and the actor: their layers, their optimizers, and the state of both as tensors."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ..latent_model import LatentModel
 from ..support.device import steps_fused
 
 REALISM, CONFIDENCE = "realism", "confidence"
-"""The critics of every run beside those of its constraints."""
+"""The critics that every run has in addition to those of its constraints."""
 
 ACTOR = "actor"
 
 RESERVED = (ACTOR, REALISM, CONFIDENCE)
-"""Networks of every run, whose names no constraint may have."""
+"""Names of the networks of every run; no constraint may have one of them."""
 
 
 class GanConfig(BaseModel):
     """How the critics and the actor are built and trained.
 
-    Defaults were tuned on the model reviews, by the constraints length and sentiment, where no paper is named.
+    Where no paper is named, defaults were tuned on the model reviews with the constraints length and sentiment.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -100,7 +100,7 @@ class GanConfig(BaseModel):
     (A latent of 16,384 dimensions, one constraint and the defaults: a run takes less than 2 GB.)"""
 
     def within_memory(self, latent_dim: int, critics: int) -> GanConfig:
-        """The same with fewer labels, where those of so many critics would take more memory than ``label_megabytes``."""
+        """The same with fewer labels, if labels for that many critics would take more memory than ``label_megabytes``."""
         most = max(self.posterior_labels, self.max_posterior_labels) + self.start_labels + self.rounds * self.actor_labels
         share = self.label_megabytes * 2**20 / (4 * latent_dim * most * max(1, critics))
         if share >= 1:
@@ -120,17 +120,17 @@ def mlp(inputs: int, outputs: int, config: GanConfig) -> nn.Sequential:
 class Critic(nn.Module):
     """D: ``[n, latent_dim]`` -> the log odds ``[n]`` that the sample of z satisfies (or that z is real).
 
-    It learns from as many satisfying as violating latents.
+    It learns from equal numbers of satisfying and violating latents.
     """
 
     def __init__(self, latent_dim: int, config: GanConfig, net: nn.Module | None = None) -> None:
-        """``net`` takes the place of the multilayer perceptron: ``[n, latent_dim]`` -> ``[n, 1]``."""
+        """``net`` replaces the multilayer perceptron: ``[n, latent_dim]`` -> ``[n, 1]``."""
         super().__init__()
         self.net = mlp(latent_dim, 1, config) if net is None else net
 
     @classmethod
     def of(cls, model: LatentModel[Any], config: GanConfig) -> Critic:
-        """A critic with random weights for ``model``, of its own network where it brings one."""
+        """A critic with random weights for ``model``, which may bring its own network."""
         return cls(model.latent_dim, config, model.critic_net(config.width, config.depth)).to(model.device)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -139,33 +139,33 @@ class Critic(nn.Module):
 
 
 ADAM_BETAS = (0.0, 0.9)
-"""No momentum, for what a network learns against moves (Gulrajani et al. 2017, arXiv 1704.00028)."""
+"""No momentum, because what a network learns against keeps changing (Gulrajani et al. 2017, arXiv 1704.00028)."""
 
 CLOSED = -2.0
-"""Where the log odds of the actor's gates start: it learns what to change, rather than what to leave. Measured on reviews: for
-negative sentiment 93.6 % at 1.33 times the reference's perplexity, where open gates gave 92.6 % at 1.47."""
+"""Initial log odds of the actor's gates: it learns what to change, rather than what to leave. Measured on reviews for negative
+sentiment: 93.6 % at 1.33 times the reference's perplexity; open gates gave 92.6 % at 1.47."""
 
 
 class Move(NamedTuple):
-    """What the actor does to each dimension of z, ``[n, latent_dim]`` both."""
+    """What the actor does to each dimension of z; both are ``[n, latent_dim]``."""
 
     target: Tensor
-    """Where it would go."""
+    """Where the actor would move z."""
     gate: Tensor
-    """How much of the way it goes: 0 keeps z, 1 replaces it."""
+    """How far towards the target it moves z: 0 keeps z, 1 replaces it."""
 
 
 class Actor(nn.Module):
-    """G: ``[n, latent_dim]`` -> z' of the same shape, ``(1 - gate) * z + gate * target``, each dimension by itself."""
+    """G: ``[n, latent_dim]`` -> z' of the same shape, ``(1 - gate) * z + gate * target`` in each dimension."""
 
     def __init__(self, latent_dim: int, config: GanConfig, net: nn.Module | None = None) -> None:
-        """``net`` takes the place of the multilayer perceptron: ``[n, latent_dim]`` -> ``[n, 2 * latent_dim]``."""
+        """``net`` replaces the multilayer perceptron: ``[n, latent_dim]`` -> ``[n, 2 * latent_dim]``."""
         super().__init__()
         self.net = mlp(latent_dim, 2 * latent_dim, config) if net is None else net
 
     @classmethod
     def of(cls, model: LatentModel[Any], config: GanConfig) -> Actor:
-        """An actor with random weights for ``model``, of its own network where it brings one."""
+        """An actor with random weights for ``model``, which may bring its own network."""
         return cls(model.latent_dim, config, model.actor_net(config.width, config.depth)).to(model.device)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -179,7 +179,7 @@ class Actor(nn.Module):
 
 @dataclass
 class Networks:
-    """Everything that training changes; ``tensors`` and ``load_tensors`` carry it through an interruption."""
+    """Everything that training changes; ``tensors`` and ``load_tensors`` preserve it across an interruption."""
 
     actor: Actor
     attributes: dict[str, Critic]
@@ -211,12 +211,12 @@ class Networks:
             return cls(Actor.of(model, config), attributes, Critic.of(model, config), Critic.of(model, config), config)
 
     def modules(self) -> dict[str, nn.Module]:
-        """What is trained, by name."""
+        """The trained networks, by name."""
         return {ACTOR: self.actor, **self.attributes, REALISM: self.realism, CONFIDENCE: self.confidence}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and optimizer states: ``weights/NETWORK/PARAMETER`` and ``adam/NETWORK/NUMBER.FIGURE``. They are no copies:
-        training goes on to change them."""
+        """Weights and optimizer states: ``weights/NETWORK/PARAMETER`` and ``adam/NETWORK/NUMBER.FIGURE``. They are not
+        copies: further training changes them."""
         found = {f"averaged/{key}": value for key, value in self.averaged_actor.state_dict().items()}
         for name, network in self.modules().items():
             found |= {f"weights/{name}/{key}": value for key, value in network.state_dict().items()}
@@ -225,10 +225,10 @@ class Networks:
         return found
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Takes over what ``tensors`` of networks of the same names and sizes gave."""
+        """Restores what ``tensors`` returned for networks of the same names and sizes."""
         owned: dict[str, dict[str, Tensor]] = {}
         for name, value in tensors.items():
-            owner, _, key = name.rpartition("/")  # the last: a constraint's name may have slashes of its own
+            owner, _, key = name.rpartition("/")  # the last slash: a constraint's name may contain slashes
             owned.setdefault(owner, {})[key] = value.clone()
         self.averaged_actor.load_state_dict(owned["averaged"])
         for name, network in self.modules().items():
@@ -250,6 +250,6 @@ class Networks:
 
     @torch.no_grad()
     def average_actor(self) -> None:
-        """Moves the averaged actor towards the actor of this instant."""
+        """Moves the averaged actor towards the current actor."""
         for average, now in zip(self.averaged_actor.parameters(), self.actor.parameters(), strict=True):
             average.lerp_(now, 1 - self.config.actor_averaging)

@@ -1,15 +1,15 @@
-"""Ways to draw latents that satisfy, all on the same frozen model and the same critics.
+"""Ways to draw latents that satisfy, all with the same frozen model and the same critics.
 
-All start from N(0, I), or from draws around real samples where ``gan.start`` says so.
+All start from N(0, I), or from draws around real samples if ``gan.start`` says so.
 
-actor        through the trained actor; those that may fail by the critics are left out undecoded
-start        as it is: what the others add is the difference
-rejection    decoded and labelled until enough satisfy: right by construction, and dear
+actor        moved by the trained actor; those that the critics expect to fail are dropped without decoding
+start        unchanged: the baseline that shows what the others add
+rejection    decoded and labelled until enough satisfy: correct by construction, and expensive
 class-prior  a Gaussian with full covariance, fitted to those that satisfy
 mixture      a mixture of a few such Gaussians
-offset       shifted by the difference of the satisfying and the violating means
+offset       shifted by the difference between the satisfying and the violating means
 gradient     optimised by Adam against the actor's loss
-ode          led by an ordinary differential equation down the critics' energy (Liu et al. 2022, LatentOps)
+ode          moved down the critics' energy by an ordinary differential equation (Liu et al. 2022, LatentOps)
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from .labelling import Labelled, Labeller, Pool
 from .networks import Actor, Critic, GanConfig
 
 RIDGE = 1e-4
-"""Added to each variance of the class prior. Arbitrary: enough for a factorisation where few satisfy."""
+"""Added to each variance of the class prior. Arbitrary: enough to factorise the covariance if few satisfy."""
 MOST_DRAWS = 200
-"""Samples that rejection draws for each one asked for, before it gives up. Arbitrary."""
+"""Samples that rejection draws per sample asked for before it gives up. Arbitrary."""
 
 
 class Drawn(NamedTuple):
-    """Latents to decode, ``[n, latent_dim]``, and where each started; the latents themselves where they were not moved."""
+    """Latents to decode, ``[n, latent_dim]``, and where each started; the same latents if they were not moved."""
 
     start: Tensor
     z: Tensor
@@ -48,16 +48,16 @@ class Drawn(NamedTuple):
 
 @dataclass
 class Steering:
-    """What every sampler of a run shares."""
+    """What all samplers of a run share."""
 
     labeller: Labeller
     q: AggregatePosterior
     actor: Actor
     critics: Mapping[str, tuple[Critic, float]]
-    """All critics by name, those of the constraints by the constraints' names, with their weights in the actor's loss."""
+    """All critics with their weights in the actor's loss, by name; constraints' critics have the names of the constraints."""
     config: GanConfig
     likely: Tensor | None = None
-    """Which real samples satisfy, as ``likely_to_satisfy`` tells it; all of them, where it is not known."""
+    """Which real samples satisfy, from ``likely_to_satisfy``; None if unknown, and all count alike."""
 
     @classmethod
     def assembled(
@@ -69,7 +69,7 @@ class Steering:
         weights: Mapping[str, float],
         config: GanConfig,
     ) -> Steering:
-        """What belongs together of a trained run: ``critics`` as ``State.critics`` names them, ``pools`` and ``weights`` by the
+        """Built from the parts of a trained run: ``critics`` as ``State.critics`` names them, ``pools`` and ``weights`` by the
         constraints' names."""
         q = AggregatePosterior.of(labeller.model)
         likely = likely_to_satisfy([TaughtCritic(critics[name], pools[name]) for name in labeller.constraints], q)
@@ -78,7 +78,7 @@ class Steering:
 
     @classmethod
     def trained(cls, labeller: Labeller, weights: Mapping[str, float], config: GanConfig, state: State) -> Steering:
-        """What ``train`` with these arguments ended with."""
+        """Built from the ``state`` that ``train`` returned for these arguments."""
         actor = Actor.of(labeller.model, config)
         actor.load_state_dict(state.best_actor)
         return cls.assembled(labeller, actor, state.critics(), state.pools, weights, config)
@@ -93,18 +93,18 @@ class Steering:
         return draw_start(self.q, n, self.config, generator, self.likely)
 
     def energy(self, z: Tensor) -> Tensor:
-        """The critics' loss of each row, ``[n]``; low where all of them hold."""
+        """The critics' loss for each row, ``[n]``; low where every critic approves."""
         return weighted_loss(self.critics.values(), z)
 
     def doubt(self, z: Tensor) -> Tensor:
-        """The part in ``energy`` of the constraints' critics: high where one of the constraints may fail."""
+        """The constraints' part of ``energy``: high where one of the constraints may fail."""
         return weighted_loss(self.attributes.values(), z)
 
     def noise(self, n: int, generator: Generator) -> Tensor:
         return torch.randn(n, len(self.q.mean), generator=generator).to(self.q.mean.device)
 
     def gradient(self, z: Tensor) -> Tensor:
-        """The slope of ``energy`` at each row of ``z``, of its shape."""
+        """The gradient of ``energy`` at each row of ``z``, in the same shape."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             (slope,) = torch.autograd.grad(self.energy(z).sum(), z)
@@ -116,7 +116,7 @@ def weighted_loss(critics: Iterable[tuple[Critic, float]], z: Tensor) -> Tensor:
 
 
 class Sampler(ABC):
-    """Draws latents whose samples satisfy. Whatever it must fit is fitted when it is made, by random numbers of its own."""
+    """Draws latents whose samples satisfy. Any fitting happens on construction, with separate random numbers."""
 
     name: ClassVar[str]
 
@@ -125,15 +125,15 @@ class Sampler(ABC):
 
     @abstractmethod
     def draw(self, n: int, generator: Generator) -> Drawn:
-        """n latents; the same state of the generator gives the same ones."""
+        """n latents; the same generator state gives the same latents."""
 
 
 class ActorSampler(Sampler):
-    """Draws somewhat more than asked for and leaves out those that most likely fail, as the constraints' critics hold: that
-    costs a pass through them, and no decoding. (A rejection by the critic, as in Azadi et al. 2019, arXiv 1810.06758.)
+    """Draws more latents than asked for, and drops those that the constraints' critics think most likely to fail. This costs
+    one pass through those critics, and no decoding. (Rejection by the critic, as in Azadi et al. 2019, arXiv 1810.06758.)
 
-    Where the device has bfloat16 the networks are computed in it, at less than half the cost: it rounds z' by far less than
-    a posterior is wide.
+    The networks compute in bfloat16 if the device supports it, at less than half the cost. The rounding error of z' is far
+    smaller than the width of a posterior.
     """
 
     name = "actor"
@@ -151,7 +151,7 @@ class ActorSampler(Sampler):
 
 
 class StartSampler(Sampler):
-    """What the other samplers start from, as it is."""
+    """What the other samplers start from, unchanged."""
 
     name = "start"
 
@@ -161,7 +161,7 @@ class StartSampler(Sampler):
 
 
 class RejectionSampler(Sampler):
-    """Raises ``RunError`` where ``MOST_DRAWS`` samples of the start for each one asked for are not enough."""
+    """Raises ``RunError`` if ``MOST_DRAWS`` samples of the start per sample asked for are not enough."""
 
     name = "rejection"
 
@@ -171,7 +171,7 @@ class RejectionSampler(Sampler):
 
 
 class ClassPriorSampler(Sampler):
-    """Labels as many samples of the start as a run labels of posteriors, and fits one Gaussian to those that satisfy."""
+    """Labels as many samples of the start as a run labels posterior samples, and fits one Gaussian to those that satisfy."""
 
     name = "class-prior"
 
@@ -185,7 +185,7 @@ class ClassPriorSampler(Sampler):
         if satisfying.shape[1] <= MOST_DENSE:
             covariance = torch.cov(satisfying.T).reshape(len(self.mean), -1) + RIDGE * torch.eye(len(self.mean)).to(self.mean)
             self.factor = torch.linalg.cholesky(covariance).T
-        else:  # the same Gaussian, as combinations of the latents that it is fitted to, and noise in place of the ridge
+        else:  # the same Gaussian, as combinations of the latents it is fitted to, with noise in place of the ridge
             self.factor = (satisfying - self.mean) / math.sqrt(len(satisfying) - 1)
 
     def draw(self, n: int, generator: Generator) -> Drawn:
@@ -199,11 +199,11 @@ class ClassPriorSampler(Sampler):
 
 
 class MixtureSampler(ClassPriorSampler):
-    """scikit-learn's Gaussian mixture with full covariances, diagonal ones where z is large; needs ``lcgan-core[bench]``."""
+    """scikit-learn's Gaussian mixture with full covariances, or diagonal ones if z is large; needs ``lcgan-core[bench]``."""
 
     name = "mixture"
     components = 5
-    """Arbitrary, and fewer where there are not ten samples for each."""
+    """Arbitrary; fewer if there are not ten samples for each."""
 
     def fit(self, labelled: Labelled) -> None:
         gaussian_mixture = needed("sklearn.mixture", f"The sampler {self.name}", "bench").GaussianMixture
@@ -227,7 +227,7 @@ class MixtureSampler(ClassPriorSampler):
 
 
 class OffsetSampler(ClassPriorSampler):
-    """The oldest of all: add the direction from those that violate to those that satisfy."""
+    """The oldest method: adds the direction from latents that violate to latents that satisfy."""
 
     name = "offset"
 
@@ -240,7 +240,7 @@ class OffsetSampler(ClassPriorSampler):
 
 
 class GradientSampler(Sampler):
-    """Adam on z' for every sample anew, against the actor's own loss (Engel et al. 2017, where it is the alternative)."""
+    """Runs Adam on z' afresh for every sample, against the actor's own loss (the alternative in Engel et al. 2017)."""
 
     name = "gradient"
     steps = 100
@@ -264,8 +264,8 @@ class GradientSampler(Sampler):
 class OdeSampler(Sampler):
     """dz/dt = β(t)/2 ∇E(z) from t = 1 to 0 with β from 20 to 0.1, solved by dopri5; needs ``lcgan-core[bench]``.
 
-    The equation of Liu et al. 2022 (arXiv 2208.00638): with the standard normal as prior, its score and the drift cancel,
-    and the gradient of the energy of the wishes remains.
+    The equation of Liu et al. 2022 (arXiv 2208.00638): with a standard normal prior, its score and the drift cancel, and
+    the gradient of the critics' energy remains.
     """
 
     name = "ode"
@@ -285,9 +285,9 @@ class OdeSampler(Sampler):
 
 
 def satisfying(labeller: Labeller, draw: Callable[[int], Tensor], n: int) -> Tensor:
-    """The first n latents of those that ``draw`` gives, so many as it is asked for, whose samples satisfy: ``[n, latent_dim]``.
+    """The first n latents whose samples satisfy, ``[n, latent_dim]``; ``draw`` returns as many latents as it is asked for.
 
-    Raises ``RunError`` where not one in ``MOST_DRAWS`` does.
+    Raises ``RunError`` if fewer than one in ``MOST_DRAWS`` satisfies.
     """
     kept, drawn = draw(0), 0
     while len(kept) < n:
@@ -302,7 +302,7 @@ def satisfying(labeller: Labeller, draw: Callable[[int], Tensor], n: int) -> Ten
 
 
 def label_start(steering: Steering, batch: int = 1000) -> Labelled:
-    """As many labelled latents of the start as a run labels of posteriors, more of them where few satisfy."""
+    """As many labelled latents of the start as a run labels posterior samples, and more if few satisfy."""
     generator = torch.Generator().manual_seed(0)
     found: list[Labelled] = []
     drawn = held = 0

@@ -1,4 +1,4 @@
-"""The contracts of constraints and of latent models, as tests that their authors subclass:
+"""The contracts for constraints and latent models, as tests for their authors to subclass:
 
 from lcgan_core.testing import ConstraintContract, LatentModelContract
 from my_module import Digits, Shouting

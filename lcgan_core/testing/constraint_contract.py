@@ -1,4 +1,4 @@
-"""What every constraint keeps to."""
+"""The contract that every constraint must fulfil."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .shared import ODD_TEXTS, assert_import_is_light, assert_name_is_usable
 
 
 class ConstraintContract:
-    """What every constraint keeps to. A subclass without ``constraint`` is no test of its own, only a base of others."""
+    """Tests that every constraint must pass. A subclass without ``constraint`` is not run; it is only a base for others."""
 
     __test__ = False
 
     constraint: ClassVar[type[Constraint]]
     """The class to test."""
     options: ClassVar[Mapping[str, Any]] = {}
-    """Options to make it with."""
+    """Options to construct it with."""
     satisfied: ClassVar[Sequence[Any]] = ()
     """Samples with a value of at least 0.5, under these options; at least one."""
     violated: ClassVar[Sequence[Any]] = ()
     """Samples with a value below 0.5; at least one."""
     odd_samples: ClassVar[Sequence[Any] | None] = None
-    """Samples with any value in [0, 1]. Odd texts by default, where the constraint judges text."""
+    """Samples that may have any value in [0, 1]. Odd texts by default, if the constraint judges text."""
     tolerance: ClassVar[float] = 1e-4
-    """How far values of a sample may differ between batches, for those computed in floating point."""
+    """Maximum difference between batches in the value of a sample, for values computed in floating point."""
     meaningless_options: ClassVar[Sequence[str]] = ()
     """Options that the fingerprint leaves out, because no value depends on them."""
 
@@ -182,7 +182,7 @@ class ConstraintContract:
 
 
 def _fingerprint_with(constraint: Constraint, option: str, value: object) -> str | None:
-    """The fingerprint where ``option`` has a value that it may not even take; None where it fails, which shows it was read."""
+    """The fingerprint with ``option`` set to a value that may be invalid; None if that fails, which shows that it was read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

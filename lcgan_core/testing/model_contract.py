@@ -1,4 +1,4 @@
-"""What every latent model keeps to."""
+"""The contract that every latent model must fulfil."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LATENTS = 12
-"""How many are decoded in most tests; arbitrary, and few enough for a slow decoder."""
+"""Number of latents that most tests decode. Arbitrary: few enough for a slow decoder."""
 FAR = 10.0
-"""How many standard deviations of the prior a latent may be off before its sample may be refused; no actor goes as far."""
+"""A model must decode latents up to this many standard deviations of the prior from its mean; no actor goes as far."""
 NUDGE = 0.3
-"""What other weights differ by, in standard deviations of each tensor; arbitrary."""
+"""How much the other weights differ, in standard deviations of each tensor. Arbitrary."""
 
 
 class LatentModelContract:
-    """What every latent model keeps to. A subclass without ``model`` is no test of its own, only a base of others."""
+    """Tests that every latent model must pass. A subclass without ``model`` is not run; it is only a base for others."""
 
     __test__ = False
 
     model: ClassVar[type[LatentModel[Any]]]
     """The class to test."""
     source: ClassVar[str] = ""
-    """What ``--model NAME:SOURCE`` would give to ``load``."""
+    """The SOURCE in ``--model NAME:SOURCE``, which ``load`` gets."""
     other_source: ClassVar[str | None] = None
-    """A source with other weights. May be left out where ``source`` is a folder or file of safetensors: a changed copy of that
-    is taken."""
+    """A source with other weights. Optional if ``source`` is a folder or file of safetensors: the test then changes a copy of
+    it."""
     samples: ClassVar[Sequence[Any]] = ()
-    """Some samples for the encoder, beside those that the model decodes."""
+    """Samples for the encoder, in addition to those that the model decodes."""
     odd_samples: ClassVar[Sequence[Any]] = ()
-    """Samples that users may give, and that the encoder has to take somehow; for a model of texts, odd texts by default."""
+    """Samples that users may give and that the encoder must accept; for a text model, odd texts by default."""
     alike: ClassVar[float] = 0.99
-    """Closeness from which samples of the same latent count as the same, for those computed in floating point."""
+    """Minimum closeness at which samples of the same latent count as the same, if computed in floating point."""
     tolerance: ClassVar[float] = 1e-3
-    """How far a posterior may differ between batches, for the same reason."""
+    """Maximum difference between batches in a posterior, for the same reason."""
 
     def __init_subclass__(cls) -> None:
         cls.__test__ = hasattr(cls, "model")
 
     def make_source(self, folder: Path) -> str:
-        """``source``, or what is written into the empty ``folder`` to be loaded from there."""
+        """``source``; a subclass may instead write a source into the empty ``folder`` and return that."""
         return self.source
 
     def test_has_a_name_and_a_docstring(self) -> None:
@@ -266,7 +266,7 @@ class LatentModelContract:
             )
 
     def test_import_is_light(self) -> None:
-        """Of the package, which has the hooks; a module in it that is imported only by a hook may import torch."""
+        """Tests the package, which has the hooks; a module in it that only a hook imports may import torch."""
         package = self.model.__module__.partition(".")[0]
         assert_import_is_light(package, "the model")
 
@@ -328,11 +328,11 @@ class _Loaded(NamedTuple):
     source: str
     model: LatentModel[Any]
     folder: Any
-    """The temporary folder of ``source``, kept as long as this is."""
+    """The temporary folder of ``source``, which exists as long as this object does."""
 
 
 _LOADED: dict[type[LatentModelContract], _Loaded] = {}
-"""The model of each contract is loaded once: that may take seconds."""
+"""The model of each contract, loaded only once because loading may take seconds."""
 
 
 def _loaded(contract: type[LatentModelContract]) -> _Loaded:
@@ -353,7 +353,7 @@ def _copied(path: Path, folder: Path) -> Path:
 
 
 def _nudge(path: Path) -> bool:
-    """Changes the weights in a safetensors file, or in all of those in a folder; False where there are none."""
+    """Changes the weights in a safetensors file, or in all of those in a folder; False if there are none."""
     import torch
     from safetensors import safe_open
     from safetensors.torch import save_file

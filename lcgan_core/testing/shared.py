@@ -1,4 +1,4 @@
-"""What both contracts ask: a name that options can take, an import that is light, and any text."""
+"""What both contracts require: a name that options can take, a light import, and support for any text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ODD_TEXTS = (
     "word " * 2000,
     "a" * 10_000,
 )
-"""What a text model may decode to on a bad day, or a user type."""
+"""Texts that a model may decode to on a bad day, or that a user may type."""
 
 HEAVY = ("torch", "transformers", "datasets")
 """Modules that take seconds to import."""
@@ -36,7 +36,7 @@ def assert_name_is_usable(kind: type, options: str) -> None:
 
 
 def assert_import_is_light(module: str, what: str) -> None:
-    """``what`` is defined in ``module``, which is imported in a fresh interpreter."""
+    """Imports ``module``, which defines ``what``, in a fresh interpreter."""
     found = subprocess.run(
         [sys.executable, "-c", f"import sys, {module}; print(*(set({HEAVY}) & set(sys.modules)))"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
