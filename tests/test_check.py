@@ -75,7 +75,7 @@ def test_a_collapsed_model_is_told() -> None:
     )
     first, second, _ = verdict(found)
     assert "Only 1 of 4 latent dimensions" in first
-    assert "Reconstructions keep 20%" in second
+    assert "Reconstructions keep only 20%" in second
 
 
 def test_the_divergence_from_the_prior_and_the_active_units_of_posteriors() -> None:

@@ -42,5 +42,5 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
     assert json.loads(again.stdout)["rows"] == rows, again.output
     assert interrupted.is_file()
 
-    assert "of either kind; 250 are asked for" in run_lcgan(*command, "--sizes", "500").stderr
+    assert "500 labels need 250 of each" in run_lcgan(*command, "--sizes", "500").stderr
     assert "expected numbers with commas" in run_lcgan(*command, "--sizes", "20;60").stderr

@@ -105,7 +105,7 @@ def test_two_at_once_are_refused(tiny_model: Path, tmp_path: Path) -> None:
     with only_one(file):
         ran = CliRunner().invoke(lcgan, ["label", str(file), "--model", str(tiny_model)], input="yyy")
         assert ran.exit_code == 1
-        assert "Another process is labelling into" in ran.stderr
+        assert "Another process is adding labels to" in ran.stderr
     press(file, tiny_model, "y", "-n", "1")
 
 
@@ -113,7 +113,7 @@ def test_a_file_that_is_something_else_is_left_alone(tiny_model: Path, tmp_path:
     file = tmp_path / "thesis.csv"
     for content in ("chapter,page\nintroduction,1\n", "text,value\na,good\n"):
         file.write_text(content, encoding="utf-8")
-        with pytest.raises(ConstraintError, match="is no file of labels"):
+        with pytest.raises(ConstraintError, match="is not a label file"):
             QuestionSession(file, load_latent_model(str(tiny_model)))
         assert file.read_text(encoding="utf-8") == content
 

@@ -190,7 +190,7 @@ def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tin
             free = ("--port", "0") if command == "studio" else ()
             ran = CliRunner().invoke(lcgan, [command, str(file), "--model", str(tiny_model), *free], input="yyy")
             assert ran.exit_code == 1
-            assert "Another process is labelling into" in ran.stderr
+            assert "Another process is adding labels to" in ran.stderr
 
         asked = page.sample("question")
         page.press("unwanted")
@@ -211,7 +211,7 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
     page.addresses()
     with studio(tmp_path, file, "--model", tiny_model, *QUICK_GAN, *ANY_ACTOR) as (process, address):
         page.open(address)
-        page.shows("labels", r"60 labels, .* Held-out answers told right: \d+\.\d% \(\d+\.\d% – \d+\.\d%\)")
+        page.shows("labels", r"60 labels, .* Held-out answers predicted correctly: \d+\.\d% \(\d+\.\d% – \d+\.\d%\)")
         page.press("train")
         page.shows("outcome", r"\d+\.\d%")  # progress
         page.answer("unwanted")
@@ -300,7 +300,7 @@ def test_it_shows_labels_and_edits_images_and_drawings(
         page.told("There is nothing to edit. Choose a file first")
         page.browser.find_element(By.CSS_SELECTOR, "#given input[type=file]").send_keys(str(given))
         until(lambda: bool(page.read(f"#edited {shown}")), lambda: page.text("told"))
-        page.shows("told", "Satisfied to 100%; keeps .* of your sample")
+        page.shows("told", "Constraint value 100%; keeps .* of your sample")
         page.picture(f"{model}-edit")
 
 

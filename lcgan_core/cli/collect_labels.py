@@ -56,7 +56,7 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
             if key in ("y", "n"):
                 session.answer(float(key == "y"))
                 if len(session.answers) % 10 == 0 and (trust := session.estimate()):
-                    click.echo(f"        held-out answers told right: {trust.accuracy}", err=True)
+                    click.echo(f"        held-out answers predicted correctly: {trust.accuracy}", err=True)
             elif key == "s":
                 session.skip()
             elif key == "u":

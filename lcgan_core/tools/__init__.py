@@ -1,1 +1,1 @@
-"""What is done with models and finished runs: edit, compare, check, label."""
+"""Tools for models and finished runs: edit, compare, check, label."""

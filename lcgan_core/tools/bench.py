@@ -1,4 +1,4 @@
-"""``lcgan bench``: every sampler on finished runs, on the same model and critics, side by side."""
+"""``lcgan bench``: compares all samplers on finished runs, each with the same model and critics."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ BENCH = "bench.json"
 FIGURE = "bench.svg"
 
 PERPLEXITY = "perplexity"
-"""What a text VAE calls the figure that another language model can tell in its place."""
+"""Name of the text VAE's figure that another language model can measure instead."""
 
 
 class Fit(Record):
-    """What a sampler took before it could draw."""
+    """What a sampler needed before it could draw."""
 
     seconds: float
     labels: int
 
 
 class Cost(Record):
-    """What it takes to get decoded samples, for each of them that satisfies."""
+    """Cost of decoded samples, per sample that satisfies."""
 
     draw_seconds: float
-    """To draw the latents."""
+    """Time to draw the latents."""
     seconds: float
-    """To draw and to decode."""
+    """Time to draw and decode them."""
     decodes: float
     labels: float
 
@@ -64,38 +64,38 @@ class Row(Record):
     sampler: str
     satisfied: Share
     judged: dict[str, Share]
-    """Samples that satisfy each judge, by its name."""
+    """The share of samples that satisfy each judge, by the judge's name."""
     trust: dict[str, Trust]
-    """How far to trust the judges that were learned."""
+    """How far to trust the judges that were learned from labels."""
     quality: dict[str, float]
-    """What the model tells of its samples, by the model's own names."""
+    """The model's own figures for its samples, by name."""
     greater_is_better: dict[str, bool]
-    """Which way is good, for those figures of ``quality`` of which that is known."""
+    """Whether greater is better, for each figure of ``quality`` for which this is known."""
     unique: float
     """Share of distinct samples."""
     memory: dict[str, Beside]
-    """What the model tells, by its own names, of how much of the samples is remembered."""
+    """The model's own figures for how many of the samples are remembered, by name."""
     two_sample_auc: float
-    """How well a classifier tells the latents from those of real data that satisfies; 0.5 is not at all."""
+    """How well a classifier distinguishes the latents from those of real data that satisfies; 0.5 is chance."""
     frechet: float
-    """Fréchet distance of the same two sets."""
+    """Fréchet distance between the same two sets."""
     moved: float
-    """Mean distance in z from where the sampler started."""
+    """Mean distance in z from the latents that the sampler started from."""
     kept: float | None
-    """Closeness of the samples to those that the sampler started from; None where it moves nothing."""
+    """Closeness of the samples to those that the sampler started from; None if it moves nothing."""
     fit: Fit
     per_satisfying: Cost
 
 
 class Bench(Record):
-    """What ``bench.json`` holds."""
+    """The content of ``bench.json``."""
 
     samples: int
-    """For each seed."""
+    """Samples per seed."""
     seeds: int
     judges: tuple[Wish, ...]
     fluency: str | None
-    """The language model that told perplexity in place of the model's own judge."""
+    """The language model that measured perplexity instead of the model's own judge."""
     rows: tuple[Row, ...]
 
 
@@ -109,11 +109,11 @@ def bench(
     on_progress: Callable[[str, float], None] = lambda what, share: None,
     device: str = "auto",
 ) -> list[Row]:
-    """One row for each run and sampler (all of them by default): satisfaction, quality, distance to real latents, and cost.
+    """One row for each run and sampler (by default all samplers): satisfaction, quality, distance to real latents, and cost.
 
-    Every figure is of ``n`` samples for each of ``seeds``, together. All ``judges`` judge every row. Perplexity is told by the
-    model's own language model, or by ``fluency``. Raises ``RunError`` where a run is not finished or an optional
-    library is missing.
+    Every figure covers ``n`` samples for each of ``seeds``. All ``judges`` judge every row. Perplexity is measured by
+    ``fluency`` if given, otherwise by the model's own language model. Raises ``RunError`` if a run is not finished, if
+    ``fluency`` is given for a model that does not make text, or if an optional library is missing.
     """
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
@@ -135,24 +135,24 @@ def bench(
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What every sampler of a run is measured by."""
+    """What every sampler of a run is measured with."""
 
     n: int
-    """Samples for each seed."""
+    """Samples per seed."""
     seeds: Sequence[int]
     judges: Mapping[str, Constraint]
-    """Constraints beside the run's own, bound to its model."""
+    """Constraints in addition to the run's own, bound to its model."""
     fluency: Judge | None = None
-    """Tells perplexity in place of the model's own language model."""
+    """Measures perplexity instead of the model's own language model."""
 
     @cached_property
     def trust(self) -> dict[str, Trust]:
-        """How far to trust those judges that were learned."""
+        """How far to trust the judges that were learned from labels."""
         return {name: told for name, judge in self.judges.items() if (told := judge.trust())}
 
 
 def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) -> Row:
-    """The figures of one sampler of the ``run`` of that name."""
+    """The figures of the sampler ``name`` on the finished run, which the row calls ``run``."""
     steering, model, kind, n = finished.steering, finished.model, finished.model.sample_kind, yardstick.n
     counted = CountingLabeller(model, steering.labeller.constraints)
     steering.labeller, plain = counted, steering.labeller
@@ -168,7 +168,7 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
     start, z = (torch.cat(parts) for parts in zip(*drawn, strict=True))
     started = time.perf_counter()
     samples = model.decode(z)
-    decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has decoded them already
+    decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has already decoded them
     held = int((plain.values(samples) >= SATISFIED).all(1).sum())
     generator = torch.Generator().manual_seed(97)
     real = satisfying(plain, lambda drawn: steering.q.draw(drawn, generator), min(n, 1000))
@@ -205,7 +205,7 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
 
 
 class CountingLabeller(Labeller):
-    """Counts the latents that were labelled."""
+    """A labeller that counts the latents it labels."""
 
     labelled = 0
 
@@ -215,9 +215,9 @@ class CountingLabeller(Labeller):
 
 
 def two_sample_auc(found: Tensor, real: Tensor) -> float:
-    """How well a classifier tells ``found`` from ``real`` on rows that it did not learn from; 0.5 is not at all.
+    """How well a classifier distinguishes ``found`` from ``real`` on rows that it did not learn from; 0.5 is chance.
 
-    Lopez-Paz & Oquab 2017 (arXiv 1610.06545), with a small multilayer perceptron in five folds.
+    Lopez-Paz & Oquab 2017 (arXiv 1610.06545), with a small multilayer perceptron and five-fold cross-validation.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import roc_auc_score
@@ -227,16 +227,16 @@ def two_sample_auc(found: Tensor, real: Tensor) -> float:
     rows, kinds = torch.cat([found, real]).cpu().numpy(), [0] * len(found) + [1] * len(real)
     classifier = MLPClassifier((64,), alpha=1.0, max_iter=60, early_stopping=True, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is wanted
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is intended
         real_probability = cross_val_predict(classifier, rows, kinds, cv=5, method="predict_proba")[:, 1]
     return float(roc_auc_score(kinds, real_probability))
 
 
 def frechet_distance(found: Tensor, real: Tensor) -> float:
-    """|μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½) of two sets of latents (Dowson & Landau 1982); 0 where the moments agree.
+    """|μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½) of two sets of latents (Dowson & Landau 1982); 0 if the moments agree.
 
-    With C1 = AᵀA and C2 = BᵀB, the last trace is the sum of the singular values of A Bᵀ. The rows of A and B are the latents,
-    or where there are more of those than dimensions, as many as dimensions: no covariance of a large z is built.
+    With C1 = AᵀA and C2 = BᵀB, the last trace is the sum of the singular values of A Bᵀ. A and B have one row
+    per latent, or one per dimension if there are more latents than dimensions: no covariance of a large z is built.
     """
     found, real = found.cpu().double(), real.cpu().double()  # not every device has doubles
     first, second = _root_of_covariance(found), _root_of_covariance(real)
@@ -246,19 +246,21 @@ def frechet_distance(found: Tensor, real: Tensor) -> float:
 
 
 def _root_of_covariance(z: Tensor) -> Tensor:
-    """Some A ``[least of n and latent_dim, latent_dim]`` with AᵀA the covariance of ``z`` ``[n, latent_dim]``."""
+    """A matrix A ``[min(n, latent_dim), latent_dim]`` such that AᵀA is the covariance of ``z`` ``[n, latent_dim]``."""
     centred = (z - z.mean(0)) / math.sqrt(len(z) - 1)
     return centred if len(z) <= z.shape[1] else torch.linalg.qr(centred, mode="r").R
 
 
 def by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of each run, in their order."""
+    """The rows of each run, in their original order."""
     return {run: [row for row in rows if row.run == run] for run in dict.fromkeys(row.run for row in rows)}
 
 
 def plot(rows: Sequence[Row]) -> str:
-    """Satisfaction against the first figure of quality that the model tells, or against the latents' Fréchet distance; a panel
-    for each run. The larger a point, the longer a satisfying sample takes."""
+    """Satisfaction against the model's first figure of quality or, if it has none, the latents' Fréchet distance.
+
+    Each run has its own panel. A larger point means more seconds per satisfying sample.
+    """
     runs = by_run(rows)
 
     def panels(figure: Any) -> None:
@@ -271,11 +273,11 @@ def plot(rows: Sequence[Row]) -> str:
                 panel.annotate(row.sampler, (x, row.satisfied.value), fontsize=8)
             panel.set_title(run)
             panel.set_xlabel(
-                "Fréchet distance of latents (less is better)"
+                "Fréchet distance of latents (lower is better)"
                 if quality is None
                 else with_direction(quality, mine[0].greater_is_better.get(quality))
             )
-            panel.set_ylabel("satisfied; area: seconds a satisfying sample")
+            panel.set_ylabel("satisfied; area: seconds per satisfying sample")
             panel.set_ylim(0, 1.05)
 
     return svg(panels, (5 * len(runs), 4))

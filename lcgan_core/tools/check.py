@@ -1,4 +1,4 @@
-"""``lcgan check``: whether a model can be constrained at all, and what realism alone would repair."""
+"""``lcgan check``: whether a model can be constrained at all, and how much realism alone would repair."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ from ..runs.evaluation import quality_by_figure
 from .bench import frechet_distance, two_sample_auc
 
 CONFIDENCE_WEIGHT = 0.15
-"""Of the realism-only actor. It has no wish to meet; without confidence what it makes is real in z, but reads worse.
-Measured on reviews: with this weight, 1.14 times the perplexity of reconstructions."""
+"""Confidence weight for the realism-only actor. This actor has no constraint to satisfy; without confidence, its latents look
+real but its samples read worse. Measured on reviews: with this weight, perplexity is 1.14 times that of reconstructions."""
 
 KEPT = 0.5
-"""Closeness of samples to their own reconstruction below which edits and labels mean little. Arbitrary."""
+"""Closeness of samples to their reconstructions below which edits and labels mean little. Arbitrary."""
 
 
 class Apart(Record):
     """How far latents are from those of real data."""
 
     two_sample_auc: float
-    """How well a classifier tells them apart; 0.5 is not at all."""
+    """How well a classifier distinguishes the two; 0.5 is chance."""
     frechet: float
     """Fréchet distance."""
 
 
 class Decoded(Merit):
-    """A figure of samples, by what they were decoded from."""
+    """A figure for samples, by the latents they were decoded from."""
 
     reconstruction: float | None = None
     """Posterior means."""
     posterior: float | None = None
-    """Draws of q(z)."""
+    """Draws from q(z)."""
     prior: float | None = None
     """Noise, z ~ N(0, I)."""
     repaired: float | None = None
-    """Noise, moved by an actor that only realism and confidence trained."""
+    """Noise, moved by an actor that was trained only for realism and confidence."""
 
 
 class Check(Record):
-    """Figures of a frozen model. Real latents, q(z), are those that it brings; where it knows no real data, N(0, I)."""
+    """Figures for a frozen model. Real latents, q(z), come from the model's real data; if it knows none, from N(0, I)."""
 
     latent_dim: int
     active_units: int | None
-    """None where the model knows no real data."""
+    """None if the model knows no real data."""
     kl: float | None
-    """In nats; None where the model knows no real data."""
+    """In nats; None if the model knows no real data."""
     reconstruction: float | None
-    """Closeness of samples to what the model makes of them; None where it has no encoder."""
+    """Closeness of samples to their reconstructions; None if the model has no encoder."""
     prior: Apart
     repaired: Apart
     quality: dict[str, Decoded]
-    """What the model tells of its samples, by the model's own names."""
+    """The model's own figures for its samples, by name."""
     memory: dict[str, dict[str, Beside]]
-    """What the model tells, by its own names, of how much is remembered of the samples of each of those kinds."""
+    """The model's own figures for how many samples are remembered, by the latents they were decoded from, then by name."""
     unique: Decoded
     """Share of distinct samples."""
 
@@ -76,9 +76,9 @@ def check(
     seed: int = 0,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> Check:
-    """Figures of a frozen model, for n samples of each kind.
+    """Figures for a frozen model, from n samples of each kind.
 
-    Reconstruction is that of ``held_out`` samples, and where there are none, of decoded posterior means.
+    Reconstruction is measured on ``held_out`` samples or, if there are none, on decoded posterior means.
     """
     kind, real_posteriors = model.sample_kind, model.real_posteriors()
     q, generator = AggregatePosterior.of(model), generator_of(seed, "check")
@@ -125,21 +125,22 @@ def _apart(z: Tensor, real: Tensor) -> Apart:
 
 
 def verdict(found: Check) -> list[str]:
-    """What the figures mean for someone who wants to constrain this model, a sentence each."""
+    """What the figures mean for someone who wants to constrain this model, as a list of messages."""
     said = []
     if found.active_units is not None and found.active_units < found.latent_dim / 2:
         said.append(
-            f"Only {found.active_units} of {found.latent_dim} latent dimensions carry anything: train with a lower kl_weight."
+            f"Only {found.active_units} of {found.latent_dim} latent dimensions carry information. "
+            "Train with a lower kl_weight."
         )
     if found.reconstruction is None:
-        said.append("The model has no encoder: it can be steered, but samples of yours can be neither edited nor learned from.")
+        said.append("The model has no encoder: it can be steered, but it can neither edit your samples nor learn from them.")
     elif found.reconstruction < KEPT:
         said.append(
-            f"Reconstructions keep {found.reconstruction:.0%} of a sample: edits and labels mean little on this model. "
+            f"Reconstructions keep only {found.reconstruction:.0%} of a sample: edits and labels mean little on this model. "
             "Train longer, or with a lower kl_weight."
         )
     said.append(
-        f"A classifier tells prior noise from real latents with AUC {found.prior.two_sample_auc:.2f}, and what the realism "
-        f"critic makes of it with {found.repaired.two_sample_auc:.2f} (0.5: not at all)."
+        f"A classifier tells prior noise from real latents with AUC {found.prior.two_sample_auc:.2f}, and noise moved by a "
+        f"realism-only actor with AUC {found.repaired.two_sample_auc:.2f} (0.5 is chance)."
     )
     return said

@@ -1,4 +1,4 @@
-"""``lcgan curve``: how many labels are enough, by a judge that learned from none of them."""
+"""``lcgan curve``: how many labels are enough, according to a judge that learned from none of them."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ FIGURE = "curve.svg"
 
 
 class CurveRow(Record):
-    """One run on a part of the labels."""
+    """One run on a subset of the labels."""
 
     labels: int
     seed: int
     judged: Share
-    """Of the run's samples, those that the judge takes as satisfying."""
+    """The share of the run's samples that satisfy the judge."""
     trust: Trust | None
-    """How far the labels themselves say to trust what was learned."""
+    """How far to trust the learned constraint, from cross-validation on the labels."""
 
 
 class Curve(Record):
-    """What ``curve.json`` holds."""
+    """The content of ``curve.json``."""
 
     judge: Wish
     rows: tuple[CurveRow, ...]
@@ -53,10 +53,10 @@ def curve(
     folder: Path,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> list[CurveRow]:
-    """A run for each number of labels and each seed, with samples that ``judge`` judges; finished runs are not repeated, an
-    interrupted one goes on.
+    """Trains a run for each number of labels and each seed, and lets ``judge`` judge its samples.
 
-    As many labels of either kind are drawn from the file, by the seed. Raises ``ConstraintError`` where it has too few.
+    Finished runs are not repeated, and an interrupted run is resumed. Each subset has equally many labels of each kind, drawn
+    from the file by the seed. Raises ``ConstraintError`` if the file has too few.
     """
     rows = []
     todo = [(size, seed) for size in sizes for seed in seeds]
@@ -77,13 +77,14 @@ def curve(
 
 
 def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
-    """``size`` rows of a label file, half of them of either kind, written to ``path``."""
+    """Writes ``size`` rows of a label file to ``path``, half of each kind. Raises ``ConstraintError`` if there are too few."""
     rows = list(labels.rows)
     random.Random(seed).shuffle(rows)
     kinds = [[row for row in rows if (row[1] >= SATISFIED) == wanted] for wanted in (True, False)]
     if min(map(len, kinds)) < size // 2:
         raise ConstraintError(
-            f"{labels.file} has {len(kinds[0])} and {len(kinds[1])} of either kind; {size // 2} are asked for."
+            f"{labels.file} has {len(kinds[0])} labels of wanted and {len(kinds[1])} of unwanted samples; {size} labels need "
+            f"{size // 2} of each. Label more samples, or lower --sizes."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -95,20 +96,20 @@ def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
 
 
 class Point(NamedTuple):
-    """What all seeds of one number of labels give."""
+    """The results of all seeds for one number of labels."""
 
     labels: int
     judged: list[float]
 
 
 def by_size(rows: Sequence[CurveRow]) -> list[Point]:
-    """A point for each number of labels."""
+    """One point for each number of labels."""
     sizes = dict.fromkeys(row.labels for row in rows)
     return [Point(size, [row.judged.value for row in rows if row.labels == size]) for size in sizes]
 
 
 def plot(rows: Sequence[CurveRow]) -> str:
-    """Judged satisfaction over the number of labels: the mean, and the range of the seeds."""
+    """The judge's satisfaction against the number of labels: the mean and the range over the seeds."""
     points = by_size(rows)
     sizes = [point.labels for point in points]
 

@@ -1,4 +1,4 @@
-"""A user's own samples, moved just far enough to satisfy."""
+"""Edits of a user's own samples: moved just far enough to satisfy."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from ..errors import RunError
 from ..runs.finished import FinishedRun
 
 SHARES = (0.6, 1.2, 1.8, 2.6, 3.8)
-"""Shares of the actor's move that are tried: what lies between a sample and where the actor would take it, and beyond.
-Chosen on held-out reviews: up to 3.8 of the move, half of what 2.6 misses is reached."""
+"""Shares of the actor's move to try: below 1, points between the sample and the actor's target; above 1, points beyond it.
+Chosen on held-out reviews: trying up to 3.8 satisfies half of the samples that trying up to 2.6 misses."""
 PULLS = (0.0, 2.0, 4.0)
-"""How strongly each share is drawn back to the sample when it is decoded; the farther ones bear more of it.
+"""How strongly decoding pulls each of these points back to the sample; farther points tolerate a stronger pull.
 Chosen on held-out reviews."""
 MIXED = 5
-"""The best candidates whose changes are also tried in part. Arbitrary."""
+"""Number of best candidates whose changes are also tried in part. Arbitrary."""
 RECOGNISED = 0.3
-"""Closeness of a sample's reconstruction, and of its best edit, below which the model does not know that
-sample. Arbitrary."""
+"""If neither its reconstruction nor its best edit is this close to a sample, the model does not know it. Arbitrary."""
 
 
 @dataclass
 class Edit:
-    """What became of a sample."""
+    """The result of editing one sample."""
 
     before: Any
     after: Any
     status: str
-    """``edited``; ``kept``: it satisfied already; ``missed``: the best candidate does not satisfy; ``unknown``: the model
-    cannot even reconstruct it, ``after`` is what it makes of it."""
+    """``edited``; ``kept``: the sample satisfies already; ``missed``: the best candidate does not satisfy; ``unknown``: the
+    model cannot even reconstruct the sample, and ``after`` is its attempt."""
     value: float
-    """The least of the constraints' values of ``after``."""
+    """The lowest of the constraints' values for ``after``."""
     closeness: float
-    """How much of ``before`` is in ``after``, in [0, 1]."""
+    """How much of ``before`` is left in ``after``, in [0, 1]."""
     candidates: list[Any]
-    """Other edits, the best first."""
+    """Other edits, best first."""
 
 
 def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.99) -> list[Edit]:
-    """An edit of each sample: of the candidates whose value is at least ``strength``, the closest, or else that of most value.
+    """Edits each sample: the result is the closest candidate whose value is at least ``strength``, or else the one with the
+    highest value.
 
-    With strength 0 closeness alone counts, with 1 the wish alone. Raises ``RunError`` where the strength is outside of that,
-    ``ModelError`` where the model has no encoder.
+    With strength 0 only closeness counts, with 1 only the constraints. Raises ``RunError`` if the strength is not in [0, 1],
+    ``ModelError`` if the model has no encoder.
     """
     finished.model.require_encoder("Editing")
     if not 0 <= strength <= 1:
@@ -102,7 +102,7 @@ def ranked(
     strength: float,
     nearest: Sequence[float] | None = None,
 ) -> list[list[Candidate]]:
-    """What was ``found`` for each sample and is closer to it than ``nearest``, where that is given, the best first."""
+    """The candidates ``found`` for each sample, best first; only those closer to it than ``nearest``, if that is given."""
     before = [sample for sample, mine in zip(samples, found, strict=True) for _ in mine]
     closeness = iter(finished.model.sample_kind.closeness(before, [one for mine in found for one in mine]))
     close = [[(one, next(closeness)) for one in mine] for mine in found]
@@ -117,7 +117,7 @@ def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
 
 
 def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[Candidate]]) -> list[list[Any]]:
-    """New samples with only some of the changes of the best candidates for each: not every change was needed."""
+    """For each sample, new ones with only some of its best candidates' changes, since not every change may be needed."""
     kind = finished.model.sample_kind
     pairs = [(sample, one.sample) for sample, mine in zip(samples, decoded, strict=True) for one in mine[:MIXED]]
     mixed = iter(finished.model.mixtures([before for before, _ in pairs], [after for _, after in pairs]))
@@ -128,7 +128,7 @@ def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[C
 
 @torch.no_grad()
 def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list[Any]]:
-    """The distinct candidates for each sample, of the latents ``z`` ``[n, latent_dim]``."""
+    """The distinct candidates for each sample; ``z`` are the samples' latents ``[n, latent_dim]``."""
     far = finished.steering.actor(z)
     each = torch.cartesian_prod(torch.tensor(SHARES), torch.tensor(PULLS)).to(z.device)
     moves = torch.lerp(z[:, None], far[:, None], each[:, :1]).flatten(0, 1)
@@ -138,16 +138,16 @@ def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list
 
 
 def least_values(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:
-    """The least of the constraints' values of each sample: all of them must hold."""
+    """The lowest of the constraints' values for each sample, since all constraints must hold."""
     constraints = finished.steering.labeller.constraints.values()
     found = [scores(constraint, samples, finished.model.sample_kind) for constraint in constraints]
     return [min(row) for row in zip(*found, strict=True)]
 
 
 def interpolate(finished: FinishedRun, first: Any, last: Any, steps: int = 7) -> list[tuple[Any, float]]:
-    """Samples on the straight way between two samples' posterior means, both ends' reconstructions included, with values.
+    """Samples on the straight line between two samples' posterior means, with their values; both reconstructions included.
 
-    Raises ``ModelError`` where the model has no encoder.
+    Raises ``ModelError`` if the model has no encoder.
     """
     finished.model.require_encoder("Interpolating between samples")
     ends = finished.model.encode([first, last]).mean

@@ -1,4 +1,4 @@
-"""Questions to a person: which sample to ask about next, and every answer kept as a label."""
+"""Questions for a person: chooses the next sample to ask about, and keeps every answer as a label."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from ..sample_kinds import SampleKind
 from ..support.files import whole
 
 CANDIDATES = 400
-"""Decoded posterior samples, or samples of the user's own, among which each question is chosen. Arbitrary."""
+"""Number of samples from which each question is chosen: decoded posterior samples, or the user's own. Arbitrary."""
 CHANCE = 3
-"""Every third question is random, so that the labels also tell about what the critic is sure of. Arbitrary."""
+"""Every third question is random, so that the labels also cover samples that the critic is sure of. Arbitrary."""
 
 
 class QuestionSession:
-    """Answers about samples of a model, in a CSV file that ``labels`` reads; an answer is on the disk before the next question.
+    """Answers about samples, in a CSV file that ``labels`` reads. Each answer is on disk before the next question is asked.
 
-    Questions are those whose answer is least sure by what the answers so far teach, or by chance where ``active`` is off. They
-    are about decoded posterior samples, or about ``own`` ones, each of them once. What is no text is kept in files in a folder
-    beside the label file.
+    Each question is the one whose answer is least certain, given the answers so far; if ``active`` is off, questions are
+    random. Questions are about decoded posterior samples, or about each of the samples in ``own`` once. Samples other than text
+    are kept as files in a folder beside the label file.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class QuestionSession:
         self.candidates: list[Any] = []
         self.features = model.features([]).cpu()
         self.unasked: list[Any] | None = None
-        """Of the user's own samples, those that are not among the candidates yet."""
+        """The user's own samples that are not among the candidates yet; None if questions are about the model's samples."""
         if own is not None:
             new = self._unanswered(own)
             self.unasked = [new[place] for place in torch.randperm(len(new), generator=self.generator).tolist()]
 
     def question(self) -> Any:
-        """The sample to ask about next, where any is left; asked again, the same one until it is answered or skipped."""
+        """The sample to ask about next, if any is left. Repeated calls return the same one until it is answered or skipped."""
         if len(self.candidates) < CANDIDATES // 2 and (drawn := self._more()):
             self.candidates = self._unanswered([*self.candidates, *drawn])
             self.features = self.model.features(self.candidates).cpu()
@@ -76,15 +76,15 @@ class QuestionSession:
         self._drop()
 
     def keep(self, sample: Any) -> str:
-        """What stands for the sample in the label file; one that is no text is written to a file if need be."""
+        """The sample's entry in the label file. A sample other than text is written to its own file if that does not exist."""
         return self.kind.keep(sample, self.file.parent, f"{self.file.stem}-samples")
 
     def skip(self) -> None:
-        """Goes on to another question."""
+        """Moves on to another question."""
         self._drop()
 
     def undo(self) -> Any | None:
-        """Takes the last answer back and asks again; the sample of it, or None where there is no answer."""
+        """Takes back the last answer and asks that question again. Returns its sample, or None if there is no answer."""
         if not self.answers:
             return None
         with self.file.open(encoding="utf-8-sig", newline="") as file:
@@ -99,16 +99,16 @@ class QuestionSession:
 
     @property
     def exhausted(self) -> bool:
-        """Whether each of the user's own samples is answered or skipped; those of the model never run out."""
+        """Whether all of the user's own samples have been answered or skipped. The model's samples never run out."""
         return not self.candidates and self.unasked == []
 
     @property
     def knows_both(self) -> bool:
-        """Whether there is an answer of either kind."""
+        """Whether there are answers of both kinds."""
         return len({value >= SATISFIED for _, value in self.answers}) == 2
 
     def estimate(self) -> Trust | None:
-        """How well the answers so far teach the rest, as ``Labels`` tells it; None while there are too few."""
+        """How well a constraint learned from the answers so far predicts held-out ones, from ``Labels``; None if too few."""
         held = sum(value >= SATISFIED for _, value in self.answers)
         if min(held, len(self.answers) - held) < FEWEST:
             return None
@@ -138,9 +138,9 @@ class QuestionSession:
 
 
 def read_answers(file: Path, kind: SampleKind[Any]) -> list[tuple[Any, float]]:
-    """The samples and values of a label file; none where there is no file yet.
+    """The samples and values in a label file; empty if there is no file yet.
 
-    Raises ``ConstraintError`` where it is something else, ``SampleError`` where a file that it names is not there.
+    Raises ``ConstraintError`` if the file is not a label file, ``SampleError`` if a file that it names does not exist.
     """
     if not file.exists():
         return []
@@ -149,20 +149,20 @@ def read_answers(file: Path, kind: SampleKind[Any]) -> list[tuple[Any, float]]:
             rows = [(row[kind.column], float(row["value"])) for row in csv.DictReader(content)]
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise ConstraintError(
-            f"{file} is no file of labels (columns {kind.column} and value, numbers in [0, 1]): {error}. Give another file."
+            f"{file} is not a label file (columns {kind.column} and value, numbers in [0, 1]): {error}. Give another file."
         ) from error
     return [(kind.parse(given, file.parent), value) for given, value in rows]
 
 
 @contextmanager
 def only_one(file: Path) -> Iterator[None]:
-    """Holds ``file`` for this process; raises ``ConstraintError`` where another one is labelling into it."""
+    """Locks ``file`` for this process; raises ``ConstraintError`` if another process is adding labels to it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = portalocker.Lock(file.with_name(f".{file.name}.lock"), "a", fail_when_locked=True)
     try:
         lock.acquire()
     except portalocker.exceptions.LockException as error:
-        raise ConstraintError(f"Another process is labelling into {file}. End that one first, or give another file.") from error
+        raise ConstraintError(f"Another process is adding labels to {file}. Stop it first, or give another file.") from error
     try:
         yield
     finally:

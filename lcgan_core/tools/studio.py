@@ -1,4 +1,4 @@
-"""What ``lcgan studio`` does: collect labels, train from them, generate and edit; ``studio_page`` shows it."""
+"""The actions of ``lcgan studio``: collect labels, train on them, generate and edit. ``studio_page`` is the interface."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ from .editing import edit, least_values
 from .questions import QuestionSession
 
 PAIRS = 12
-"""Pairs of samples before and after the actor that are shown of a run."""
+"""Number of sample pairs, before and after the actor, to show for a run."""
 STATUS = {
     "edited": "Edited.",
-    "kept": "Kept: it satisfies already.",
-    "missed": "No candidate satisfies; this one comes nearest.",
-    "unknown": "Not edited: the model knows your sample only as shown.",
+    "kept": "Kept: it already satisfies.",
+    "missed": "No candidate satisfies; this one comes closest.",
+    "unknown": "Not edited: the model does not know your sample; this is its reconstruction.",
 }
-"""What is said of each status of an edit."""
+"""The message for each status of an edit."""
 
 Rows = list[list[str]]
-"""The cells of a table, in HTML."""
+"""The cells of a table, as HTML."""
 
 
 class Studio:
-    """The run to generate and edit with, and the training that makes the next one."""
+    """The run to generate and edit with, and the training of the next one."""
 
     def __init__(self) -> None:
         self.folder: Path | None = None
         self.finished: FinishedRun | None = None
         self.training: tuple[str, float] | None = None
-        """What the training is at and the share of that which is done; None while there is no training."""
+        """The current step of the training and the share of that step that is done; None if nothing is being trained."""
         self.failure: Exception | None = None
-        """Why the last training left no run."""
+        """The error that ended the last training, if it failed."""
         self.thread: threading.Thread | None = None
         self.stopping = False
 
     def open(self, folder: Path) -> FinishedRun:
-        """Generates and edits with the finished run in ``folder`` from now on; raises ``RunError`` where there is none."""
+        """Uses the finished run in ``folder`` to generate and edit from now on; raises ``RunError`` if there is none."""
         self.finished, self.folder = load_run(folder), folder
         return self.finished
 
     def train(self, config: RunConfig, out: Path) -> None:
-        """Begins a run in ``out``, or the next free folder like it, unless one goes on; it is opened at its end.
+        """Starts a run in ``out``, or the next free folder like it, unless a run is in progress; opens the run when it ends.
 
-        The run goes on whatever becomes of the page.
+        The run continues even if the page is closed.
         """
         if self.training is None:
             self.training, self.failure = ("starting", 0.0), None
@@ -63,7 +63,7 @@ class Studio:
             self.thread.start()
 
     def stop(self) -> None:
-        """Ends the training, if one goes on, and returns when it has ended; its folder is that of an interrupted run."""
+        """Stops the training, if any, and waits until it has ended. Its folder then holds an interrupted run."""
         self.stopping = True
         if self.thread:
             self.thread.join()
@@ -71,19 +71,19 @@ class Studio:
     def _train(self, config: RunConfig, folder: Path) -> None:
         def on_progress(what: str, share: float) -> None:
             if self.stopping:
-                raise SystemExit  # of this thread alone
+                raise SystemExit  # ends only this thread
             self.training = what, share
 
         try:
             run(config, folder, on_progress)
             self.open(folder)
-        except Exception as error:  # whatever it is, the page tells it
+        except Exception as error:  # whatever it is, the page shows it
             self.failure = error
         finally:
             self.training = None
 
     def outcome(self) -> tuple[str, Rows]:
-        """What came of the last training and of the open run, in Markdown, and pairs of samples before and after its actor."""
+        """A summary of the last training and the open run, in Markdown, and pairs of samples before and after its actor."""
         lines = [f"**Not trained.** {self.failure}"] if self.failure else []
         if self.folder is None:
             return "\n\n".join(lines), []
@@ -91,13 +91,13 @@ class Studio:
         for name, row in read_result(self.folder).constraints.items():
             lines.append(f"`{name}` is satisfied by {row.prior} of the samples before, and by **{row.actor}** after.")
             if row.trust:
-                lines.append(f"How far to trust that: {learned_from(f'`{name}`', row.trust)}.")
+                lines.append(f"How far to trust this: {learned_from(f'`{name}`', row.trust)}.")
         kind, rows = self._opened().model.sample_kind, read_lines(self.folder / SAMPLES, PAIRS)
         pairs = [[kind.parse(row[when], self.folder) for when in ("before", "after")] for row in rows]
         return "\n\n".join(lines), [[kind.html(before), kind.html_change(before, after)] for before, after in pairs]
 
     def generate(self, count: int, strength: float, seed: int) -> Rows:
-        """What the actor starts from, what it makes of that, and how far that satisfies; raises ``RunError`` without a run."""
+        """Samples before and after the actor, with the lowest of the values after it; raises ``RunError`` if no run is open."""
         finished = self._opened()
         before, after = (finished.sample(count, seed, strength=share) for share in (0.0, strength))
         kind, values = finished.model.sample_kind, least_values(finished, after)
@@ -105,9 +105,9 @@ class Studio:
         return [[kind.html(old), kind.html_change(old, new), f"{value:.0%}"] for old, new, value in pairs]
 
     def edit(self, given: str | None, strength: float) -> tuple[str, str, Rows]:
-        """The HTML of the edited sample, what became of it, and other candidates; ``given`` is a text or the path of a file.
+        """The HTML of the edited sample, a message about the edit, and other candidates. ``given`` is a text or a file's path.
 
-        Raises ``RunError`` without a run or a sample, ``SampleError`` where that is none.
+        Raises ``RunError`` if no run is open or nothing is given, ``SampleError`` if ``given`` is not a sample of this kind.
         """
         finished = self._opened()
         kind = finished.model.sample_kind
@@ -115,7 +115,7 @@ class Studio:
             raise RunError(f"There is nothing to edit. {'Choose a file' if kind.in_files else 'Type something'} first.")
         sample = kind.parse(given.strip())
         (found,) = edit(finished, [sample], strength)
-        told = f"{STATUS[found.status]} Satisfied to {found.value:.0%}; keeps {found.closeness:.0%} of your sample."
+        told = f"{STATUS[found.status]} Constraint value {found.value:.0%}; keeps {found.closeness:.0%} of your sample."
         return kind.html_change(sample, found.after), told, [[kind.html_change(sample, one)] for one in found.candidates]
 
     def _opened(self) -> FinishedRun:
@@ -126,10 +126,10 @@ class Studio:
 
 @dataclass
 class Questions:
-    """The questions on a page. Every method returns the HTML of the sample to ask about, how far the labels are (Markdown),
-    and the key of that sample, which the page sends with the answer.
+    """The questions on a page. Every method returns the HTML of the sample to ask about, the progress of the labels in
+    Markdown, and the key of that sample, which the page sends with the answer.
 
-    A page may be stale: what it says of another sample than the one asked about is left out.
+    A page may be stale: answers about a sample other than the current one are ignored.
     """
 
     session: QuestionSession
@@ -143,9 +143,9 @@ class Questions:
         wanted = sum(value >= SATISFIED for _, value in answers)
         told = f"`{self.session.file}`: **{len(answers)}** labels, {wanted} wanted and {len(answers) - wanted} not."
         if trust := self.session.estimate():
-            told += f" Held-out answers told right: **{trust.accuracy}**."
+            told += f" Held-out answers predicted correctly: **{trust.accuracy}**."
         else:
-            told += f" Training takes {FEWEST} of each kind, better 35."
+            told += f" Training needs at least {FEWEST} of each kind; 35 are better."
         question = self.session.question()
         return self.session.kind.html(question), told, self.session.kind.key(question)
 
@@ -156,7 +156,7 @@ class Questions:
         return self._of(shown, self.session.skip)
 
     def undo(self) -> tuple[str, str, str]:
-        """Takes the last answer back; raises ``RunError`` where there is none."""
+        """Takes back the last answer; raises ``RunError`` if there is none."""
         if self.session.undo() is None:
             raise RunError("There is no answer to take back.")
         return self.asked()
