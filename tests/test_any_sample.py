@@ -62,7 +62,7 @@ def test_run_sample_edit_label_bench_and_check(
     assert drawn == [f"drawn/{number:04}{suffix}" for number in range(1, 13)]
     assert [kind.key(sample) for sample in kind.load(Path("drawn"))] == keys
     assert told("sample", "run", "-n", "2").splitlines() == list(map(kind.line, finished.sample(2)))
-    assert "exists already" in run_lcgan("sample", "run", "--out", "drawn").stderr
+    assert "already exists" in run_lcgan("sample", "run", "--out", "drawn").stderr
     scored = told("try", constraint, *drawn).splitlines()
     assert [line[-len(name) :] for line, name in zip(scored, drawn, strict=True)] == drawn
     assert sum(line.startswith("1.000") for line in scored) > 6

@@ -159,11 +159,11 @@ def with_other_sizes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (Path.mkdir, r"holds no model of transformers: .*model_type.* Choose another:"),
-        (without_head, r"is no trained classifier, its weights lack .*classifier\.weight.*Choose one that was trained as one:"),
+        (Path.mkdir, r"does not contain a transformers model: .*model_type.* Choose another:"),
+        (without_head, r"is not a trained classifier: its weights lack .*classifier\.weight.*Choose a trained one:"),
         (without_tokenizer, r"has no tokenizer\. Save it there"),
-        (with_cut_weights, r"is no classifier: .*Repair it, or choose another:"),
-        (with_other_sizes, r"is no classifier: .*Repair it, or choose another:"),
+        (with_cut_weights, r"is not a classifier: .*Repair it, or choose another:"),
+        (with_other_sizes, r"is not a classifier: .*Repair it, or choose another:"),
     ],
 )
 def test_a_folder_that_cannot_be_used_says_why(
@@ -189,8 +189,8 @@ def test_a_device_that_is_not_there_is_named_before_anything_is_loaded(device: s
 def test_a_model_that_is_not_there_says_how_to_get_it() -> None:
     classifier = make_constraint("classifier", {"model": "someone/a-classifier", "label": "good"})
     expected = (
-        r"^classifier: someone/a-classifier is no folder here, and it did not come from the hub: .* HF_HUB_OFFLINE is set: "
-        r"unset it\. Or, .*: hf download someone/a-classifier --local-dir FOLDER, and then --set classifier\.model=FOLDER$"
+        r"^classifier: someone/a-classifier is not a folder here, and could not be loaded from the hub: .* HF_HUB_OFFLINE is "
+        r"set: unset it\. Or, .*: hf download someone/a-classifier --local-dir FOLDER, and then --set classifier\.model=FOLDER$"
     )
     for ask in (lambda: evaluate(classifier, ["good"]), lambda: classifier.fingerprint):
         with pytest.raises(ConstraintError, match=expected):

@@ -103,7 +103,7 @@ def test_nothing_is_overwritten(run_lcgan: Lcgan) -> None:
     folder.mkdir()
     ran = run_lcgan("new-plugin", "my-wish")
     assert ran.exit_code == 1
-    assert ran.stderr == ("Error: lcgan-my-wish-plugin exists already. Remove it, or choose another name or --out.\n")
+    assert ran.stderr == ("Error: lcgan-my-wish-plugin already exists. Remove it, or choose another name or --out.\n")
     assert list(folder.iterdir()) == []
 
 

@@ -111,7 +111,7 @@ def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(
     assert not Path("cut/result.json").exists()
     refused = run_lcgan("sample", "cut")
     assert refused.exit_code == 1
-    assert "was not finished. Go on with: lcgan run --resume cut" in refused.stderr
+    assert "is not finished. Resume it with: lcgan run --resume cut" in refused.stderr
 
     resumed = run_lcgan("run", "--resume", "cut", "--json")
     assert resumed.exit_code == 0, resumed.output
@@ -197,7 +197,7 @@ def test_critics_are_saved_with_their_labels_and_used_again(run_lcgan: Lcgan) ->
         assert len(before["pool/z"]) == len(before["pool/values"]) >= 800
 
     for arguments, message in (
-        ((*RUN, "--set", "half-space.bound=1.5", *reused), "has a critic of half-space with these options"),
+        ((*RUN, "--set", "half-space.bound=1.5", *reused), "has a critic for half-space with these options"),
         ((*RUN, "--set", "gan.width=16", *reused), "Use it with --set gan.width=32 --set gan.depth=3"),
         ((*RUN, "--critics", "nowhere"), "No run folder at nowhere"),
     ):
@@ -241,7 +241,7 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "-c", "half-space", "--model", "linear:4", "--set", "half-space.bound=1e9"), "satisfied by 0.00% of"),
         (("run", "-c", "length", "--model", "no/such/folder"), "No text VAE called 'no/such/folder'"),
         (("run", "--config", "none.json"), "none.json cannot be read"),
-        (("run", "--config", "empty.json"), "empty.json is cut short"),
+        (("run", "--config", "empty.json"), "empty.json is truncated"),
         (("run", "--config", "wrong.json"), "wrong.json: constraints: Field required; sed: Extra inputs"),
         (("run", "--config", "wrong.json", "--seed", "3"), "bring their own seed"),
         (("run", "--resume", "nowhere"), "config.json cannot be read"),
@@ -283,7 +283,7 @@ def test_a_folder_that_holds_something_is_left_alone(run_lcgan: Lcgan) -> None:
     Path("mine/thesis.txt").write_text("years of work", encoding="utf-8")
     ran = run_lcgan(*RUN, "--out", "mine")
     assert ran.exit_code == 1
-    assert "mine exists already" in ran.stderr
+    assert "mine already exists" in ran.stderr
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.txt"]
 
 
@@ -314,12 +314,12 @@ def test_damaged_and_foreign_weights(run_lcgan: Lcgan) -> None:
         actor.write_bytes(damaged)
         ran = run_lcgan("sample", folder)
         assert ran.exit_code == 1
-        assert "actor.safetensors is cut short or not a weights file" in ran.stderr
+        assert "actor.safetensors is truncated or not a weights file" in ran.stderr
     actor.unlink()
     assert "actor.safetensors is missing" in run_lcgan("sample", folder).stderr
 
     (folder / "result.json").write_text('{"run": "ru', encoding="utf-8")
-    assert "result.json is cut short" in run_lcgan("sample", folder).stderr
+    assert "result.json is truncated" in run_lcgan("sample", folder).stderr
 
 
 def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:

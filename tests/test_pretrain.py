@@ -53,10 +53,10 @@ def test_every_kind_of_corpus_gives_its_texts_in_order(tmp_path: Path, kind: str
 def test_a_corpus_that_cannot_be_read(tmp_path: Path) -> None:
     cases = {
         "gone.txt": (None, "No corpus at"),
-        "empty.txt": (b"", "holds no text"),
-        "empty.csv": (b"", "holds no text"),
-        "blank.txt": (b"\n  \n\n", "holds no text"),
-        "header.csv": (b"text,label\n", "holds no text"),
+        "empty.txt": (b"", "contains no text"),
+        "empty.csv": (b"", "contains no text"),
+        "blank.txt": (b"\n  \n\n", "contains no text"),
+        "header.csv": (b"text,label\n", "contains no text"),
         "latin.txt": ("naïve".encode("latin-1"), "is not UTF-8 text"),
         "latin.csv": ("text\nnaïve\n".encode("latin-1"), "is not UTF-8 text"),
         "other.csv": (b"review,label\ngood,1\n", "has no column 'text'; it has review, label. Choose with --column"),
@@ -127,7 +127,7 @@ def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Pat
         patch.setattr(pretraining, "new_judge", die)
         cut = run_lcgan("pretrain", corpus, "--out", "model", *short)
     assert cut.exit_code == 1
-    assert "Interrupted. Go on with: lcgan pretrain --resume model" in cut.stderr
+    assert "Interrupted. Resume with: lcgan pretrain --resume model" in cut.stderr
     assert "is incomplete or damaged" in run_lcgan("run", "--model", "model", "-c", "length").stderr
     weights = Path("model/model.safetensors").read_bytes()
 

@@ -66,5 +66,5 @@ def test_every_run_has_a_self_contained_report(run_lcgan: Lcgan) -> None:
     assert f"{result['labels']:,} labels" in text
     assert len(re.findall(r"\d\.\d{6,},-?\d", text)) > 50, "pairs of samples"
     card = Path("run/README.md").read_text(encoding="utf-8")
-    assert f"{100 * result['all']['actor']['value']:.1f} % satisfy" in card
+    assert f"{100 * result['all']['actor']['value']:.1f} % of its samples satisfy" in card
     assert "lcgan sample run -n 20" in card

@@ -70,8 +70,8 @@ def text_of(page: Path) -> str:
 @pytest.mark.parametrize(
     ("body", "names", "shown"),
     [
-        (FID, ["fid"], ["fid (less is better)"]),
-        (DRIFT, ["drift", "[bold]<b>"], ["drift (more is better)", "[bold]<b>"]),
+        (FID, ["fid"], ["fid (lower is better)"]),
+        (DRIFT, ["drift", "[bold]<b>"], ["drift (higher is better)", "[bold]<b>"]),
         (SOMETIMES, ["high"], ["high"]),
         ("pass", [], []),
     ],
@@ -162,11 +162,11 @@ def test_the_checkpoint_outlives_all_that_can_fail(run_lcgan: Lcgan, monkeypatch
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"run": "old", "constraints": {}}', "has the schema version None, and this lcgan reads 1"),
-        ('{"schema_version": 2}', "has the schema version 2, and this lcgan reads 1"),
-        ("[1, 2]", "has the schema version None"),
+        ('{"run": "old", "constraints": {}}', "has schema version None, but this lcgan reads version 1"),
+        ('{"schema_version": 2}', "has schema version 2, but this lcgan reads version 1"),
+        ("[1, 2]", "has schema version None"),
         ('{"schema_version": 1}', "constraints: Field required"),
-        ('{"run": "ru', "is cut short or was edited"),
+        ('{"run": "ru', "is truncated or was edited"),
     ],
 )
 def test_what_is_no_result_is_said_in_one_line(run_lcgan: Lcgan, content: str, message: str) -> None:
@@ -175,7 +175,7 @@ def test_what_is_no_result_is_said_in_one_line(run_lcgan: Lcgan, content: str, m
     for command in (("sample", "old"), ("bench", "old"), ("run", "-c", "length", "--critics", "old")):
         ran = run_lcgan(*command)
         assert ran.exit_code == 1, ran.output
-        assert f"old/result.json{' ' if 'schema' in message or 'cut' in message else ': '}{message}" in ran.stderr
+        assert f"old/result.json{' ' if 'schema' in message or 'truncated' in message else ': '}{message}" in ran.stderr
         assert len([line for line in ran.stderr.splitlines() if line.startswith("Error")]) == 1
         assert "Traceback" not in ran.output
 
@@ -186,5 +186,5 @@ def test_where_there_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a run folder"):
         read_result(tmp_path)
     (tmp_path / "config.json").touch()
-    with pytest.raises(RunError, match=r"was not finished\. Go on with: lcgan run --resume"):
+    with pytest.raises(RunError, match=r"is not finished\. Resume it with: lcgan run --resume"):
         read_result(tmp_path)

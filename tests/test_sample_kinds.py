@@ -191,15 +191,15 @@ def test_what_is_no_drawing_is_said_to_be_none(wrong: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "content", "message"),
     [
-        (Images(), "none.png", None, r"No file .*none\.png\. A sample of the kind images is given as a file: \.png, \.jpg"),
-        (Images(), "notes.txt", "a", r"notes\.txt: a file of the kind images ends in \.png"),
+        (Images(), "none.png", None, r"No file .*none\.png\. A sample of the kind images must be a file: \.png, \.jpg"),
+        (Images(), "notes.txt", "a", r"notes\.txt: a file of the kind images must end in \.png"),
         (Images(), "cut.png", "PNG", r"cut\.png cannot be read as images"),
         (Strokes(), "cut.svg", "<svg", r"cut\.svg cannot be read as strokes"),
         (Strokes(), "none.svg", "<svg/>", "has no path and no polyline"),
         (Strokes(), "curve.svg", "<svg><path d='M1 1C1 2 3 4 5 6'/></svg>", r"has a curve \(C\)"),
         (Strokes(), "odd.svg", "<svg><path d='M1 1 2'/></svg>", "no number"),
-        (Strokes(), "moved.svg", "<svg><g transform='scale(2)'><path d='M1 1'/></g></svg>", "by a transform"),
-        (Strokes(), "pairs.json", "[[1, 2]]", "three numbers a movement"),
+        (Strokes(), "moved.svg", "<svg><g transform='scale(2)'><path d='M1 1'/></g></svg>", "has a transform"),
+        (Strokes(), "pairs.json", "[[1, 2]]", "three numbers per movement"),
     ],
 )
 def test_a_file_that_does_not_serve(
@@ -210,7 +210,7 @@ def test_a_file_that_does_not_serve(
     with pytest.raises(SampleError, match=message):
         kind.parse(name, tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SampleError, match="holds no file that ends in"):
+    with pytest.raises(SampleError, match="contains no file that ends in"):
         kind.load(tmp_path / "empty")
 
 

@@ -234,7 +234,7 @@ def test_a_model_that_looks_ahead_tells_no_perplexity(causal: Path, model: TextV
     with pytest.raises(ModelError, match=r"is no causal language model: it sees the token that it is to tell\."):
         chosen_judge(str(causal))
     GPT2Model(GPT2Config(**model.judge.model.config.to_dict() | {"tie_word_embeddings": False})).save_pretrained(causal)
-    with pytest.raises(ModelError, match=r"is no trained causal language model, its weights lack lm_head\.weight\."):
+    with pytest.raises(ModelError, match=r"is not a trained causal language model: its weights lack lm_head\.weight\."):
         chosen_judge(str(causal))
 
 

@@ -163,7 +163,7 @@ def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, as_js
 def new_folder(out: Path | None) -> None:
     """Refuses a folder that holds something: what is written could not be told from that."""
     if out and out.exists() and any(out.iterdir() if out.is_dir() else [out]):
-        raise click.UsageError(f"--out {out} exists already. Give another folder.")
+        raise click.UsageError(f"--out {out} already exists. Give another folder.")
 
 
 def known_sampler(name: str) -> str:

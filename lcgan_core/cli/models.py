@@ -77,7 +77,7 @@ def pretrain(
         try:
             measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
         except KeyboardInterrupt:
-            raise click.ClickException(f"Interrupted. Go on with: lcgan pretrain --resume {folder}") from None
+            raise click.ClickException(f"Interrupted. Resume with: lcgan pretrain --resume {folder}") from None
     if as_json:
         click.echo(json.dumps(measured.model_dump(mode="json")))
         return

@@ -114,7 +114,7 @@ def run(
         try:
             result = resume(folder, on_progress, device) if resumed else start(config, folder, on_progress, device)
         except KeyboardInterrupt:
-            hint = f" Go on with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""
+            hint = f" Resume with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""
             raise click.ClickException(f"Interrupted.{hint}") from None
     if as_json:
         click.echo(json.dumps(result.model_dump(mode="json")))

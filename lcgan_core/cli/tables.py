@@ -50,7 +50,7 @@ def print_result(result: Result, pairs: list[dict[str, Any]]) -> None:
             values = map(number, (told.prior, told.posterior, told.reference, told.actor))
             table.add_row(with_direction(name, told.greater_is_better), *values, ratio)
         out.print(table)
-        out.print("reference: samples of what the actor starts from that satisfy the same constraints")
+        out.print("reference: samples of the actor's start that already satisfy the same constraints")
     elif not result.compared:
         out.print("Nothing that the actor starts from satisfied all constraints: there is no reference for its quality.")
     if result.memory:

@@ -67,7 +67,7 @@ def write_plugin(name: str, parent: Path, kind: Kind = "constraint") -> Path:
             file.parent.mkdir(exist_ok=True)
             file.write_text(Template(text).substitute(names), encoding="utf-8")
     except FileExistsError as error:
-        raise PluginError(f"{error.filename} exists already. Remove it, or choose another name or --out.") from error
+        raise PluginError(f"{error.filename} already exists. Remove it, or choose another name or --out.") from error
     except OSError as error:
         raise PluginError(f"{folder} cannot be written: {error.strerror}. Choose another --out.") from error
     return folder

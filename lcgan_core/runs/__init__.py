@@ -1,1 +1,1 @@
-"""A run from its configuration to its folder, its report, and back."""
+"""Runs: from configuration to run folder and report, and reading a finished run back."""

@@ -1,4 +1,4 @@
-"""What decides a run, and how it is read from a file."""
+"""The configuration of a run, and reading it from a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
 class Wish(BaseModel):
-    """One constraint, its options, its weight, and what it is called in this run."""
+    """One constraint, with its options, its weight, and its name in this run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -27,7 +27,7 @@ class Wish(BaseModel):
     weight: float = Field(1.0, gt=0)
     """Weight in the actor's loss."""
     alias: str | None = Field(None, pattern=r"^[\w-]+$")
-    """Another name for it in this run, so that a constraint can be there twice with other options."""
+    """Another name for the constraint in this run. It allows the same constraint twice, with different options."""
 
     @property
     def name(self) -> str:
@@ -35,29 +35,29 @@ class Wish(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """All that decides the outcome of a run."""
+    """Everything that determines the result of a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: str = "reviews"
-    """The latent model: one that ships with lcgan, a folder of ``lcgan pretrain``, or ``KIND:SOURCE`` of a plugin's kind."""
+    """The latent model: one that ships with lcgan, a folder from ``lcgan pretrain``, or ``KIND:SOURCE`` for a plugin's kind."""
     constraints: tuple[Wish, ...] = Field(min_length=1)
-    """What the samples should satisfy: all of them."""
+    """The constraints that every sample should satisfy, all at once."""
     seed: int = Field(0, ge=0)
     """The same seed gives the same result."""
     samples: int = Field(1000, ge=10)
-    """Samples of each kind in the evaluation."""
+    """Number of samples of each kind in the evaluation."""
     critics: tuple[Path, ...] = ()
-    """Finished runs on the same model: where one has a critic of a constraint, that critic and its labels are used."""
+    """Finished runs on the same model. Critics that they have for constraints of this run are reused, with their labels."""
     gan: GanConfig = GanConfig()
-    """Training."""
+    """Settings of the training."""
 
     @model_validator(mode="after")
     def _each_once(self) -> RunConfig:
         names = [slug(wish.name) for wish in self.constraints]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"the constraint {twice[0]!r} is given twice; give one an alias: ALIAS={twice[0]}")
+            raise ValueError(f"the constraint {twice[0]!r} is given twice; give one of them an alias: ALIAS={twice[0]}")
         for taken in RESERVED:
             if taken in names:
                 raise ValueError(f"{taken!r} is the name of a network of every run; give the constraint an alias")
@@ -65,7 +65,7 @@ class RunConfig(BaseModel):
 
 
 def load_config(path: Path) -> RunConfig:
-    """A RunConfig from a JSON or TOML file; raises ``RunError`` that names every wrong field."""
+    """The RunConfig in a JSON or TOML file; raises a ``RunError`` that names every invalid field."""
     if path.suffix == ".toml":
         import tomllib
 
@@ -79,7 +79,7 @@ def load_config(path: Path) -> RunConfig:
 
 
 def validated(kind: type[ConfigT], content: Any, where: str) -> ConfigT:
-    """``content`` as a configuration; raises ``RunError`` that names every wrong field in one line."""
+    """``content`` as a configuration of this ``kind``; raises a ``RunError`` that names every invalid field in one line."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:

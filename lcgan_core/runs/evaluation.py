@@ -1,4 +1,4 @@
-"""What an actor achieved, by the constraints themselves on decoded samples, beside what satisfies them by itself."""
+"""Evaluation of an actor: its decoded samples, judged by the constraints themselves, beside samples without an actor."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .result import Quality, Satisfaction, Summary
 MeritT = TypeVar("MeritT", bound=Merit)
 
 MOST_REFERENCE_BATCHES = 16
-"""Samples of the start are decoded in search of references up to so many times the number asked for. Arbitrary: for a
-wish that one sample in 16 satisfies, there are as many references as samples."""
+"""Maximum number of batches of unmoved samples to decode in search of references, each as large as the number of samples asked
+for. Arbitrary: if one unmoved sample in 16 satisfies, there are as many references as samples."""
 
 
 class Evaluation(NamedTuple):
-    """``before`` and ``after`` belong together row by row: decode(z) and decode(z') of the same noise."""
+    """The rows of ``before`` and ``after`` correspond: decode(z) and decode(z') of the same start."""
 
     before: Labelled
     after: Labelled
@@ -33,11 +33,11 @@ class Evaluation(NamedTuple):
 
 @torch.no_grad()
 def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluation:
-    """Satisfaction of n prior, posterior and actor samples of fresh noise; quality beside reference samples: those of what the
-    actor starts from that satisfy as they are.
+    """Measures satisfaction and quality on n fresh samples each of prior, posterior and actor.
 
-    The quality of a set depends on its size, so all sets are cut to that of the smallest, ``compared`` samples; it is none
-    where no reference is found. ``memory`` tells of all of each set how much is remembered, where the model can tell.
+    Quality is also measured on reference samples: samples of the actor's start that satisfy without being moved. The quality
+    of a set depends on its size, so every set is cut to ``compared`` samples, the size of the smallest; without references
+    there is no quality. ``memory`` says how much of each whole set is remembered, if the model can tell.
     """
     labeller, q = sampler.steering.labeller, sampler.steering.q
     prior = labeller(sampler.steering.noise(n, generator))
@@ -67,7 +67,7 @@ def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluati
 
 
 def quality_by_figure(model: LatentModel[Any], sets: Mapping[str, list[Any]], kind: type[MeritT]) -> dict[str, MeritT]:
-    """What the model tells of each of the ``sets``, as a ``kind`` that has a field for each of them, by the figures' names."""
+    """The model's figures for each of the ``sets``, by the figures' names; ``kind`` is a record with a field for each set."""
     told = {name: quality_of(model, members) for name, members in sets.items()}
     return {
         figure: kind(
@@ -79,7 +79,7 @@ def quality_by_figure(model: LatentModel[Any], sets: Mapping[str, list[Any]], ki
 
 
 def judged(judge: Constraint, samples: Sequence[Any], kind: SampleKind[Any]) -> Share:
-    """The share of samples that satisfy a constraint which no training asked."""
+    """The share of samples that satisfy a constraint that no training used."""
     return Share.of(sum(value >= SATISFIED for value in scores(judge, samples, kind)), len(samples))
 
 

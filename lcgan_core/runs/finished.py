@@ -1,4 +1,4 @@
-"""A finished run, read back, to draw samples from."""
+"""Reading a finished run back, to draw samples from it."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ from .weights import load_actor, load_critic, load_labels
 
 @dataclass
 class FinishedRun:
-    """The frozen model of a run, and what was trained to steer it."""
+    """The frozen model of a run, and the networks that were trained to steer it."""
 
     config: RunConfig
     model: LatentModel[Any]
     steering: Steering
 
     def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> list[Any]:
-        """n samples, decoded from latents that the sampler of that name draws. The same seed gives the same samples.
+        """n samples, decoded from latents that the named sampler draws. The same seed gives the same samples.
 
-        ``strength`` is the share of the way from where each latent started: 0 decodes that, 1 what was
-        made of it.
+        ``strength`` is how far each latent moves from its start: 0 decodes the start, 1 the latent that the sampler made of it.
         """
         drawn = SAMPLERS[sampler](self.steering).draw(n, torch.Generator().manual_seed(seed))
         return self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
 
 
 def load_run(folder: Path, device: str = "auto") -> FinishedRun:
-    """The finished run in ``folder``, to compute on ``device`` as torch calls it, or a GPU where there is one.
+    """Loads the finished run in ``folder``. ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one.
 
-    Raises ``RunError`` where it is unfinished, damaged or of another model.
+    Raises ``RunError`` if the run is unfinished, damaged or from another model.
     """
     read_result(folder)
     config = load_config(folder / run_folder.CONFIG)

@@ -1,15 +1,15 @@
-"""What a run leaves on disk, and how it is read back.
+"""The files of a run folder.
 
-config.json           the RunConfig; ``lcgan run --config`` runs it again
-environment.json      versions, machine, fingerprints of model and constraints
-metrics.jsonl         a line for each round
-checkpoint.safetensors  where an interrupted run goes on; gone when the run is finished
+config.json           the RunConfig; ``lcgan run --config`` repeats the run
+environment.json      versions, machine, fingerprints of the model and the constraints
+metrics.jsonl         one line per round
+checkpoint.safetensors  the state after the last round, for ``--resume``; deleted when the run is finished
 actor.safetensors     the best actor
-critics/*.safetensors one critic for each constraint with its labels, and realism
-samples.jsonl         latents' samples before and after the actor, with the constraints' values
-samples/              those samples, where each is a file; a row names it by its path from the run folder
-report.html, README.md  what came of it, for people
-result.json           written last: a folder without it is not a finished run
+critics/*.safetensors the critic of each constraint with its labels, and the realism critic
+samples.jsonl         samples before and after the actor, with the constraints' values
+samples/              those samples, if each is a file; rows give paths relative to the run folder
+report.html, README.md  the results, for people
+result.json           the results; written last, so a folder without it is not a finished run
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def critic_file(folder: Path, name: str) -> Path:
 
 
 def slug(name: str) -> str:
-    """A constraint's name as part of a file name."""
+    """A constraint's name, made safe for a file name."""
     return re.sub(r"[^\w-]+", "-", Path(name).name).strip("-")
 
 
 def next_folder(parent: Path, name: str) -> Path:
-    """``parent/name``, or ``parent/name-2`` and so on: the first that does not exist."""
+    """The first of ``parent/name``, ``parent/name-2`` and so on that does not exist."""
     folder, number = parent / name, 2
     while folder.exists():
         folder, number = parent / f"{name}-{number}", number + 1

@@ -30,29 +30,30 @@ from .result import Result, Seconds
 from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
 
 MOST_FILES = 100
-"""Pairs of samples that are kept of a run where each sample is a file of its own. Arbitrary: enough to look at."""
+"""Number of sample pairs that a run keeps if each sample is a file. Arbitrary: enough to look at."""
 
 OnProgress = Callable[[str, float], None]
-"""Called with what is going on and the share of it that is done."""
+"""Called with the current step and the share of that step that is done."""
 
 
 def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
-    """Trains an LC-GAN as ``config`` says and writes the run folder; returns what ``result.json`` holds.
+    """Trains an LC-GAN according to ``config`` and writes the run folder; returns the content of ``result.json``.
 
-    ``device`` is where to compute, as torch calls it, or ``auto`` for a GPU where there is one. The same seed gives the same
-    result on one kind of device; random numbers are the same on all, rounding is not.
-    Raises ``RunError`` where ``folder`` holds something already, ``ConstraintError`` and ``ModelError`` before anything is
-    written, ``TrainingError`` where there is nothing to learn from.
+    ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one. The same seed gives the same result on one
+    kind of device; random numbers are the same on all devices, but rounding is not.
+
+    Raises ``RunError`` if ``folder`` is not empty, ``ConstraintError`` or ``ModelError`` before anything is written, and
+    ``TrainingError`` if there is nothing to learn from.
     """
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        raise RunError(f"{folder} exists already. Give another --out, or go on with an unfinished run by --resume {folder}.")
+        raise RunError(f"{folder} already exists. Give another --out, or continue an unfinished run with --resume {folder}.")
     return _run(config, folder, None, on_progress, device)
 
 
 def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
-    """Goes on with an interrupted run from its last round; the result is that of an uninterrupted run.
+    """Resumes an interrupted run after its last round; the result is the same as without the interruption.
 
-    Raises ``RunError`` where there is nothing to go on with or the run is finished.
+    Raises ``RunError`` if there is no run to resume, or if the run is finished.
     """
     if (folder / run_folder.RESULT).is_file():
         raise RunError(f"The run in {folder} is finished. See {folder / run_folder.RESULT}, or start another with --config.")
@@ -111,7 +112,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     pairs, latents = _pairs(model.sample_kind, evaluation), _latents(steering, evaluation)
     write_report(folder, config, result, metrics, pairs, latents)
     files.write_json(folder / run_folder.RESULT, result.model_dump(mode="json"))
-    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)  # from here on nothing needs it
+    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)  # no longer needed
     return result
 
 
@@ -125,15 +126,15 @@ def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
 
 
 def _taught(config: RunConfig, constraints: dict[str, Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
-    """The critics of earlier runs that ``config`` brings along, by their name in this run."""
+    """The critics to reuse from the earlier runs in ``config.critics``, by their name in this run."""
     runs = list(config.critics)
     asked = {name: constraint.fingerprint for name, constraint in constraints.items()} | {CONFIDENCE: CONFIDENCE}
     found = {name: load_taught(runs, fingerprint, config.gan, model) for name, fingerprint in asked.items()}
     taught = {name: critic for name, critic in found.items() if critic is not None}
     if runs and not taught.keys() - {CONFIDENCE}:
         raise RunError(
-            f"None of {', '.join(map(str, runs))} has a critic of {', '.join(wish.name for wish in config.constraints)} with "
-            f"these options on the model {config.model}. Give runs of the same constraints and options, or leave --critics out."
+            f"None of {', '.join(map(str, runs))} has a critic for {', '.join(wish.name for wish in config.constraints)} with "
+            f"these options on the model {config.model}. Give runs with the same constraints and options, or omit --critics."
         )
     return taught
 
@@ -158,13 +159,13 @@ def _metrics_so_far(folder: Path, rounds: int) -> list[dict[str, Any]]:
 
 
 def _pairs(kind: SampleKind[Any], evaluation: Evaluation) -> list[tuple[str, str]]:
-    """The first samples before and after the actor, as HTML."""
+    """The first sample pairs, before and after the actor, as HTML."""
     pairs = zip(evaluation.before.samples[:PAIRS], evaluation.after.samples, strict=False)
     return [(kind.html(before), kind.html_change(before, after)) for before, after in pairs]
 
 
 def _sample_rows(folder: Path, kind: SampleKind[Any], names: list[str], evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Samples before and after the actor with their values: all of them, or as many as ``MOST_FILES`` where each is a file."""
+    """Samples before and after the actor, with their values: all of them, or the first ``MOST_FILES`` if each is a file."""
     before, after, _ = evaluation
     return [
         {

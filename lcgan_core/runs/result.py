@@ -1,4 +1,4 @@
-"""What came of a run, as ``result.json`` has it."""
+"""The result of a run, as stored in ``result.json``."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from .config import validated
 from .folder import CONFIG, RESULT
 
 SCHEMA_VERSION: Literal[1] = 1
-"""Goes up with every change that a reader of ``result.json`` would notice."""
+"""Increases with every change that a reader of ``result.json`` would notice."""
 
 
 class Satisfaction(Record):
-    """How many samples satisfy, by what they were decoded from."""
+    """The share of samples that satisfy, by the latents they were decoded from."""
 
     prior: Share
     """Noise, z ~ N(0, I)."""
     posterior: Share
-    """Draws of q(z), the latents of real data."""
+    """Draws from q(z), the latents of real data."""
     actor: Share
-    """What the actor makes."""
+    """Latents from the actor."""
     trust: Trust | None = None
-    """How far to trust the constraint itself, where it was learned."""
+    """How far to trust the constraint itself, if it was learned from labels."""
 
 
 class Quality(Merit):
-    """A figure of merit that the model itself tells of sets of samples, all of one size."""
+    """A figure of merit that the model itself computes for sets of samples, all of the same size."""
 
     prior: float | None = None
     posterior: float | None = None
     reference: float | None = None
-    """Samples of what the actor starts from that satisfy the same constraints."""
+    """Samples of the actor's start that already satisfy the same constraints."""
     actor: float | None = None
 
 
 class Seconds(Record):
-    """How long a run took; of one that was resumed, the last part of it."""
+    """How long a run took. For a resumed run, only the part after it was resumed."""
 
     label: float
     train: float
@@ -51,29 +51,29 @@ class Summary(Record):
     """What an actor achieved, on fresh samples."""
 
     constraints: dict[str, Satisfaction]
-    """By the constraints' names in the run."""
+    """The satisfaction of each constraint, by its name in the run."""
     all: Satisfaction
-    """Of all constraints at once."""
+    """The satisfaction of all constraints at once."""
     quality: dict[str, Quality]
-    """What the model tells of its samples, by the model's own names; empty where it tells nothing, or ``compared`` is 0."""
+    """The model's own figures for its samples, by name; empty if the model has none, or ``compared`` is 0."""
     memory: dict[str, dict[str, Beside]]
-    """What the model tells, by its own names, of how much is remembered: of all samples of each set (prior, posterior,
-    reference, actor). A set of which it tells nothing is left out."""
+    """The model's own figures for how many samples are remembered, by set (prior, posterior, reference, actor), then by name.
+    They cover all samples of a set. A set without figures is left out."""
     compared: int
-    """Samples in each of the sets whose quality is compared; 0 where there is no reference."""
+    """Number of samples in each set whose quality is compared; 0 if there are no references."""
     unique: float
     """Share of distinct samples among the actor's."""
     drift: float
-    """Mean squared Mahalanobis distance a dimension of the actor's latents from those of real data; about 1 is real."""
+    """Mean squared Mahalanobis distance per dimension from the actor's latents to those of real data; about 1 is real."""
 
     @property
     def rows(self) -> dict[str, Satisfaction]:
-        """The satisfaction of each constraint, and of all of them where there are several."""
+        """The satisfaction of each constraint and, if there are several, of all of them at once."""
         return self.constraints if len(self.constraints) == 1 else self.constraints | {"all of them": self.all}
 
 
 class Result(Summary):
-    """What ``lcgan run`` returns and writes."""
+    """The result that ``lcgan run`` prints and writes."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     run: str
@@ -84,26 +84,26 @@ class Result(Summary):
     stopped: str | None
     """Why the training ended before its last round, if it did."""
     labels: int
-    """Samples that were labelled in the training."""
+    """Number of latents labelled during training."""
     reused: tuple[str, ...]
-    """Constraints whose critics and labels are of earlier runs."""
+    """Constraints whose critics and labels come from earlier runs."""
     seconds: Seconds
 
 
 def read_result(folder: Path) -> Result:
-    """The result of a finished run; raises ``RunError`` where the run is unfinished, or of another version of lcgan."""
+    """The result of a finished run; raises ``RunError`` if the run is unfinished, or from another version of lcgan."""
     if not folder.is_dir():
-        raise RunError(f"No run folder at {folder}. lcgan run makes one.")
+        raise RunError(f"No run folder at {folder}. lcgan run creates one.")
     path = folder / RESULT
     if not path.is_file():
         if (folder / CONFIG).is_file():
-            raise RunError(f"The run in {folder} was not finished. Go on with: lcgan run --resume {folder}")
-        raise RunError(f"{folder} is not a run folder: it has no {CONFIG}. lcgan run makes one.")
+            raise RunError(f"The run in {folder} is not finished. Resume it with: lcgan run --resume {folder}")
+        raise RunError(f"{folder} is not a run folder: it has no {CONFIG}. lcgan run creates one.")
     content = read_json(path)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise RunError(
-            f"{path} has the schema version {version}, and this lcgan reads {SCHEMA_VERSION}: another version of lcgan, or "
-            f"something else, wrote it. Run again with: lcgan run --config {folder / CONFIG}"
+            f"{path} has schema version {version}, but this lcgan reads version {SCHEMA_VERSION}: the file is from another "
+            f"version of lcgan, or not from lcgan at all. Run again with: lcgan run --config {folder / CONFIG}"
         )
     return validated(Result, content, str(path))

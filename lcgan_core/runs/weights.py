@@ -1,4 +1,4 @@
-"""Weights of a run on disk: the actor, each critic with the labels it learned from, and the checkpoint between rounds."""
+"""The weights of a run on disk: the actor, the critics with the labels they learned from, and the checkpoint after a round."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 def save_weights(
     folder: Path, gan: GanConfig, constraints: Mapping[str, Constraint], state: State, model: LatentModel[Any]
 ) -> None:
-    """Writes actor and critics of a trained ``state``; each file carries the fingerprints of what it belongs to."""
+    """Writes the actor and critics of a trained ``state``. Each file holds the fingerprints of its model and constraints."""
     common = {"model": model.fingerprint, "gan": gan.model_dump(mode="json")}
     asked = {name: constraint.fingerprint for name, constraint in constraints.items()}
     files.write_tensors(folder / run_folder.ACTOR, state.best_actor, {**common, "constraints": asked})
@@ -37,27 +37,27 @@ def save_weights(
 
 
 def load_actor(path: Path, model: LatentModel[Any]) -> Actor:
-    """The actor that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
+    """The actor that a run saved; raises ``RunError`` if the file is damaged or belongs to another model."""
     tensors, metadata = _weights_for(path, model)
     return _filled(path, Actor.of(model, GanConfig(**metadata["gan"])), tensors)
 
 
 def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
-    """A critic that a run saved; raises ``RunError`` where the file is damaged or belongs to another model."""
+    """A critic that a run saved; raises ``RunError`` if the file is damaged or belongs to another model."""
     tensors, metadata = _weights_for(path, model)
     return _filled(path, Critic.of(model, GanConfig(**metadata["gan"])), part(tensors, "critic"))
 
 
 def load_labels(path: Path, model: LatentModel[Any]) -> Pool:
-    """The labels that the critic in ``path`` learned from; raises ``RunError`` where the file is damaged."""
+    """The labels that the critic in ``path`` learned from; raises ``RunError`` if the file is damaged."""
     tensors, _ = files.read_tensors(path)
     return _pool(part(tensors, "pool"), model, reused=len(tensors["pool/z"]))
 
 
 def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: LatentModel[Any]) -> TaughtCritic | None:
-    """The critic of what has that ``fingerprint`` on ``model`` among those that ``runs`` saved, with its labels, if any.
+    """The first critic saved by ``runs`` for ``model`` and the constraint with this ``fingerprint``, with its labels, if any.
 
-    Raises ``RunError`` where a run is not finished or damaged, or its critic is of another size than ``gan`` asks for.
+    Raises ``RunError`` if a run is unfinished or damaged, or if the critic's size differs from that in ``gan``.
     """
     for run in runs:
         read_result(run)
@@ -68,7 +68,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
             made = GanConfig(**metadata["gan"])
             if (made.width, made.depth) != (gan.width, gan.depth):
                 raise RunError(
-                    f"{path} has {made.depth} layers of {made.width}, this run asks for {gan.depth} of {gan.width}. "
+                    f"{path} has {made.depth} layers of {made.width} units, but this run has {gan.depth} of {gan.width}. "
                     f"Use it with --set gan.width={made.width} --set gan.depth={made.depth}."
                 )
             return TaughtCritic(load_critic(path, model), load_labels(path, model))
@@ -91,11 +91,11 @@ def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, gan: GanConfig, model: LatentModel[Any], seed: int, identity: dict[str, Any]) -> State:
-    """The state that ``save_checkpoint`` wrote; raises ``RunError`` where it belongs to another model or other constraints."""
+    """The state that ``save_checkpoint`` wrote; raises ``RunError`` if it belongs to another model or other constraints."""
     tensors, metadata = files.read_tensors(path)
     if metadata.get("identity") != identity:
         raise RunError(
-            f"{path} belongs to another model or to other constraints than {path.parent / run_folder.CONFIG} asks for."
+            f"{path} belongs to another model or other constraints than {path.parent / run_folder.CONFIG}. Start a new run."
         )
     pools = {name: _pool(part(tensors, f"pool/{name}"), model, **about) for name, about in metadata["pools"].items()}
     confidence = pools.pop(CONFIDENCE, None)
@@ -105,7 +105,7 @@ def load_checkpoint(path: Path, gan: GanConfig, model: LatentModel[Any], seed: i
 
 
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The tensors below ``name/``, without it."""
+    """The tensors whose names begin with ``name/``, with that prefix removed."""
     return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
 
 
@@ -121,7 +121,7 @@ def _weights_for(path: Path, model: LatentModel[Any]) -> tuple[dict[str, Tensor]
     if metadata["model"] != model.fingerprint:
         raise RunError(
             f"{path} was trained on the model {metadata['model']}, not on this one ({model.fingerprint}): "
-            "an actor or critic works only with its own model. Train it again on this one with lcgan run."
+            "an actor or critic works only with its own model. Train again on this one with lcgan run."
         )
     return tensors, metadata
 

@@ -102,14 +102,14 @@ class FileKind(SampleKind[SampleT]):
     def parse(self, given: str, folder: Path = Path()) -> SampleT:
         path = folder / Path(given.strip()).expanduser()
         if not path.is_file():
-            raise SampleError(f"No file {path}. A sample of the kind {self.name} is given as a file: {self._endings}.")
+            raise SampleError(f"No file {path}. A sample of the kind {self.name} must be a file: {self._endings}.")
         if path.suffix.lower() not in self.suffixes:
-            raise SampleError(f"{path}: a file of the kind {self.name} ends in {self._endings}.")
+            raise SampleError(f"{path}: a file of the kind {self.name} must end in {self._endings}.")
         try:
             return self.read(path)
         except SampleError:
             raise
-        except Exception as error:  # readers raise many kinds of error on damaged bytes
+        except Exception as error:  # readers raise many types of error on damaged bytes
             raise SampleError(f"{path} cannot be read as {self.name}: {error}. Give another file.") from error
 
     def keep(self, sample: SampleT, folder: Path, within: str = "samples") -> str:
@@ -126,7 +126,7 @@ class FileKind(SampleKind[SampleT]):
             return [self.parse(str(path))]
         files = sorted(file for file in path.iterdir() if file.suffix.lower() in self.suffixes)
         if not files:
-            raise SampleError(f"{path} holds no file that ends in {self._endings}.")
+            raise SampleError(f"{path} contains no file that ends in {self._endings}.")
         return [self.parse(str(file)) for file in files]
 
     def save(self, samples: Sequence[SampleT], folder: Path) -> list[Path]:

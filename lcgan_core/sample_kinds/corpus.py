@@ -20,11 +20,11 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     Raises ``CorpusError`` if the file is missing, of an unknown format, not UTF-8, or has no such column or no texts.
     """
     if not path.is_file():
-        raise CorpusError(f"No corpus at {path}. Give a file: {', '.join(READERS)}, or one of them with .gz behind it.")
+        raise CorpusError(f"No corpus at {path}. Give a file: {', '.join(READERS)}, or one of these followed by .gz.")
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in READERS:
-        raise CorpusError(f"{path}: a corpus ends in {', '.join(READERS)} (or one of these and .gz), not in {suffix!r}.")
-    nothing = CorpusError(f"{path} holds no text. A corpus has one text a row.")
+        raise CorpusError(f"{path}: a corpus must end in {', '.join(READERS)} (or one of these and .gz), not in {suffix!r}.")
+    nothing = CorpusError(f"{path} contains no text. A corpus has one text per row.")
     if not path.stat().st_size:
         raise nothing
     options: dict[str, Any] = {"keep_in_memory": True}
@@ -36,9 +36,9 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     except (UnicodeDecodeError, DatasetGenerationError) as error:
         reason = error.__cause__ if isinstance(error, DatasetGenerationError) else error
         what = "is not UTF-8 text" if isinstance(reason, UnicodeDecodeError) else "cannot be read"
-        raise CorpusError(f"{path} {what}: {reason}. Convert it, or repair that row.") from error
+        raise CorpusError(f"{path} {what}: {reason}. Convert the file, or repair that row.") from error
     except ValueError as error:
-        if "no data" in str(error):  # a table with a header alone
+        if "no data" in str(error):  # a table with only a header
             raise nothing from error
         raise CorpusError(f"{path} cannot be read: {error}.") from error
     if column not in rows.column_names:

@@ -60,7 +60,7 @@ class Images(FileKind[Any]):
         if found.dtype == bool or (np.issubdtype(found.dtype, np.floating) and found.min() >= 0 and found.max() <= 1):
             return np.ascontiguousarray((found * 255.0).round().astype(np.uint8))
         raise SampleError(
-            f"An image of {found.dtype} from {found.min()} to {found.max()} cannot be shown. "
+            f"An array of {found.dtype} from {found.min()} to {found.max()} is not an image. "
             "Give uint8, or floating-point numbers in [0, 1]."
         )
 

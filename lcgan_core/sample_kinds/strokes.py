@@ -42,10 +42,10 @@ class Strokes(FileKind[Any]):
             found = as_numpy(sample).astype(np.float32).reshape(len(sample), 3) + 0.0  # a copy, without -0
         except (TypeError, ValueError) as error:
             raise SampleError(
-                f"{type(sample).__name__} is not a drawing: {error}. A drawing has three numbers a movement: dx, dy, pen up."
+                f"{type(sample).__name__} is not a drawing: {error}. A drawing has three numbers per movement: dx, dy, pen up."
             ) from error
         if not np.isfinite(found).all():
-            raise SampleError("A drawing has a movement that is not finite.")
+            raise SampleError("The drawing has a movement that is not finite. Give finite numbers.")
         found[:, 2] = found[:, 2] > 0.5
         found[-1:, 2] = 1
         return found
@@ -143,10 +143,10 @@ def _movements(svg: str) -> Iterator[tuple[float, float, bool]]:
     """dx, dy and pen up for the straight lines of an SVG file; raises ``SampleError`` if it has curves, or no lines."""
     elements = list(ElementTree.fromstring(svg).iter())
     if any("transform" in element.attrib for element in elements):
-        raise SampleError("The SVG moves its lines by a transform, which is not read. Save it without.")
+        raise SampleError("The SVG has a transform, which is not supported. Save it without transforms.")
     drawn = [element for element in elements if element.tag.rpartition("}")[2] in ("path", "polyline")]
     if not drawn:
-        raise SampleError("The SVG has no path and no polyline.")
+        raise SampleError("The SVG has no path and no polyline. Give a drawing with lines.")
     x = y = Fraction()
     for element in drawn:
         data = element.get("d") or f"M {element.get('points', '')}"
@@ -165,7 +165,7 @@ def _lines(data: str) -> list[list[tuple[Fraction, Fraction]]]:
         if token.isalpha():
             command = token
             if command not in "MmLlHhVvZz":
-                raise SampleError(f"The SVG has a curve ({command}). Only straight lines are read.")
+                raise SampleError(f"The SVG has a curve ({command}). Only straight lines are supported.")
             if command in "Mm":
                 lines.append([])
             elif command in "Zz" and len(lines[-1]) > 1:  # a single point is closed only to show as a dot

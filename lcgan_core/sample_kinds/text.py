@@ -22,8 +22,8 @@ class Text(SampleKind[str]):
         """The text itself."""
         if not isinstance(sample, str):
             raise SampleError(
-                f"A text is a str, not {type(sample).__name__}. A latent model that makes something else says so: "
-                "sample_kind = Images(), Strokes() or a SampleKind of its own."
+                f"A text is a str, not {type(sample).__name__}. A latent model that makes something else declares it: "
+                "sample_kind = Images(), Strokes() or its own SampleKind."
             )
         return sample
 

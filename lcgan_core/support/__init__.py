@@ -1,1 +1,1 @@
-"""What any room may use, and what knows nothing of the method."""
+"""Helpers that every part of lcgan may use; they know nothing of the method."""

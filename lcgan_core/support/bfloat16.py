@@ -1,4 +1,4 @@
-"""Whether this machine computes in bfloat16 faster than in float32."""
+"""Whether this machine computes faster in bfloat16 than in float32."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def cpu_multiplies_bf16() -> bool:
 
 
 def bf16_is_fast() -> bool:
-    """Whether what trains here, a GPU or else the processor, multiplies bfloat16 in hardware."""
+    """Whether the device that trains here, a GPU if there is one, multiplies bfloat16 in hardware."""
     return bool(torch.cuda.is_bf16_supported()) if torch.cuda.is_available() else cpu_multiplies_bf16()

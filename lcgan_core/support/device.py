@@ -1,4 +1,4 @@
-"""Where to compute: which devices there are, and what each of them is good at."""
+"""Devices to compute on: which ones are available, and what each can do in hardware."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def usable_device(name: str) -> str:
-    """The device as torch calls it; ``auto`` is a GPU where there is one (cuda, else mps), or the processor.
+    """Torch's name for the device; ``auto`` is a GPU if there is one (cuda, otherwise mps), or else the CPU.
 
-    Raises ``ModelError`` where torch cannot compute on it.
+    Raises ``ModelError`` if torch cannot compute on the device.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         torch.ones(1, device=name).sum().item()
-    except Exception as error:  # an unknown name, a number too high, a torch without that backend: each raises another kind
+    except Exception as error:  # unknown names, numbers too high and missing backends each raise another type
         reason = str(error).partition("\n")[0]
         raise ModelError(f"torch cannot compute on {name!r} here: {reason}") from error
     return name
 
 
 def use_only(device: str) -> None:
-    """Hides all GPUs but ``device`` from what chooses one by itself, as the ``Trainer`` of transformers does; auto hides none.
+    """Hides all GPUs except ``device`` from code that chooses its own, such as transformers' ``Trainer``. Auto hides none.
 
-    To be called before torch has looked for GPUs. Raises ``ModelError`` where there is no such device, or none to train on.
+    Call it before torch looks for GPUs. Raises ``ModelError`` if there is no such device, or if models cannot train on it.
     """
     kind, _, number = device.partition(":")
     if kind not in ("auto", "cpu", "cuda"):
@@ -48,10 +48,10 @@ def use_only(device: str) -> None:
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether ``device`` multiplies bfloat16 in hardware."""
     if device.type == "cuda":
-        return bool(torch.cuda.get_device_capability(device)[0] >= 8)  # Ampere was the first
+        return bool(torch.cuda.get_device_capability(device)[0] >= 8)  # Ampere was the first to do so
     return device.type == "cpu" and cpu_multiplies_bf16()
 
 
 def steps_fused(device: torch.device) -> bool:
-    """Whether torch has a step of Adam in one piece for ``device``."""
+    """Whether torch has a fused Adam step for ``device``."""
     return device.type in ("cpu", "cuda", "mps")

@@ -1,4 +1,4 @@
-"""Optional libraries, each brought by an extra of lcgan-core."""
+"""Optional libraries, which extras of lcgan-core install."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import RunError
 
 
 def needed(module: str, what: str, extra: str) -> Any:
-    """The module that ``what`` needs; raises ``RunError`` that says how to install it."""
+    """Imports the module that ``what`` needs; raises a ``RunError`` that says how to install it."""
     try:
         return import_module(module)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and read back with errors that say what is wrong: JSON, JSON lines, safetensors."""
+"""Writes files whole or not at all, and reads them back with clear errors: JSON, JSON lines, safetensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A path to write to that becomes ``path`` only when all is written: a reader never sees half a file."""
+    """A temporary path to write to. It replaces ``path`` only when writing is complete, so a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
@@ -41,32 +41,32 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file of a run; raises ``RunError`` where it is missing or cut short."""
+    """The content of a JSON file in a run folder; raises ``RunError`` if the file is missing or truncated."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}. Is {path.parent} a run folder?") from error
     except ValueError as error:
-        raise RunError(f"{path} is cut short or was edited: {error}. Run again with lcgan run.") from error
+        raise RunError(f"{path} is truncated or was edited: {error}. Run again with lcgan run.") from error
 
 
 def read_lines(path: Path, most: int) -> list[dict[str, Any]]:
-    """The first rows, at most so many, of what ``write_lines`` wrote; raises ``RunError`` where there is no such file."""
+    """At most ``most`` rows from the start of a file by ``write_lines``; raises ``RunError`` if it is missing or truncated."""
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[:most]]
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} is missing or cut short: {error}. Run again with lcgan run.") from error
+        raise RunError(f"{path} is missing or truncated: {error}. Run again with lcgan run.") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """A safetensors file whose metadata carries JSON values."""
+    """Writes a safetensors file whose metadata are JSON values."""
     from safetensors.torch import save_file
 
     written: dict[str, Tensor] = {}
     storages: set[int] = set()
     for name, tensor in tensors.items():
         mine = tensor.detach().cpu().contiguous()
-        if mine.untyped_storage().data_ptr() in storages:  # safetensors takes no two views of one storage
+        if mine.untyped_storage().data_ptr() in storages:  # safetensors rejects two views of one storage
             mine = mine.clone()
         storages.add(mine.untyped_storage().data_ptr())
         written[name] = mine
@@ -75,7 +75,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata of a file that ``write_tensors`` wrote; raises ``RunError`` on any other."""
+    """The tensors and metadata in a file by ``write_tensors``; raises ``RunError`` if it is missing or anything else."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -83,6 +83,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no mapping
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is cut short or not a weights file: {error}. Run again with lcgan run.") from error
+        raise RunError(f"{path} is truncated or not a weights file: {error}. Run again with lcgan run.") from error

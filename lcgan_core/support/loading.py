@@ -1,4 +1,4 @@
-"""Reading transformers models from a local folder, whole and without noise on the terminal."""
+"""Loads transformers models from a local folder: with all their weights, and without output on the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transformers.utils import logging
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps transformers' progress bars, warnings and reports of weights off stderr."""
+    """Keeps transformers' progress bars, warnings and weight reports off stderr."""
     had_progress_bar, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
@@ -26,7 +26,7 @@ def quiet() -> Iterator[None]:
 
 
 def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
-    """The frozen model in ``folder``, in float32; raises ``ValueError`` where its weights are not all there."""
+    """The frozen model in ``folder``, in float32; raises ``ValueError`` if its weights do not match its architecture."""
     with quiet():
         model, report = kind.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True, **options

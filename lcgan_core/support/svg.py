@@ -1,4 +1,4 @@
-"""Figures, as SVG text that is the same each time."""
+"""Plots as SVG text, identical on every run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def svg(plot: Callable[[Figure], None], size: tuple[float, float]) -> str:
-    """The ``<svg>`` element of what ``plot`` puts on a figure of ``size`` inches: a file of its own, or a part of a page."""
+    """The ``<svg>`` element of a figure of ``size`` inches that ``plot`` draws on, for a file or for part of a page."""
     import matplotlib
-    from matplotlib.figure import Figure  # unlike pyplot, it keeps no state and asks for no display
+    from matplotlib.figure import Figure  # unlike pyplot, it keeps no state and needs no display
 
     figure, text = Figure(figsize=size, layout="constrained"), io.StringIO()
     plot(figure)

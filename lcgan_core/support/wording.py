@@ -1,4 +1,4 @@
-"""Figures put into words, alike on a terminal and on a page."""
+"""Figures in words, the same on the terminal and on pages."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from ..figures import Beside, Trust
 
 
 def learned_from(name: str, trust: Trust) -> str:
-    """How far to trust what a constraint learned from labels."""
-    return f"{name} was learned from {trust.labels} labels; of labels held out, it told {trust.accuracy} right"
+    """How far to trust a constraint that was learned from labels."""
+    return f"{name} was learned from {trust.labels} labels; it predicted {trust.accuracy} of held-out labels correctly"
 
 
 def number(value: float | None) -> str:
-    """A figure of any size in a few digits; nothing for None."""
+    """A figure of any size in a few digits; an empty string for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def with_direction(name: str, greater_is_better: bool | None) -> str:
-    """The name of a figure, and which way is good where that is known."""
+    """The name of a figure, with whether higher or lower is better, if known."""
     if greater_is_better is None:
         return name
-    return f"{name} ({'more' if greater_is_better else 'less'} is better)"
+    return f"{name} ({'higher' if greater_is_better else 'lower'} is better)"
 
 
 def beside(figure: Beside) -> str:
-    """A share of samples, and in brackets what to expect of real ones."""
+    """A share of samples and, in brackets, the share expected of real ones."""
     return f"{figure.share:.1%} (real: {'not known' if figure.expected is None else f'{figure.expected:.1%}'})"
 
 
 def memory_line(memory: dict[str, Beside]) -> str:
-    """How much of a set of samples is remembered, and what else a model tells of that."""
+    """The figures for how many samples of a set are remembered, on one line."""
     return ", ".join(f"{name.replace('_', ' ')} {beside(figure)}" for name, figure in memory.items())
 
 
 def names_in(sets: Mapping[str, Mapping[str, Beside]]) -> list[str]:
-    """The names of all figures that are told of any of the sets, in their order."""
+    """The names of all figures that any of the sets has, in order of first occurrence."""
     return list(dict.fromkeys(name for memory in sets.values() for name in memory))

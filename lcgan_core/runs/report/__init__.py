@@ -1,4 +1,4 @@
-"""``report.html`` of a run: one file that tells someone who did not run it what was asked and what came of it."""
+"""``report.html`` of a run: one file that shows the constraints and the results to someone who did not run it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PAGE = "report.html"
 CARD = "README.md"
 TEMPLATES = Path(__file__).parent
 PAIRS = 25
-"""Pairs of samples that a report shows. Arbitrary."""
+"""Number of sample pairs in a report. Arbitrary."""
 POINTS = 600
 MOST_BARS = 512
-"""Dimensions of z up to which each has a bar of its own; more would be as thin as a pixel."""
+"""Maximum dimension of z for which each dimension has its own bar; more bars would be as thin as a pixel."""
 
 
 class Latents(NamedTuple):
-    """What the pictures show: draws of q(z), noise, where the actor moves it, and how open each gate is on average."""
+    """Data for the pictures: draws from q(z), noise, the noise moved by the actor, and how open each gate is on average."""
 
     real: Tensor
     prior: Tensor
@@ -41,7 +41,7 @@ def write_report(
     pairs: Sequence[tuple[str, str]],
     latents: Latents,
 ) -> None:
-    """Writes ``report.html`` and the model card into the run folder; ``pairs``: HTML of samples before and after the actor."""
+    """Writes ``report.html`` and the model card into the run folder. ``pairs``: samples before and after the actor, as HTML."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from ...support.files import whole
