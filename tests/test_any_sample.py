@@ -23,7 +23,7 @@ from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import load_latent_model, make_constraint
 from lcgan_core.testing import ConstraintContract, LatentModelContract
-from lcgan_core.tools.curve import write_subset
+from lcgan_core.tools.curve import subset
 from lcgan_core.tools.questions import QuestionSession
 
 MODELS = [("arrays", "lighter", ".png"), ("pils", "lighter", ".png"), ("sides", "wide", ".svg")]
@@ -116,8 +116,10 @@ def test_labels_are_files_beside_the_label_file(
     assert learned.trust().accuracy.value > 0.7
     fingerprint = make_constraint("labels", {"file": str(file)}).fingerprint
     assert fingerprint == learned.fingerprint
-    subset = write_subset(make_constraint("labels", {"file": str(file)}), 20, 0, tmp_path / "else" / "some.csv")  # type: ignore[arg-type]
-    assert make_constraint("labels", {"file": str(subset)}).bind(frozen).trust().labels == 20
+    some = tmp_path / "else" / "some.csv"
+    some.parent.mkdir()
+    some.write_bytes(subset(make_constraint("labels", {"file": str(file)}), 20, 0, some.parent))  # type: ignore[arg-type]
+    assert make_constraint("labels", {"file": str(some)}).bind(frozen).trust().labels == 20
 
     kind.save(frozen.decode(frozen.real_posteriors().mean[:5]), Path("own"))
     told("label", "own.csv", "--model", f"{model}:1", "--from", "own", "--by-chance", keys="ynsyq")

@@ -5,7 +5,13 @@ import json
 import random
 from pathlib import Path
 
+import pytest
 from conftest import QUICK_GAN, Lcgan, sentences
+
+from lcgan_core import RunConfig, Wish
+from lcgan_core.constraints.from_labels import Labels
+from lcgan_core.engine.networks import GanConfig
+from lcgan_core.tools.curve import check_it_fits, subset
 
 
 def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcgan) -> None:
@@ -44,3 +50,50 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
 
     assert "500 labels need 250 of each" in run_lcgan(*command, "--sizes", "500").stderr
     assert "expected numbers with commas" in run_lcgan(*command, "--sizes", "20;60").stderr
+
+
+def label(file: str, wanted: str) -> None:
+    with Path(file).open("w", encoding="utf-8", newline="") as content:
+        rows = ((text, int(wanted in text)) for text in sentences()[:200])
+        csv.writer(content).writerows([("text", "value"), *rows])
+
+
+def begin(folder: Path, config: RunConfig) -> None:
+    """What a killed curve leaves of its first run."""
+    part = subset(Labels(file=Path("mine.csv")), 20, 0, folder)
+    file = (folder / "labels-20-seed-0.csv").absolute()
+    (folder / "labels-20-seed-0").mkdir(parents=True)
+    file.write_bytes(part)
+    wish = Wish(constraint="labels", options={"file": str(file)})
+    config = config.model_copy(update={"constraints": (wish,)})
+    (folder / "labels-20-seed-0/config.json").write_text(config.model_dump_json(), encoding="utf-8")
+    check_it_fits(folder / "labels-20-seed-0", config, file, part, Labels(file=Path("mine.csv")))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("other.csv",), "is of other labels than other.csv gives"),
+        (("mine.csv", "--set", "gan.rounds=3"), "gan.rounds was 4, is 3"),
+        (("mine.csv", "--model", "elsewhere"), "model was 'reviews', is 'elsewhere'"),
+        (("mine.csv", "--samples", "50"), "samples was 1000, is 50"),
+        (("edited.csv",), "is of other labels than edited.csv gives"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_a_curve_goes_on_only_as_it_began(run_lcgan: Lcgan, change: tuple[str, ...], message: str) -> None:
+    label("mine.csv", "bad")
+    label("other.csv", "good")
+    flipped = Path("mine.csv").read_text(encoding="utf-8").replace(",1", ",2", 50).replace(",0", ",1", 50).replace(",2", ",0")
+    Path("edited.csv").write_text(flipped, encoding="utf-8")
+    config = RunConfig(constraints=(Wish(constraint="labels"),), samples=1000, gan=GanConfig(rounds=4))
+    begin(Path("runs/curve"), config)
+    before = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
+    settings = () if "gan.rounds=3" in change else ("--set", "gan.rounds=4")
+    ran = run_lcgan(
+        "curve", *change, *settings, "--judge", "keyword", "--set", "keyword.words=bad", "--sizes", "20", "--seeds", "1"
+    )
+    assert ran.exit_code == 1
+    assert message in ran.stderr
+    assert "Give" in ran.stderr.splitlines()[-1] or "give another --out" in ran.stderr
+    assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == before

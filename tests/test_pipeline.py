@@ -38,6 +38,7 @@ def test_a_run_leaves_a_whole_folder_and_prints_its_result(run_lcgan: Lcgan) -> 
         "critics/half-space.safetensors",
         "critics/realism.safetensors",
         "environment.json",
+        "manifest.json",
         "metrics.jsonl",
         "report.html",
         "result.json",
@@ -244,7 +245,7 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "--config", "empty.json"), "empty.json is truncated"),
         (("run", "--config", "wrong.json"), "wrong.json: constraints: Field required; sed: Extra inputs"),
         (("run", "--config", "wrong.json", "--seed", "3"), "bring their own seed"),
-        (("run", "--resume", "nowhere"), "config.json cannot be read"),
+        (("run", "--resume", "nowhere"), "No run folder at nowhere"),
         (("sample", "nowhere"), "No run folder at nowhere"),
         (("sample", "."), "is not a run folder"),
     ],
@@ -308,18 +309,11 @@ def test_damaged_and_foreign_weights(run_lcgan: Lcgan) -> None:
     write_tensors(folder / "other.safetensors", {"x": torch.zeros(3)}, metadata)
     with pytest.raises(RunError, match="does not hold the weights"):
         load_actor(folder / "other.safetensors", LinearModel(4))
-
     whole = actor.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"not weights at all"):
         actor.write_bytes(damaged)
-        ran = run_lcgan("sample", folder)
-        assert ran.exit_code == 1
-        assert "actor.safetensors is truncated or not a weights file" in ran.stderr
-    actor.unlink()
-    assert "actor.safetensors is missing" in run_lcgan("sample", folder).stderr
-
-    (folder / "result.json").write_text('{"run": "ru', encoding="utf-8")
-    assert "result.json is truncated" in run_lcgan("sample", folder).stderr
+        with pytest.raises(RunError, match="is truncated, damaged or not a weights file"):
+            load_actor(actor, LinearModel(4))
 
 
 def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,4 +334,5 @@ def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan, monkeypa
     changed = json.loads(Path("cut/config.json").read_text(encoding="utf-8"))
     changed["constraints"][0]["options"] = {"bound": 0.5}
     Path("cut/config.json").write_text(json.dumps(changed), encoding="utf-8")
-    assert "other constraints" in run_lcgan("run", "--resume", "cut").stderr
+    stderr = run_lcgan("run", "--resume", "cut").stderr
+    assert "constraints.0.options.bound was None, is 0.5" in stderr

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -21,13 +23,40 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 
 class Commands(click.Group):
-    """Turns lcgan's own errors into one line and exit status 1."""
+    """Turns lcgan's own errors, and those of files and disks, into one line and exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # a terminal that knows fewer letters than a sample has
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except LcganError as error:
             raise click.ClickException(" ".join(str(error).split())) from error
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):  # click ends silently, as after ``| head``
+                raise
+            raise click.ClickException(of_file(error)) from error
+
+
+def of_file(error: OSError) -> str:
+    """What the system refused, in one line."""
+    if error.strerror is None:
+        return " ".join(str(error).split())
+    return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}."
+
+
+@contextlib.contextmanager
+def what_is_left(hint: Callable[[], str]) -> Iterator[None]:
+    """Where the system or the user ends what goes on within, the message also tells by ``hint`` what was made so far."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.ClickException(f"Interrupted. {hint()}".strip()) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise click.ClickException(f"{of_file(error)} {hint()}".strip()) from error
 
 
 @click.group(cls=Commands)

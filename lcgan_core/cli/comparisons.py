@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ModelError
-from .common import AS_JSON, DEVICE, lcgan, progress
+from .common import AS_JSON, DEVICE, lcgan, progress, what_is_left
 from .finished_runs import known_sampler
 from .run import parse_settings
 
@@ -54,10 +55,10 @@ def bench(
     as_json: bool,
 ) -> None:
     """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
-    with progress() as on_progress:
+    with progress() as on_progress, ExitStack() as claim:
         from ..runs.config import Wish
-        from ..runs.folder import next_folder
-        from ..support.files import write_json
+        from ..support.claim import claimed, next_claimed
+        from ..support.files import write_json, write_text
         from ..tools.bench import BENCH, FIGURE, Bench, plot
         from ..tools.bench import bench as compare
 
@@ -66,12 +67,12 @@ def bench(
             raise click.UsageError("--set gan: bench trains nothing; set options of a --judge.")
         chosen = [known_sampler(name) for name in samplers] or None
         perplexity = fluency_model(fluency) if fluency else None
+        folder = claim.enter_context(claimed(out) if out else next_claimed(Path("runs"), "bench"))
         rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress, device)
-        folder = out or next_folder(Path("runs"), "bench")
         judged_by = tuple(Wish(**wish) for wish in wishes)
         found = Bench(samples=count, seeds=seeds, judges=judged_by, fluency=fluency, rows=tuple(rows))
         write_json(folder / BENCH, found.model_dump(mode="json"))
-        (folder / FIGURE).write_text(plot(rows), encoding="utf-8")
+        write_text(folder / FIGURE, plot(rows))
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json")))
         return
@@ -132,7 +133,8 @@ def curve(
     with progress() as on_progress:
         from ..constraints.from_labels import Labels
         from ..runs.config import RunConfig, Wish, validated
-        from ..support.files import write_json
+        from ..support.claim import claimed
+        from ..support.files import write_json, write_text
         from ..tools.curve import CURVE, FIGURE, Curve, by_size, plot
         from ..tools.curve import curve as runs
 
@@ -144,10 +146,11 @@ def curve(
             raise click.UsageError(f"--sizes {sizes}: expected numbers with commas between, such as 20,70,200.")
         labels = Labels(file=file, target=target)
         (judging,) = made_judges([wish]).values()
-        rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
-        found = Curve(judge=Wish(**wish), rows=tuple(rows))
-        write_json(out / CURVE, found.model_dump(mode="json"))
-        (out / FIGURE).write_text(plot(rows), encoding="utf-8")
+        with claimed(out), what_is_left(lambda: f"The same command goes on with {out}." if out.is_dir() else ""):
+            rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
+            found = Curve(judge=Wish(**wish), rows=tuple(rows))
+            write_json(out / CURVE, found.model_dump(mode="json"))
+            write_text(out / FIGURE, plot(rows))
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json")))
         return

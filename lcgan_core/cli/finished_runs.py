@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, lcgan
+from .common import AS_JSON, DEVICE, lcgan, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
     from ..sample_kinds import SampleKind
     from ..tools.editing import Edit
 
-OUT = click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="New folder to write them to: a text a line, PNG for images, SVG for drawings.",
-)
+
+def with_out(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that can write its samples to a new folder, which it holds from its beginning to its end."""
+
+    @click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        help="New folder to write them to: a text a line, PNG for images, SVG for drawings.",
+    )
+    @wraps(command)
+    def holding(out: Path | None, **given: Any) -> None:
+        with new_folder(out):
+            command(out=out, **given)
+
+    return holding
 
 
 @lcgan.command()
@@ -36,7 +48,7 @@ OUT = click.option(
     metavar="NAME",
     help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient or ode.",
 )
-@OUT
+@with_out
 @DEVICE
 @AS_JSON
 def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, device: str, as_json: bool) -> None:
@@ -49,8 +61,9 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     from ..support.wording import memory_line
 
     known_sampler(sampler)
-    new_folder(out)
     finished = load_run(run_folder, device)
+    for reason in finished.unusable:
+        click.echo(reason, err=True)
     drawn = finished.sample(count, seed, sampler)
     samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), memory_of(finished.model, drawn)
     if as_json:
@@ -73,7 +86,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     help="Minimum value to accept; of the edits that reach it, the closest is taken. 0 keeps the sample, 1 satisfies.",
 )
 @click.option("--candidates", "most", default=0, show_default=True, type=click.IntRange(min=0), help="Other edits to show.")
-@OUT
+@with_out
 @DEVICE
 @AS_JSON
 def edit(
@@ -93,7 +106,6 @@ def edit(
     """
     from ..runs.finished import load_run
 
-    new_folder(out)
     finished = load_run(run_folder, device)
     finished.model.require_encoder("Editing")  # before anything is read from the standard input
     kind = finished.model.sample_kind
@@ -130,7 +142,7 @@ def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iter
 @click.argument("first")
 @click.argument("last")
 @click.option("--steps", default=7, show_default=True, type=click.IntRange(min=2), help="Samples to print, both ends included.")
-@OUT
+@with_out
 @DEVICE
 def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path | None, device: str) -> None:
     """Print the way from one sample to another through the latent space, each step with its value.
@@ -140,7 +152,6 @@ def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path |
     from ..runs.finished import load_run
     from ..tools.editing import interpolate as way
 
-    new_folder(out)
     finished = load_run(run_folder, device)
     kind = finished.model.sample_kind
     found = way(finished, kind.parse(first), kind.parse(last), steps)
@@ -160,10 +171,19 @@ def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, as_js
     return [kind.keep(sample, Path()) if as_json else kind.line(sample) for sample in samples]
 
 
-def new_folder(out: Path | None) -> None:
-    """Refuses a folder that holds something: what is written could not be told from that."""
-    if out and out.exists() and any(out.iterdir() if out.is_dir() else [out]):
-        raise click.UsageError(f"--out {out} already exists. Give another folder.")
+@contextmanager
+def new_folder(out: Path | None) -> Iterator[None]:
+    """Holds the folder to write to, if any; refuses one that holds something: what is written could not be told from that."""
+    if out is None:
+        yield
+        return
+    from ..support.claim import claimed
+
+    with claimed(out):
+        if any(out.iterdir()):
+            raise click.UsageError(f"--out {out} already exists. Give another folder.")
+        with what_is_left(lambda: f"What was written before that is in {out}." if any(out.iterdir()) else ""):
+            yield
 
 
 def known_sampler(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, lcgan, parse_value, progress
+from .common import AS_JSON, DEVICE, lcgan, parse_value, progress, what_is_left
 
 
 @lcgan.command()
@@ -58,6 +58,7 @@ def pretrain(
         from ..models.text_vae.pretraining.pretrain import pretrain as start
         from ..models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
         from ..runs.config import validated
+        from ..support.claim import claimed
 
         if resumed:
             config, folder = recipe_of(resumed), resumed
@@ -74,10 +75,8 @@ def pretrain(
                     raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan pretrain --recipe")
                 fields[key] = parse_value(value)
             config = validated(PretrainConfig, fields, "Wrong recipe (see lcgan pretrain --recipe)")
-        try:
+        with claimed(folder), what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"):
             measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
-        except KeyboardInterrupt:
-            raise click.ClickException(f"Interrupted. Resume with: lcgan pretrain --resume {folder}") from None
     if as_json:
         click.echo(json.dumps(measured.model_dump(mode="json")))
         return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, lcgan, parse_value, progress
+from .common import AS_JSON, DEVICE, lcgan, parse_value, progress, what_is_left
 
 
 @lcgan.command()
@@ -87,11 +88,12 @@ def run(
     refuse_with_file(
         ctx, ("settings", "weights", "model", "seed", "samples", "critics", *(("out",) if resumed else ())), not names
     )
-    with progress() as on_progress:
+    with progress() as on_progress, ExitStack() as claim:
         from ..runs.config import RunConfig, load_config, validated
-        from ..runs.folder import CONFIG, SAMPLES, next_folder, slug
+        from ..runs.folder import CONFIG, SAMPLES, slug
         from ..runs.pipeline import resume
         from ..runs.pipeline import run as start
+        from ..support.claim import claimed, next_claimed
         from ..support.files import read_lines
 
         if resumed:
@@ -110,12 +112,10 @@ def run(
                     "gan": gan,
                 }
                 config = validated(RunConfig, asked, "Wrong settings")
-            folder = out or next_folder(Path("runs"), "+".join(slug(wish.name) for wish in config.constraints))
-        try:
+            name = "+".join(slug(wish.name) for wish in config.constraints)
+            folder = claim.enter_context(claimed(out) if out else next_claimed(Path("runs"), name))
+        with what_is_left(lambda: f"Resume with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""):
             result = resume(folder, on_progress, device) if resumed else start(config, folder, on_progress, device)
-        except KeyboardInterrupt:
-            hint = f" Resume with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""
-            raise click.ClickException(f"Interrupted.{hint}") from None
     if as_json:
         click.echo(json.dumps(result.model_dump(mode="json")))
         return

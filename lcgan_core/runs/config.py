@@ -88,3 +88,14 @@ def validated(kind: type[ConfigT], content: Any, where: str) -> ConfigT:
             for problem in error.errors()
         )
         raise RunError(f"{where}: {'; '.join(problems)}.") from error
+
+
+def differences(before: Any, now: Any, where: str = "") -> list[str]:
+    """What differs between two configurations as JSON has them, one field each: ``seed was 1, is 2``."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        parts = [(f"{where}.{name}" if where else name, before.get(name), now.get(name)) for name in {**before, **now}]
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        parts = [(f"{where}.{place}", *pair) for place, pair in enumerate(zip(before, now, strict=True))]
+    else:
+        return [] if before == now else [f"{where or 'all of it'} was {before!r}, is {now!r}"]
+    return [line for name, old, new in parts for line in differences(old, new, name)]

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..constraint import bound
+from ..constraint import Constraint, bound
 from ..engine.labelling import Labeller
 from ..engine.networks import CONFIDENCE, REALISM
 from ..engine.samplers import SAMPLERS, Steering
+from ..errors import ConstraintError, LcganError
 from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
 from . import folder as run_folder
-from .config import RunConfig, load_config
+from .config import RunConfig, Wish, load_config
 from .result import read_result
-from .weights import load_actor, load_critic, load_labels
+from .weights import constraints_of, load_actor, load_critic, load_labels
+
+
+class Unusable(Constraint):
+    """Stands for a constraint that is gone or has changed since the run; raises ``ConstraintError`` once it is asked."""
+
+    name = "unusable"
+
+    reason: str
+
+    def __call__(self, samples: Sequence[Any]) -> Sequence[float]:
+        raise ConstraintError(self.reason)
 
 
 @dataclass
@@ -27,6 +40,11 @@ class FinishedRun:
     config: RunConfig
     model: LatentModel[Any]
     steering: Steering
+
+    @property
+    def unusable(self) -> list[str]:
+        """Why constraints of the run cannot be asked any more; what asks none of them, such as the actor, works without."""
+        return [found.reason for found in self.steering.labeller.constraints.values() if isinstance(found, Unusable)]
 
     def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> list[Any]:
         """n samples, decoded from latents that the named sampler draws. The same seed gives the same samples.
@@ -40,12 +58,16 @@ class FinishedRun:
 def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     """Loads the finished run in ``folder``. ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one.
 
-    Raises ``RunError`` if the run is unfinished, damaged or from another model.
+    A constraint that is gone or has changed since raises ``ConstraintError`` when it is asked. Raises ``RunError`` if the run
+    is unfinished, damaged or from another model.
     """
     read_result(folder)
+    critics_of_run = f"{run_folder.CRITICS}/*"
+    run_folder.check_run_files(folder, run_folder.CONFIG, run_folder.RESULT, run_folder.ACTOR, critics_of_run)
     config = load_config(folder / run_folder.CONFIG)
     model = load_latent_model(config.model, device)
-    constraints = {wish.name: bound(make_constraint(wish.constraint, wish.options), model) for wish in config.constraints}
+    trained_for = constraints_of(folder / run_folder.ACTOR)
+    constraints = {wish.name: _as_trained(wish, model, trained_for.get(wish.name), folder) for wish in config.constraints}
     files = {name: run_folder.critic_file(folder, name) for name in (*constraints, REALISM, CONFIDENCE)}
     critics = {name: load_critic(file, model) for name, file in files.items() if name != CONFIDENCE or file.is_file()}
     pools = {name: load_labels(files[name], model) for name in constraints}
@@ -53,3 +75,15 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     actor = load_actor(folder / run_folder.ACTOR, model)
     steering = Steering.assembled(Labeller(model, constraints), actor, critics, pools, weights, config.gan)
     return FinishedRun(config, model, steering)
+
+
+def _as_trained(wish: Wish, model: LatentModel[Any], fingerprint: str | None, folder: Path) -> Constraint:
+    again = f"Bring back what it was, or train on what it is: lcgan run --config {folder / run_folder.CONFIG}"
+    try:
+        found = bound(make_constraint(wish.constraint, wish.options), model)
+        now = found.fingerprint
+    except LcganError as error:
+        return Unusable(reason=f"{folder} was trained for {wish.name}, which cannot be asked now: {error} {again}")
+    if now != fingerprint:
+        return Unusable(reason=f"{folder} was trained for {wish.name} as it was; its code or data changed since. {again}")
+    return found

@@ -9,6 +9,7 @@ critics/*.safetensors the critic of each constraint with its labels, and the rea
 samples.jsonl         samples before and after the actor, with the constraints' values
 samples/              those samples, if each is a file; rows give paths relative to the run folder
 report.html, README.md  the results, for people
+manifest.json         the hash of every file of a finished run
 result.json           the results; written last, so a folder without it is not a finished run
 """
 
@@ -16,6 +17,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+
+from ..errors import RunError
+from ..support.manifest import check_files
 
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
@@ -36,9 +40,7 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w-]+", "-", Path(name).name).strip("-")
 
 
-def next_folder(parent: Path, name: str) -> Path:
-    """The first of ``parent/name``, ``parent/name-2`` and so on that does not exist."""
-    folder, number = parent / name, 2
-    while folder.exists():
-        folder, number = parent / f"{name}-{number}", number + 1
-    return folder
+def check_run_files(folder: Path, *names: str) -> None:
+    """Raises ``RunError`` if one of the files of a finished run, given by names or patterns, is not as the run wrote it."""
+    advice = f"Bring back the right one, or run again: lcgan run --config {folder / CONFIG} --out OTHER"
+    check_files(folder, names, RunError, "lcgan run", advice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -22,6 +21,8 @@ from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
 from ..sample_kinds import SampleKind
 from ..support import files
+from ..support.claim import claimed
+from ..support.manifest import write_manifest
 from . import folder as run_folder
 from .config import RunConfig, load_config
 from .evaluation import Evaluation, evaluate_sampler
@@ -45,21 +46,31 @@ def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, 
     Raises ``RunError`` if ``folder`` is not empty, ``ConstraintError`` or ``ModelError`` before anything is written, and
     ``TrainingError`` if there is nothing to learn from.
     """
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        raise RunError(f"{folder} already exists. Give another --out, or continue an unfinished run with --resume {folder}.")
-    return _run(config, folder, None, on_progress, device)
+    with claimed(folder):
+        if any(folder.iterdir()):
+            raise RunError(
+                f"{folder} already exists. Give another --out, or continue an unfinished run with --resume {folder}."
+            )
+        return _run(config, folder, None, on_progress, device)
 
 
 def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
     """Resumes an interrupted run after its last round; the result is the same as without the interruption.
 
-    Raises ``RunError`` if there is no run to resume, or if the run is finished.
+    Raises ``RunError`` if there is no run to resume, if the run is finished, or if its config.json was edited since.
     """
-    if (folder / run_folder.RESULT).is_file():
-        raise RunError(f"The run in {folder} is finished. See {folder / run_folder.RESULT}, or start another with --config.")
-    config = load_config(folder / run_folder.CONFIG)
-    checkpoint = folder / run_folder.CHECKPOINT
-    return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device)
+    if not folder.is_dir():
+        raise RunError(f"No run folder at {folder}. lcgan run makes one.")
+    with claimed(folder):
+        if (folder / run_folder.RESULT).is_file():
+            raise RunError(
+                f"The run in {folder} is finished. See {folder / run_folder.RESULT}, or start another with --config."
+            )
+        if not any(folder.iterdir()):
+            raise RunError(f"The run in {folder} stopped before it wrote anything. Start it again with --out {folder}.")
+        config = load_config(folder / run_folder.CONFIG)
+        checkpoint = folder / run_folder.CHECKPOINT
+        return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device)
 
 
 def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress, device: str) -> Result:
@@ -74,7 +85,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         "model": model.fingerprint,
         "constraints": {name: constraint.fingerprint for name, constraint in constraints.items()},
     }
-    state = load_checkpoint(checkpoint, config.gan, model, config.seed, identity) if checkpoint else None
+    state = load_checkpoint(checkpoint, config, model, identity) if checkpoint else None
     files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
     files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity, model.device))
     metrics = _metrics_so_far(folder, state.round if state else 0)
@@ -82,7 +93,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     def on_round(state: State, figures: dict[str, Any]) -> None:
         metrics.append(figures)
         files.write_lines(folder / run_folder.METRICS, metrics)
-        save_checkpoint(folder / run_folder.CHECKPOINT, state, identity)
+        save_checkpoint(folder / run_folder.CHECKPOINT, state, config, identity)
 
     weights = {wish.name: wish.weight for wish in config.constraints}
     state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
@@ -111,7 +122,9 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     )
     pairs, latents = _pairs(model.sample_kind, evaluation), _latents(steering, evaluation)
     write_report(folder, config, result, metrics, pairs, latents)
-    files.write_json(folder / run_folder.RESULT, result.model_dump(mode="json"))
+    written = result.model_dump(mode="json")
+    write_manifest(folder, {run_folder.RESULT: files.json_bytes(written)}, leave_out={run_folder.CHECKPOINT})
+    files.write_json(folder / run_folder.RESULT, written)
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)  # no longer needed
     return result
 
@@ -152,10 +165,13 @@ def _environment(identity: dict[str, Any], device: str) -> dict[str, Any]:
 
 
 def _metrics_so_far(folder: Path, rounds: int) -> list[dict[str, Any]]:
-    if not rounds:
-        return []
-    lines = (folder / run_folder.METRICS).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines[:rounds]]
+    found = files.read_lines(folder / run_folder.METRICS, rounds) if rounds else []
+    if len(found) != rounds:
+        raise RunError(
+            f"{folder / run_folder.METRICS} tells of {len(found)} rounds, and the checkpoint is of round {rounds}: lines were "
+            f"lost. Run again in another folder: lcgan run --config {folder / run_folder.CONFIG} --out OTHER"
+        )
+    return found
 
 
 def _pairs(kind: SampleKind[Any], evaluation: Evaluation) -> list[tuple[str, str]]:

@@ -16,6 +16,8 @@ from ..errors import RunError
 from ..latent_model import LatentModel
 from ..support import files
 from . import folder as run_folder
+from .config import RunConfig, differences
+from .folder import check_run_files
 from .result import read_result
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -42,6 +44,13 @@ def load_actor(path: Path, model: LatentModel[Any]) -> Actor:
     return _filled(path, Actor.of(model, GanConfig(**metadata["gan"])), tensors)
 
 
+def constraints_of(path: Path) -> dict[str, str]:
+    """The fingerprints of the constraints that the actor in ``path`` was trained for, by their names in its run."""
+    _, metadata = files.read_tensors(path)
+    found: dict[str, str] = metadata.get("constraints", {})
+    return found
+
+
 def load_critic(path: Path, model: LatentModel[Any]) -> Critic:
     """A critic that a run saved; raises ``RunError`` if the file is damaged or belongs to another model."""
     tensors, metadata = _weights_for(path, model)
@@ -61,6 +70,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
     """
     for run in runs:
         read_result(run)
+        check_run_files(run, run_folder.RESULT, f"{run_folder.CRITICS}/*")
         for path in sorted((run / run_folder.CRITICS).glob("*.safetensors")):
             _, metadata = files.read_tensors(path)
             if metadata.get("model") != model.fingerprint or metadata.get("constraint") != fingerprint:
@@ -75,7 +85,7 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
     return None
 
 
-def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[str, Any]) -> None:
     tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
     for name, _, pool in state.learners():
@@ -87,19 +97,24 @@ def save_checkpoint(path: Path, state: State, identity: dict[str, Any]) -> None:
         "stopped": state.stopped,
     }
     about = {name: {"reused": pool.reused} for name, _, pool in state.learners()}
-    files.write_tensors(path, tensors, {"identity": identity, "progress": progress, "pools": about})
+    asked = config.model_dump(mode="json")
+    files.write_tensors(path, tensors, {"config": asked, "identity": identity, "progress": progress, "pools": about})
 
 
-def load_checkpoint(path: Path, gan: GanConfig, model: LatentModel[Any], seed: int, identity: dict[str, Any]) -> State:
-    """The state that ``save_checkpoint`` wrote; raises ``RunError`` if it belongs to another model or other constraints."""
+def load_checkpoint(path: Path, config: RunConfig, model: LatentModel[Any], identity: dict[str, Any]) -> State:
+    """The state that ``save_checkpoint`` wrote; raises ``RunError`` if it belongs to another config, model or constraints."""
     tensors, metadata = files.read_tensors(path)
-    if metadata.get("identity") != identity:
+    asked = path.parent / run_folder.CONFIG
+    if edited := differences(metadata.get("config"), config.model_dump(mode="json")):
         raise RunError(
-            f"{path} belongs to another model or other constraints than {path.parent / run_folder.CONFIG}. Start a new run."
+            f"{asked} was edited since {path} was written: {'; '.join(edited)}. Undo the edits to resume, or start a new run: "
+            f"lcgan run --config {asked} --out OTHER"
         )
+    if metadata.get("identity") != identity:
+        raise RunError(f"{path} belongs to another model or other constraints than {asked}. Start a new run.")
     pools = {name: _pool(part(tensors, f"pool/{name}"), model, **about) for name, about in metadata["pools"].items()}
     confidence = pools.pop(CONFIDENCE, None)
-    networks = Networks.new(model, pools, gan, seed)
+    networks = Networks.new(model, pools, config.gan, config.seed)
     networks.load_tensors(part(tensors, "networks"))
     return State(networks, pools, confidence, best_actor=part(tensors, "best"), **metadata["progress"])
 
@@ -131,4 +146,6 @@ def _filled(path: Path, network: NetworkT, tensors: dict[str, Tensor]) -> Networ
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise RunError(f"{path} does not hold the weights that its metadata describes: {error}") from error
+    if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
+        raise RunError(f"{path} holds weights that are not finite. Run again with lcgan run.")
     return network.eval()

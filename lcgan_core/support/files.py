@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -16,28 +18,55 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+CHECKSUM = "sha256"
+"""Metadata of a safetensors file that ``write_tensors`` wrote: the hash of all the rest."""
+UNFINISHED = ".lcgan-unfinished"
+"""Suffix of a file that is being written; ``remove_unfinished`` removes those that a killed process left."""
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A temporary path to write to. It replaces ``path`` only when writing is complete, so a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    unfinished: Path | None = None
     try:
-        yield Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=UNFINISHED)
+        os.close(handle)
+        unfinished = Path(name)
+        yield unfinished
         os.chmod(name, 0o644)
         os.replace(name, path)
+    except OSError as error:  # a full disk names no file, and the unfinished one means nothing to anybody
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        Path(name).unlink(missing_ok=True)
+        if unfinished:
+            unfinished.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path, name: str = "*") -> None:
+    """Removes what a killed process left of files in ``folder`` and one level below; the folder must be this process's."""
+    for pattern in (f".{name}{UNFINISHED}", f"*/.{name}{UNFINISHED}"):
+        for left in folder.glob(pattern):
+            left.unlink(missing_ok=True)
+
+
+def json_bytes(content: Any) -> bytes:
+    """What ``write_json`` writes."""
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def write_json(path: Path, content: Any) -> None:
     with whole(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        unfinished.write_bytes(json_bytes(content))
+
+
+def write_text(path: Path, text: str) -> None:
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    with whole(path) as unfinished:
-        unfinished.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def read_json(path: Path) -> Any:
@@ -60,6 +89,7 @@ def read_lines(path: Path, most: int) -> list[dict[str, Any]]:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     """Writes a safetensors file whose metadata are JSON values."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     written: dict[str, Tensor] = {}
@@ -70,8 +100,12 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
             mine = mine.clone()
         storages.add(mine.untyped_storage().data_ptr())
         written[name] = mine
+    about = {name: json.dumps(value) for name, value in metadata.items()}
     with whole(path) as unfinished:
-        save_file(written, unfinished, metadata={name: json.dumps(value) for name, value in metadata.items()})
+        try:
+            save_file(written, unfinished, metadata={**about, CHECKSUM: _checksum(written, about)})
+        except SafetensorError as error:  # also of a full disk
+            raise OSError(errno.EIO, str(error)) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -82,7 +116,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RunError(f"{path} is missing: the run folder is incomplete. Run again with lcgan run.")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a mapping
+            about = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        if about.pop(CHECKSUM, None) != _checksum(tensors, about):
+            raise ValueError("its content does not fit its checksum")
+        return tensors, {name: json.loads(value) for name, value in about.items()}
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is truncated or not a weights file: {error}. Run again with lcgan run.") from error
+        raise RunError(f"{path} is truncated, damaged or not a weights file: {error}. Run again with lcgan run.") from error
+
+
+def _checksum(tensors: dict[str, Tensor], about: dict[str, str]) -> str:
+    from torch import uint8
+
+    found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        found.update(tensor.flatten().view(uint8).numpy().tobytes())
+    return found.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -12,14 +13,16 @@ from typing import Any, NamedTuple
 
 from ..constraint import SATISFIED, Constraint, bound
 from ..constraints.from_labels import Labels
-from ..errors import ConstraintError
+from ..errors import ConstraintError, RunError
 from ..figures import Record, Share, Trust
-from ..runs.config import RunConfig, Wish
+from ..runs.config import RunConfig, Wish, differences, load_config
 from ..runs.evaluation import judged
 from ..runs.finished import load_run
 from ..runs.folder import CONFIG, RESULT
 from ..runs.pipeline import resume, run
 from ..runs.result import read_result
+from ..support.claim import claimed
+from ..support.files import whole
 from ..support.svg import svg
 
 CURVE = "curve.json"
@@ -56,28 +59,56 @@ def curve(
     """Trains a run for each number of labels and each seed, and lets ``judge`` judge its samples.
 
     Finished runs are not repeated, and an interrupted run is resumed. Each subset has equally many labels of each kind, drawn
-    from the file by the seed. Raises ``ConstraintError`` if the file has too few.
+    from the file by the seed. Raises ``ConstraintError`` if the file has too few, and ``RunError`` if ``folder`` holds runs of
+    other labels or settings.
     """
-    rows = []
+    with claimed(folder):
+        return _curve(labels, judge, config, sizes, seeds, folder, on_progress)
+
+
+def _curve(
+    labels: Labels,
+    judge: Constraint,
+    config: RunConfig,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    folder: Path,
+    on_progress: Callable[[str, float], None],
+) -> list[CurveRow]:
+    rows: list[CurveRow] = []
     todo = [(size, seed) for size in sizes for seed in seeds]
-    for done, (size, seed) in enumerate(todo):
+    places = {(size, seed): folder / f"labels-{size}-seed-{seed}" for size, seed in todo}
+    files = {place: place.with_suffix(".csv").absolute() for place in places.values()}
+    parts = {place: subset(labels, size, seed, folder) for (size, seed), place in places.items()}
+    wanted = {
+        place: config.model_copy(
+            update={"constraints": (Wish(constraint="labels", options={"file": str(files[place])}),), "seed": seed}
+        )
+        for (_, seed), place in places.items()
+    }
+    for place, part in parts.items():
+        check_it_fits(place, wanted[place], files[place], part, labels)
+    for place, part in parts.items():
+        with whole(files[place]) as unfinished:
+            unfinished.write_bytes(part)
+    for done, ((size, seed), place) in enumerate(places.items()):
         on_progress("runs", done / len(todo))
-        place = folder / f"labels-{size}-seed-{seed}"
         if not (place / RESULT).is_file():
-            file = write_subset(labels, size, seed, folder / f"labels-{size}-seed-{seed}.csv")
-            wish = Wish(constraint="labels", options={"file": str(file)})
             if (place / CONFIG).is_file():
                 resume(place)
             else:
-                run(config.model_copy(update={"constraints": (wish,), "seed": seed}), place)
+                run(wanted[place], place)
         finished = load_run(place)
         found = judged(bound(judge, finished.model), finished.sample(config.samples), finished.model.sample_kind)
         rows.append(CurveRow(labels=size, seed=seed, judged=found, trust=read_result(place).constraints["labels"].trust))
     return rows
 
 
-def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
-    """Writes ``size`` rows of a label file to ``path``, half of each kind. Raises ``ConstraintError`` if there are too few."""
+def subset(labels: Labels, size: int, seed: int, folder: Path) -> bytes:
+    """A label file for ``folder``: ``size`` rows of ``labels``, half of each kind; raises ``ConstraintError`` if too few.
+
+    Paths in it are relative to ``folder``.
+    """
     rows = list(labels.rows)
     random.Random(seed).shuffle(rows)
     kinds = [[row for row in rows if (row[1] >= SATISFIED) == wanted] for wanted in (True, False)]
@@ -86,13 +117,28 @@ def write_subset(labels: Labels, size: int, seed: int, path: Path) -> Path:
             f"{labels.file} has {len(kinds[0])} labels of wanted and {len(kinds[1])} of unwanted samples; {size} labels need "
             f"{size // 2} of each. Label more samples, or lower --sizes."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        chosen = [row for kind in kinds for row in kind[: size // 2]]
-        if labels.column == "file":
-            chosen = [(os.path.relpath(labels.file.parent / name, path.parent), value) for name, value in chosen]
-        csv.writer(file).writerows([(labels.column, "value"), *chosen])
-    return path
+    chosen = [row for kind in kinds for row in kind[: size // 2]]
+    if labels.column == "file":
+        chosen = [(os.path.relpath(labels.file.parent / name, folder), value) for name, value in chosen]
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows([(labels.column, "value"), *chosen])
+    return written.getvalue().encode()
+
+
+def check_it_fits(place: Path, wanted: RunConfig, file: Path, part: bytes, labels: Labels) -> None:
+    """Raises ``RunError`` if there is a run at ``place`` with other settings than ``wanted``, or of other labels than
+    ``part``, which ``labels`` gives and ``file`` is to hold."""
+    config = place / CONFIG
+    if not config.is_file():
+        return
+    found = load_config(config).model_dump(mode="json")
+    if other := differences(found, wanted.model_dump(mode="json")):
+        raise RunError(f"{config} does not fit: {'; '.join(other)}. Ask for the same, or give another --out.")
+    if not file.is_file() or file.read_bytes() != part:
+        raise RunError(
+            f"The run in {place} is of other labels than {labels.file} gives: of another file, or of this one as it was. "
+            "Give another --out."
+        )
 
 
 class Point(NamedTuple):

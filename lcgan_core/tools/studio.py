@@ -12,9 +12,10 @@ from ..constraints.from_labels import FEWEST
 from ..errors import RunError
 from ..runs.config import RunConfig
 from ..runs.finished import FinishedRun, load_run
-from ..runs.folder import SAMPLES, next_folder
+from ..runs.folder import SAMPLES, check_run_files
 from ..runs.pipeline import run
 from ..runs.result import read_result
+from ..support.claim import next_claimed
 from ..support.files import read_lines
 from ..support.wording import learned_from
 from .editing import edit, least_values
@@ -49,8 +50,10 @@ class Studio:
 
     def open(self, folder: Path) -> FinishedRun:
         """Uses the finished run in ``folder`` to generate and edit from now on; raises ``RunError`` if there is none."""
-        self.finished, self.folder = load_run(folder), folder
-        return self.finished
+        finished = load_run(folder)
+        check_run_files(folder, SAMPLES, "samples/*")
+        self.finished, self.folder = finished, folder
+        return finished
 
     def train(self, config: RunConfig, out: Path) -> None:
         """Starts a run in ``out``, or the next free folder like it, unless a run is in progress; opens the run when it ends.
@@ -59,7 +62,7 @@ class Studio:
         """
         if self.training is None:
             self.training, self.failure = ("starting", 0.0), None
-            self.thread = threading.Thread(target=self._train, args=(config, next_folder(out.parent, out.name)), daemon=True)
+            self.thread = threading.Thread(target=self._train, args=(config, out), daemon=True)
             self.thread.start()
 
     def stop(self) -> None:
@@ -68,14 +71,15 @@ class Studio:
         if self.thread:
             self.thread.join()
 
-    def _train(self, config: RunConfig, folder: Path) -> None:
+    def _train(self, config: RunConfig, out: Path) -> None:
         def on_progress(what: str, share: float) -> None:
             if self.stopping:
                 raise SystemExit  # ends only this thread
             self.training = what, share
 
         try:
-            run(config, folder, on_progress)
+            with next_claimed(out.parent, out.name) as folder:
+                run(config, folder, on_progress)
             self.open(folder)
         except Exception as error:  # whatever it is, the page shows it
             self.failure = error

@@ -44,7 +44,7 @@ def write_report(
     """Writes ``report.html`` and the model card into the run folder. ``pairs``: samples before and after the actor, as HTML."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from ...support.files import whole
+    from ...support.files import write_text
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -65,8 +65,7 @@ def write_report(
         "names_in": names_in,
     }
     for name, template in ((PAGE, "report.html.jinja"), (CARD, "card.md.jinja")):
-        with whole(folder / name) as unfinished:
-            unfinished.write_text(environment.get_template(template).render(content), encoding="utf-8")
+        write_text(folder / name, environment.get_template(template).render(content))
 
 
 def _wishes(config: RunConfig) -> list[str]:

@@ -1,0 +1,220 @@
+"""What a run folder is trusted with: it goes on as it began, it is read as it was written, and it says so where it is not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Lcgan
+
+import lcgan_core.runs.pipeline
+from lcgan_core import RunConfig, RunError, Wish, load_run, run
+from lcgan_core.engine.networks import GanConfig
+from lcgan_core.runs.config import differences
+from lcgan_core.runs.folder import check_run_files
+from lcgan_core.support.files import UNFINISHED, read_tensors, write_tensors
+from lcgan_core.support.manifest import MANIFEST, write_manifest
+
+pytestmark = pytest.mark.usefixtures("linear_plugin")
+
+GAN = GanConfig(
+    width=8, rounds=2, iterations=2, pretraining_batches=2, critic_batches=2, posterior_labels=600, max_posterior_labels=600
+)
+CONFIG = RunConfig(model="linear:4", constraints=(Wish(constraint="half-space"),), samples=50, gan=GAN)
+
+
+class Killed(BaseException):
+    """Stands for the power going off."""
+
+
+@pytest.fixture
+def cut(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that ended after its first round."""
+    save = lcgan_core.runs.pipeline.save_checkpoint
+
+    def save_and_die(*arguments: Any) -> None:
+        save(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
+        with pytest.raises(Killed):
+            run(CONFIG, Path("cut"))
+    return Path("cut")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", 1),
+        ("samples", 60),
+        ("gan.rounds", 3),
+        ("gan.actor_labels", 0),
+        ("constraints.0.weight", 2.0),
+        ("constraints.0.options.bound", 1.5),
+    ],
+)
+def test_a_run_whose_config_was_edited_does_not_go_on(cut: Path, run_lcgan: Lcgan, field: str, value: Any) -> None:
+    content = json.loads((cut / "config.json").read_text(encoding="utf-8"))
+    *way, last = field.split(".")
+    place = content
+    for step in way:
+        place = place[int(step) if step.isdigit() else step]
+    place[last] = value
+    (cut / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    ran = run_lcgan("run", "--resume", "cut")
+    assert ran.exit_code == 1
+    assert f"{field} was " in ran.stderr
+    assert f", is {value!r}. Undo the edits" in ran.stderr
+    assert not (cut / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda cut: (cut / "metrics.jsonl").write_text("", encoding="utf-8"),
+        lambda cut: (cut / "metrics.jsonl").unlink(),
+        lambda cut: flip(cut / "checkpoint.safetensors", -5),
+        lambda cut: flip(cut / "checkpoint.safetensors", 300),
+    ],
+    ids=["metrics empty", "metrics gone", "a weight", "the header"],
+)
+def test_a_damaged_unfinished_run_does_not_go_on(cut: Path, run_lcgan: Lcgan, damage: Callable[[Path], object]) -> None:
+    damage(cut)
+    ran = run_lcgan("run", "--resume", "cut")
+    assert ran.exit_code == 1
+    assert ran.stderr.splitlines()[-1].startswith("Error: cut/")
+    assert "Traceback" not in ran.output
+    assert not (cut / "result.json").exists()
+
+
+def test_what_differs_is_told_by_field() -> None:
+    before = {"seed": 1, "gan": {"width": 8}, "constraints": [{"options": {"a": 1}}], "old": 1}
+    now = {"seed": 2, "gan": {"width": 8}, "constraints": [{"options": {"a": 1, "b": 2}}]}
+    told = ["seed was 1, is 2", "constraints.0.options.b was None, is 2", "old was 1, is None"]
+    assert differences(before, now) == told
+    assert differences({"constraints": [1]}, {"constraints": [1, 2]}) == ["constraints was [1], is [1, 2]"]
+    assert not differences(before, before)
+
+
+@pytest.mark.parametrize("left", [(), (f".config.json.a1{UNFINISHED}",), (f"critics/.short.safetensors.b2{UNFINISHED}",)])
+def test_a_run_that_died_before_its_first_write_starts_again_in_its_folder(run_lcgan: Lcgan, left: tuple[str, ...]) -> None:
+    Path("cut").mkdir()
+    for name in left:
+        (Path("cut") / name).parent.mkdir(exist_ok=True)
+        (Path("cut") / name).write_text('{"mod', encoding="utf-8")
+    if any("/" in name for name in left):
+        shutil.rmtree("cut/critics")
+    ran = run_lcgan("run", "--resume", "cut")
+    assert ran.exit_code == 1
+    assert "stopped before it wrote anything. Start it again with --out cut" in ran.stderr
+    run(CONFIG, Path("cut"))
+    assert not list(Path("cut").rglob(f"*{UNFINISHED}"))
+    assert (Path("cut") / "result.json").is_file()
+
+
+def test_a_resumed_run_keeps_no_half_written_file(cut: Path, run_lcgan: Lcgan) -> None:
+    (cut / "critics").mkdir()
+    for name in ("checkpoint.safetensors", "metrics.jsonl", "critics/half-space.safetensors"):
+        path = cut / name
+        (path.parent / f".{path.name}.x1{UNFINISHED}").write_text("hal", encoding="utf-8")
+    assert run_lcgan("run", "--resume", "cut").exit_code == 0
+    assert not list(cut.rglob(f"*{UNFINISHED}"))
+    assert not [name for name in json.loads((cut / MANIFEST).read_text(encoding="utf-8")) if UNFINISHED in name]
+
+
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def finished(run_lcgan: Lcgan) -> Path:
+    run(CONFIG, Path("done"))
+    return Path("done")
+
+
+def test_every_file_of_a_run_is_in_its_manifest(finished: Path) -> None:
+    listed = json.loads((finished / MANIFEST).read_text(encoding="utf-8"))
+    there = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
+    assert set(listed) == there - {MANIFEST}
+    check_run_files(finished, "*")
+    for name in ("report.html", "samples.jsonl", "critics/realism.safetensors"):
+        flip(finished / name, 40)
+        with pytest.raises(RunError, match="is not as lcgan run wrote it"):
+            check_run_files(finished, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["actor.safetensors", "critics/half-space.safetensors", "critics/realism.safetensors", "config.json", "result.json"]
+)
+@pytest.mark.parametrize("command", [("sample",), ("edit", "0,0,0,0"), ("bench",)], ids=lambda command: command[0])
+def test_a_flipped_bit_is_one_clear_line(finished: Path, run_lcgan: Lcgan, name: str, command: tuple[str, ...]) -> None:
+    content = bytearray((finished / name).read_bytes())
+    digit = next(place for place in range(len(content) - 1, 0, -1) if name.endswith("rs") or 48 <= content[place] <= 55)
+    flip(finished / name, digit)
+    ran = run_lcgan(command[0], "done", *command[1:])
+    assert ran.exit_code == 1
+    assert ran.stdout == ""
+    assert f"Error: done/{name}" in ran.stderr.splitlines()[-1]
+
+
+def test_weights_that_are_not_finite_are_refused(finished: Path, run_lcgan: Lcgan) -> None:
+    tensors, metadata = read_tensors(finished / "actor.safetensors")
+    write_tensors(
+        finished / "actor.safetensors", {name: torch.full_like(t, torch.nan) for name, t in tensors.items()}, metadata
+    )
+    result = (finished / "result.json").read_bytes()
+    write_manifest(finished, {"result.json": result})
+    ran = run_lcgan("sample", "done")
+    assert ran.exit_code == 1
+    assert "actor.safetensors holds weights that are not finite" in ran.stderr
+
+
+FUNCTION = "def high(samples):\n    return [sample[0] > {} for sample in samples]\n"
+
+
+@pytest.fixture
+def of_function(run_lcgan: Lcgan) -> Path:
+    """A run on a function of a file."""
+    Path("mine.py").write_text(FUNCTION.format(1), encoding="utf-8")
+    run(CONFIG.model_copy(update={"constraints": (Wish(constraint="mine.py:high"),)}), Path("done"))
+    return Path("mine.py")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_text(FUNCTION.format(2), encoding="utf-8"),
+        Path.unlink,
+        lambda path: path.write_text("def low(samples):\n    return []\n", encoding="utf-8"),
+        lambda path: path.write_text("import nothing_of_the_kind\n", encoding="utf-8"),
+    ],
+    ids=["edited", "gone", "renamed", "broken"],
+)
+def test_a_constraint_that_changed_since_is_told_and_not_asked(
+    of_function: Path, run_lcgan: Lcgan, change: Callable[[Path], object]
+) -> None:
+    before = run_lcgan("sample", "done")
+    assert before.stderr == ""
+    change(of_function)
+    after = run_lcgan("sample", "done")
+    assert after.exit_code == 0, "the actor asks no constraint"
+    assert after.stdout == before.stdout
+    assert after.stderr.startswith("done was trained for mine.py:high")
+    for command in (
+        ("sample", "done", "--sampler", "rejection"),
+        ("edit", "done", "0,0,0,0"),
+        ("interpolate", "done", "0,0,0,0", "1,1,1,1"),
+    ):
+        ran = run_lcgan(*command)
+        assert ran.exit_code == 1
+        assert ran.stdout == ""
+        assert "Error: done was trained for mine.py:high" in ran.stderr
+    assert len(load_run(Path("done")).unusable) == 1
