@@ -188,5 +188,5 @@ def _asked(model: LatentModel[Any], what: str, samples: Sequence[Any]) -> Iterat
     except Exception as error:
         raise ModelError(
             f"The model {model.name} could not tell the {what} of {len(samples)} samples: {type(error).__name__}: {error}. "
-            "Mend that method of the model; a run that this stopped goes on with lcgan run --resume."
+            "Mend that method of the model; a run that this stopped after its training goes on with lcgan run --resume."
         ) from error

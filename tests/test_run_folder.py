@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Lcgan
+from conftest import Lcgan, LinearModel
 
 import lcgan_core.runs.pipeline
-from lcgan_core import RunConfig, RunError, Wish, load_run, run
+from lcgan_core import ModelError, RunConfig, RunError, Wish, load_run, run
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.runs.config import differences
 from lcgan_core.runs.folder import check_run_files
@@ -218,3 +218,38 @@ def test_a_constraint_that_changed_since_is_told_and_not_asked(
         assert ran.stdout == ""
         assert "Error: done was trained for mine.py:high" in ran.stderr
     assert len(load_run(Path("done")).unusable) == 1
+
+
+class Failing(LinearModel):
+    """Fails at one of the things that a run asks of a model after its training."""
+
+    failing = "quality"
+
+    def quality(self, samples: Any) -> dict[str, float]:
+        if self.failing == "quality":
+            raise OSError(2, "No such file", "judge/model.safetensors")
+        return {"size": "large"} if self.failing == "a word" else {}  # type: ignore[dict-item]
+
+    def memory(self, samples: Any) -> Any:
+        if self.failing == "memory":
+            raise ValueError("the hashes are damaged")
+        return {"remembered": 0.5} if self.failing == "no figure" else {}
+
+
+@pytest.mark.parametrize("failing", ["quality", "a word", "memory", "no figure"])
+def test_a_model_that_cannot_evaluate_fails_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    monkeypatch.setattr(Failing, "failing", failing)
+    monkeypatch.setattr(lcgan_core.runs.pipeline, "load_latent_model", lambda *_: Failing(4))
+    monkeypatch.setattr(lcgan_core.runs.pipeline, "train", lambda *_: pytest.fail("it trained"))
+    with pytest.raises(ModelError, match="The model linear could not tell the"):
+        run(CONFIG, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "é" * 100, "./" + "b" * 200 + ".py:f"])
+def test_a_name_that_no_file_can_have_is_refused_before_the_training(name: str) -> None:
+    wish = {"constraint": name} if name.endswith(":f") else {"constraint": "half-space", "alias": name}
+    with pytest.raises(ValueError, match="is too long for a file; give the constraint a short alias"):
+        RunConfig(constraints=(Wish(**wish),))

@@ -51,7 +51,13 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
             if session.kind.in_files:  # to be looked at elsewhere
                 told = f"{file.parent / session.keep(question)}  {told}"
             click.echo(f"{len(session.answers) + 1:>4}/{count}  {told}  ", nl=False, err=True)
-            key = click.getchar().lower()
+            try:
+                key = click.getchar().lower()
+            except OSError as error:
+                raise click.ClickException(
+                    f"lcgan label asks on a terminal, and there is none here: {error.strerror}. {file} has "
+                    f"{len(session.answers)} labels."
+                ) from error
             click.echo(key if key.isprintable() else "", err=True)
             if key in ("y", "n"):
                 session.answer(float(key == "y"))

@@ -14,6 +14,9 @@ from .folder import slug
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
+MOST_BYTES = 150
+"""Of a constraint's name, which becomes a part of file names; file systems take 255 for all of it."""
+
 
 class Wish(BaseModel):
     """One constraint, with its options, its weight, and its name in this run."""
@@ -58,6 +61,9 @@ class RunConfig(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"the constraint {twice[0]!r} is given twice; give one of them an alias: ALIAS={twice[0]}")
+        for name in names:
+            if len(name.encode()) > MOST_BYTES:
+                raise ValueError(f"the name {name[:40]!r}... is too long for a file; give the constraint a short alias")
         for taken in RESERVED:
             if taken in names:
                 raise ValueError(f"{taken!r} is the name of a network of every run; give the constraint an alias")

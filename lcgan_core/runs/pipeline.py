@@ -12,12 +12,13 @@ from typing import Any
 import torch
 
 from ..constraint import Constraint, bound
+from ..engine.aggregate_posterior import AggregatePosterior
 from ..engine.gan import State, TaughtCritic, generator_of, train
 from ..engine.labelling import Labeller
 from ..engine.networks import CONFIDENCE
 from ..engine.samplers import ActorSampler, Steering
 from ..errors import RunError
-from ..latent_model import LatentModel
+from ..latent_model import LatentModel, memory_of, quality_of
 from ..plugins.discovery import load_latent_model, make_constraint
 from ..sample_kinds import SampleKind
 from ..support import files
@@ -32,6 +33,9 @@ from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
 
 MOST_FILES = 100
 """Number of sample pairs that a run keeps if each sample is a file. Arbitrary: enough to look at."""
+
+REHEARSED = 10
+"""Samples to evaluate before the training. As few as a run may be asked to evaluate at its end."""
 
 OnProgress = Callable[[str, float], None]
 """Called with the current step and the share of that step that is done."""
@@ -86,6 +90,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         "constraints": {name: constraint.fingerprint for name, constraint in constraints.items()},
     }
     state = load_checkpoint(checkpoint, config, model, identity) if checkpoint else None
+    rehearse_evaluation(model, config.seed)
     files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
     files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity, model.device))
     metrics = _metrics_so_far(folder, state.round if state else 0)
@@ -127,6 +132,14 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     files.write_json(folder / run_folder.RESULT, written)
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)  # no longer needed
     return result
+
+
+@torch.no_grad()
+def rehearse_evaluation(model: LatentModel[Any], seed: int) -> None:
+    """Evaluates a few samples, so that a model that fails at it does so before the training; raises ``ModelError`` then."""
+    samples = model.decode(AggregatePosterior.of(model).draw(REHEARSED, generator_of(seed, "rehearsal")))
+    quality_of(model, samples)
+    memory_of(model, samples)
 
 
 @torch.no_grad()

@@ -37,6 +37,8 @@ def whole(path: Path) -> Iterator[Path]:
         os.chmod(name, 0o644)
         os.replace(name, path)
     except OSError as error:  # a full disk names no file, and the unfinished one means nothing to anybody
+        if error.errno is None:  # of a library, in its own words
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         if unfinished:
