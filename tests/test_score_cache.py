@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from lcgan_core import Constraint, ConstraintError, Images, Text
-from lcgan_core.constraints.score_cache import cached_scores
+from lcgan_core.constraints.score_cache import _say, cached_scores
 from lcgan_core.engine.labelling import scores
 
 asked: list[str] = []
@@ -32,6 +34,7 @@ class Slow(Constraint):
 @pytest.fixture(autouse=True)
 def cache_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     asked.clear()
+    _say.cache_clear()
     monkeypatch.setenv("LCGAN_CACHE", str(tmp_path))
     return tmp_path / "scores.sqlite"
 
@@ -85,20 +88,85 @@ def test_images_are_cached_by_their_pixels() -> None:
     assert len(asked) == 2
 
 
-@pytest.mark.parametrize("damage", ["no database", "locked", "a folder in its place"])
-def test_a_cache_that_cannot_be_used_costs_time_and_nothing_else(
-    cache_file: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+@pytest.mark.parametrize("damage", ["locked", "locked for writing", "a folder in its place", "a file above it"])
+def test_a_cache_that_cannot_be_used_is_not_waited_for(
+    cache_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
+    waits: list[float] = []
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: connect(path, timeout=0.01))
-    if damage == "no database":
-        cache_file.write_text("this is no database, and long enough to be none " * 100, encoding="utf-8")
-    elif damage == "locked":
+    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: waits.append(timeout) or connect(path, timeout=timeout))
+    if damage.startswith("locked"):
         cached_scores("other", ["text"], lambda texts: [0.5])
         holder = connect(cache_file, isolation_level=None)
-        holder.execute("BEGIN EXCLUSIVE")
-    else:
+        holder.execute("BEGIN EXCLUSIVE" if damage == "locked" else "BEGIN IMMEDIATE")
+    elif damage == "a folder in its place":
         cache_file.mkdir()
-    assert scores(Slow(), ["ab", "b"], Text()) == [1 / 6, 0.0]
-    assert scores(Slow(), ["ab", "b"], Text()) == [1 / 6, 0.0]
+    else:
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("LCGAN_CACHE", str(tmp_path / "file"))
+    for _ in range(2):
+        assert scores(Slow(), ["ab", "b"], Text()) == [1 / 6, 0.0]
     assert asked == ["ab", "b"] * 2
+    assert max(waits, default=0) <= 0.1
+    assert len(caplog.messages) == 1  # not for every batch
+    assert "Scores are computed anew" in caplog.text
+
+
+def other_tables(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE scores (key BLOB PRIMARY KEY, value REAL)")
+
+
+BREAK: dict[str, Callable[[Path], object]] = {
+    "no database": lambda file: file.write_text("this is no database, and long enough to be none " * 100, encoding="utf-8"),
+    "cut short": lambda file: file.write_bytes(file.read_bytes()[:5000]),
+    "zeros": lambda file: file.write_bytes(file.read_bytes()[:100] + bytes(file.stat().st_size - 100)),
+    "a table of another kind": lambda file: (file.unlink(), other_tables(file)),
+}
+
+
+@pytest.mark.parametrize("damage", BREAK)
+def test_a_broken_cache_is_set_aside_and_begun_anew(cache_file: Path, caplog: pytest.LogCaptureFixture, damage: str) -> None:
+    texts = [f"a{number}" for number in range(500)]
+    first = scores(Slow(), texts, Text())
+    BREAK[damage](cache_file)
+    for _ in range(3):
+        assert scores(Slow(), texts, Text()) == first
+    assert len(asked) in (1000, 1500)  # a file may be found broken only when it is written to
+    assert cache_file.with_name("scores.sqlite.broken").exists()
+    assert "is broken" in caplog.text
+    assert "moved to scores.sqlite.broken" in caplog.text
+
+
+def test_no_flipped_bit_serves_a_wrong_value(cache_file: Path) -> None:
+    texts = [f"{'a' * (number % 7)}b{number}" for number in range(60)]
+    first = scores(Slow(), texts, Text())
+    whole = cache_file.read_bytes()
+    random = Random(0)
+    for _ in range(150):
+        damaged, place = bytearray(whole), random.randrange(len(whole))
+        damaged[place] ^= 1 << random.randrange(8)
+        cache_file.write_bytes(damaged)
+        assert scores(Slow(), texts, Text()) == first
+
+
+@pytest.mark.parametrize("value", [0.25, 1e300, "text", b"bytes"])
+def test_a_damaged_value_is_computed_again_and_said(
+    cache_file: Path, caplog: pytest.LogCaptureFixture, value: float | str | bytes
+) -> None:
+    scores(Slow(), ["ab", "b"], Text())
+    with closing(sqlite3.connect(cache_file)) as connection, connection:
+        connection.execute("UPDATE scores SET value = ?", (value,))
+    for _ in range(2):
+        assert scores(Slow(), ["ab", "b"], Text()) == [1 / 6, 0.0]
+    assert asked == ["ab", "b"] * 2
+    assert "do not fit their checksums" in caplog.text
+
+
+def test_a_value_under_another_key_is_not_taken(cache_file: Path) -> None:
+    scores(Slow(), ["ab", "b"], Text())
+    with closing(sqlite3.connect(cache_file)) as connection, connection:
+        (one, other) = connection.execute("SELECT value, checksum FROM scores").fetchall()
+        for key, row in zip([key for (key,) in connection.execute("SELECT key FROM scores")], (other, one), strict=True):
+            connection.execute("UPDATE scores SET value = ?, checksum = ? WHERE key = ?", (*row, key))
+    assert scores(Slow(), ["ab", "b"], Text()) == [1 / 6, 0.0]

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 import sqlite3
+import struct
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import cache
+from typing import TypeVar
 
 from ..support.cache_folder import cache_folder
 
 SCORES = "scores.sqlite"
 ASKED_AT_ONCE = 500
 """Samples per query; SQLite limits the number of parameters."""
+BUSY_SECONDS = 0.1
+"""How long to wait for another process's lock. Arbitrary: longer than writing a batch takes, too short to be noticed."""
+BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
+"""What SQLite answers if the file is damaged, is no database, or has other tables."""
+
+Answer = TypeVar("Answer")
 
 
 def cached_scores(fingerprint: str, samples: Sequence[str], score: Callable[[list[str]], list[float]]) -> list[float]:
     """The values of distinct ``samples``, given as their keys, in order; calls ``score`` only for samples not in the cache.
 
-    If the cache cannot be opened, read or written, it is bypassed: the values are the same, only slower.
+    If the cache cannot be opened, read or written at once, it is bypassed: the values are the same, only slower. A damaged
+    value is computed again, and a damaged file is moved aside; both are reported on stderr.
     """
     keys = [hashlib.sha256(f"{fingerprint} {sample}".encode()).digest() for sample in samples]
     kept = _read(keys)
@@ -29,29 +41,63 @@ def cached_scores(fingerprint: str, samples: Sequence[str], score: Callable[[lis
     return [kept[key] for key in keys]
 
 
-def _open() -> sqlite3.Connection:
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(cache_folder() / SCORES, timeout=30)
-    connection.execute("CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
-    return connection
-
-
 def _read(keys: list[bytes]) -> dict[bytes, float]:
-    found: dict[bytes, float] = {}
-    try:
-        with closing(_open()) as connection:
-            for start in range(0, len(keys), ASKED_AT_ONCE):
-                some = keys[start : start + ASKED_AT_ONCE]
-                marks = ",".join("?" * len(some))
-                found |= dict(connection.execute(f"SELECT key, value FROM scores WHERE key IN ({marks})", some))
-    except (sqlite3.Error, OSError):
-        return {}
-    return found
+    def rows(connection: sqlite3.Connection) -> list[tuple[bytes, float, bytes]]:
+        found: list[tuple[bytes, float, bytes]] = []
+        for start in range(0, len(keys), ASKED_AT_ONCE):
+            some = keys[start : start + ASKED_AT_ONCE]
+            marks = ",".join("?" * len(some))
+            found += connection.execute(f"SELECT key, value, checksum FROM scores WHERE key IN ({marks})", some)
+        return found
+
+    found = _with_cache(rows, [])
+    whole = {key: value for key, value, checksum in found if isinstance(value, float) and checksum == _checksum(key, value)}
+    if len(whole) < len(found):
+        _say(f"{cache_folder() / SCORES}: values that do not fit their checksums are computed again.")
+    return whole
 
 
 def _write(scores: dict[bytes, float]) -> None:
+    rows = [(key, value, _checksum(key, value)) for key, value in scores.items()]
+    _with_cache(lambda connection: connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows), None)
+
+
+def _checksum(key: bytes, value: float) -> bytes:
+    return hashlib.sha256(key + struct.pack("<d", value)).digest()[:8]
+
+
+def _with_cache(use: Callable[[sqlite3.Connection], Answer], otherwise: Answer) -> Answer:
+    """What ``use`` makes of the database; ``otherwise`` if that cannot be used now."""
+    file = cache_folder() / SCORES
     try:
-        with closing(_open()) as connection, connection:
-            connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", scores.items())
-    except (sqlite3.Error, OSError):
-        return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection, connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, value REAL NOT NULL, checksum BLOB) WITHOUT ROWID"
+            )
+            return use(connection)
+    except OSError as error:
+        _say(f"{file} cannot be used: {error}. Scores are computed anew.")
+    except sqlite3.Error as error:
+        # Python itself raises errors without a code, on values that it cannot read.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in BROKEN:
+            _set_aside(error)
+        else:
+            _say(f"{file} cannot be used now: {error}. Scores are computed anew.")
+    return otherwise
+
+
+def _set_aside(error: sqlite3.Error) -> None:
+    """Moves a broken database, and what SQLite keeps beside it, out of the way of a new one."""
+    file = cache_folder() / SCORES
+    with suppress(OSError):
+        for suffix in ("-journal", "-wal", "-shm"):
+            file.with_name(SCORES + suffix).unlink(missing_ok=True)
+        os.replace(file, file.with_name(f"{SCORES}.broken"))
+    _say(f"{file} is broken: {error}. It was moved to {SCORES}.broken, and a new one is begun; scores are computed anew.")
+
+
+@cache
+def _say(message: str) -> None:
+    """Logs the message, once a process."""
+    logging.getLogger(__name__).warning(message)
