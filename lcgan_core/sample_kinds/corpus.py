@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from datasets import load_dataset
@@ -32,7 +35,9 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
         options |= {"converters": {column: str}, "na_filter": False}
     disable_progress_bars()
     try:
-        rows = load_dataset(READERS[suffix], data_files=str(path), split="train", **options)
+        with plainly_named(path) as plain:
+            cache = str(plain.parent / "cache")
+            rows = load_dataset(READERS[suffix], data_files=str(plain), split="train", cache_dir=cache, **options)
     except (UnicodeDecodeError, DatasetGenerationError) as error:
         reason = error.__cause__ if isinstance(error, DatasetGenerationError) else error
         what = "is not UTF-8 text" if isinstance(reason, UnicodeDecodeError) else "cannot be read"
@@ -48,3 +53,13 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     if not texts:
         raise nothing
     return texts
+
+
+@contextmanager
+def plainly_named(path: Path) -> Iterator[Path]:
+    """Another path to the same file, in a temporary folder: datasets takes ``*``, ``[1]`` and ``::`` in a path for patterns."""
+    with TemporaryDirectory(prefix="lcgan-") as folder:
+        compressed = path.suffix == ".gz"
+        plain = Path(folder, "corpus" + "".join(path.suffixes[-2:] if compressed else path.suffixes[-1:]))
+        plain.symlink_to(path.resolve())
+        yield plain

@@ -1,0 +1,52 @@
+"""A corpus is the file that its path names, whatever the characters in it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from lcgan_core import CorpusError
+from lcgan_core.sample_kinds.corpus import load_corpus
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["all?.txt", "**.csv", "{a,b}.jsonl", "a::b::c.txt.gz", "[!x].txt", "zip::c.csv", "hf:c.txt", "#1.jsonl"],
+)
+def test_no_character_in_a_name_is_a_pattern(tmp_path: Path, name: str) -> None:
+    for near in ("all1", "a", "b", "ab", "c", "y"):  # what a pattern would match
+        for suffix in (".txt", ".csv", ".jsonl"):
+            (tmp_path / f"{near}{suffix}").write_text('{"text": "private"}\n' if suffix == ".jsonl" else "text\nprivate\n")
+    text = json.dumps({"text": "mine"}) + "\n" if ".jsonl" in name else "text\nmine\n" if ".csv" in name else "mine\n"
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    assert load_corpus(tmp_path / name) == ["mine"]
+
+
+@pytest.mark.parametrize("folder", ["data[1]", "a*", "x::y"])
+def test_nor_in_the_name_of_a_folder(tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in (folder, "data1", "ab"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "c.txt").write_text(f"{place}\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_corpus(Path(folder, "c.txt")) == [folder]
+
+
+def test_a_pattern_names_no_file(tmp_path: Path) -> None:
+    (tmp_path / "r1.txt").write_text("good\n")
+    for pattern in ("r*.txt", "r?.txt", "r[0-9].txt"):
+        with pytest.raises(CorpusError, match="No corpus at"):
+            load_corpus(tmp_path / pattern)
+
+
+def test_a_file_is_read_anew_and_no_copy_of_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    caches = tmp_path / "caches"
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", caches)
+    monkeypatch.setattr("tempfile.tempdir", str(caches))
+    caches.mkdir()
+    for text in ("one", "two"):
+        (tmp_path / "c.txt").write_text(text)
+        assert load_corpus(tmp_path / "c.txt") == [text]
+    assert not list(caches.iterdir())
