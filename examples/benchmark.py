@@ -92,8 +92,8 @@ def benchmark_sentiment(model: TextVaeModel, machine: float, n: int = 2048) -> N
     constraint = Sentiment()
     folder = constraint.classifier.model
     texts = model.decode(AggregatePosterior(model.real_posteriors()).draw(n, torch.Generator().manual_seed(0)))
-    tokens = sum(map(len, AutoTokenizer.from_pretrained(folder)(texts)["input_ids"]))
-    layers = AutoModelForSequenceClassification.from_pretrained(folder).base_model.encoder
+    tokens = sum(map(len, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)(texts)["input_ids"]))
+    layers = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False).base_model.encoder
     needed = tokens * sum(parameter.numel() for parameter in layers.parameters() if parameter.dim() == 2)
     seconds = per_call(lambda: constraint(texts))
     print(f"sentiment: {n / seconds:.0f} texts/s, {needed / seconds / machine:.0%} of the machine's rate")

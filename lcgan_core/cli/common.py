@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..errors import LcganError
+from ..support.foreign_code import allowing
 
 DEVICE = click.option(
     "--device",
@@ -61,13 +62,23 @@ def what_is_left(hint: Callable[[], str]) -> Iterator[None]:
 
 @click.group(cls=Commands)
 @click.version_option(package_name="lcgan-core", message="%(version)s")
-def lcgan() -> None:
+@click.option(
+    "--allow-code",
+    "code",
+    multiple=True,
+    metavar="SOURCE",
+    help="Execute the code that this model or run of others brings. Repeat for several.",
+)
+@click.pass_context
+def lcgan(ctx: click.Context, code: tuple[str, ...]) -> None:
     """Make the samples of a frozen generative model be what you want.
 
     \b
     lcgan run --constraint length         train until samples are short
     lcgan sample runs/length -n 20        more of them
     """
+    if code:
+        ctx.with_resource(allowing(*code))
 
 
 def parse_value(text: str) -> Any:

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from transformers import AutoConfig, AutoTokenizer
 
 from ..errors import ModelError
+from .foreign_code import allows, refusal
 from .loading import quiet
 
 
@@ -17,14 +18,18 @@ def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str 
 
     ``dtype`` is transformers' name for it; auto is float32 on a CPU and the saved type elsewhere. Raises a ``ModelError`` that
     describes the kind of model as ``called``. Its message is incomplete: the caller appends the option and a folder.
+
+    A model that needs code of its own is refused, unless ``allows`` says that the user trusts it.
     """
+    trusted = allows(source)
     precision = "float32" if dtype == "auto" and place == "cpu" else dtype
     with quiet():
         check_it_is_there(source)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            model, report = kind.from_pretrained(source, dtype=precision, output_loading_info=True)
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trusted)
+            model, report = kind.from_pretrained(source, dtype=precision, output_loading_info=True, trust_remote_code=trusted)
         except Exception as error:  # of any type: many libraries read these files
+            refuse_code(source, error)
             raise ModelError(f"{source} is not a {called}: {first_line(error)} Repair it, or choose another:") from error
     if report["missing_keys"]:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
@@ -35,10 +40,11 @@ def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str 
 
 
 def check_it_is_there(source: str) -> None:
-    """Raises ``ModelError`` if neither this machine nor the hub has a model of this name."""
+    """Raises ``ModelError`` if neither this machine nor the hub has a model of this name, or if it needs code of its own."""
     try:
-        AutoConfig.from_pretrained(source)
+        AutoConfig.from_pretrained(source, trust_remote_code=allows(source))
     except (OSError, ValueError) as error:
+        refuse_code(source, error)
         if Path(source).is_dir():
             raise ModelError(f"{source} does not contain a transformers model: {first_line(error)} Choose another:") from error
         if source.startswith((".", "/", "~")) or source.count("/") > 1:
@@ -48,6 +54,12 @@ def check_it_is_there(source: str) -> None:
             f"{source} is not a folder here, and could not be loaded from the hub: {first_line(error)} {offline}"
             f"on a machine with a network: hf download {source} --local-dir FOLDER, and then"
         ) from error
+
+
+def refuse_code(source: str, error: Exception) -> None:
+    """Raises ``ModelError`` if ``error`` is transformers' refusal to execute code that the model brings."""
+    if "trust_remote_code" in str(error):
+        raise ModelError(f"{refusal(source, 'custom code for transformers')} Or choose another:") from error
 
 
 def first_line(error: Exception) -> str:

@@ -184,7 +184,9 @@ def main(
     """Cuts ENCODER down, fine-tunes it, and measures what it is worth; files are as corpora.read_labelled reads them."""
     texts = [row for file in train_files for row in read_labelled(file)]
     held_out = {file.name: read_labelled(file) for file in valid_files}
-    tokenizer, kept = trimmed_tokenizer(AutoTokenizer.from_pretrained(encoder), [text for text, _ in texts], pieces)
+    tokenizer, kept = trimmed_tokenizer(
+        AutoTokenizer.from_pretrained(encoder, trust_remote_code=False), [text for text, _ in texts], pieces
+    )
     torch.manual_seed(0)
     model = trimmed_classifier(BertModel.from_pretrained(encoder), kept, layers)
     fine_tuned(model, tokenizer, texts, out / "checkpoints", epochs=epochs, learning_rate=learning_rate)
