@@ -50,7 +50,8 @@ def _read(keys: list[bytes]) -> dict[bytes, float]:
             found += connection.execute(f"SELECT key, value, checksum FROM scores WHERE key IN ({marks})", some)
         return found
 
-    found = _with_cache(rows, [])
+    nothing: list[tuple[bytes, float, bytes]] = []
+    found = _with_cache(rows, nothing)
     whole = {key: value for key, value, checksum in found if isinstance(value, float) and checksum == _checksum(key, value)}
     if len(whole) < len(found):
         _say(f"{cache_folder() / SCORES}: values that do not fit their checksums are computed again.")
@@ -71,6 +72,8 @@ def _with_cache(use: Callable[[sqlite3.Connection], Answer], otherwise: Answer) 
     file = cache_folder() / SCORES
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch()  # with the mode of the user's other files, which SQLite would not give it
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection, connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, value REAL NOT NULL, checksum BLOB) WITHOUT ROWID"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,16 +26,20 @@ UNFINISHED = ".lcgan-unfinished"
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path to write to. It replaces ``path`` only when writing is complete, so a reader never sees half a file."""
+    """A temporary path to write to. It replaces ``path`` only when writing is complete, so a reader never sees half a file.
+
+    The file keeps its mode if it was there before; a new one gets what the umask leaves, as if ``open`` had made it.
+    """
     unfinished: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=UNFINISHED)
-        os.close(handle)
-        unfinished = Path(name)
+        new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}{UNFINISHED}")
+        new.touch(exist_ok=False)
+        unfinished = new
+        mode = stat.S_IMODE((path if path.is_file() else new).stat().st_mode)
         yield unfinished
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        unfinished.chmod(mode)  # safetensors makes the file again, readable by its owner alone
+        unfinished.replace(path)
     except OSError as error:  # a full disk names no file, and the unfinished one means nothing to anybody
         if error.errno is None:  # of a library, in its own words
             raise
