@@ -177,6 +177,19 @@ def test_weights_that_are_not_finite_are_refused(finished: Path, run_lcgan: Lcga
     assert "actor.safetensors holds weights that are not finite" in ran.stderr
 
 
+def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+    tensors = {"b": torch.ones(2, 3), "a": torch.zeros((), dtype=torch.bfloat16), "c": torch.arange(3)}
+    written = set()
+    for number in range(10):
+        metadata = {"model": "linear", "gan": {"width": 8}, **{f"more {place}": [place, 0.1] for place in range(5)}}
+        write_tensors(tmp_path / f"{number}.safetensors", tensors, dict(list(metadata.items())[:: -1 if number % 2 else 1]))
+        written.add((tmp_path / f"{number}.safetensors").read_bytes())
+        found, about = read_tensors(tmp_path / f"{number}.safetensors")
+        assert about == metadata
+        assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+    assert len(written) == 1
+
+
 FUNCTION = "def high(samples):\n    return [sample[0] > {} for sample in samples]\n"
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-CHECKSUM = "sha256"
-"""Metadata of a safetensors file that ``write_tensors`` wrote: the hash of all the rest."""
+METADATA = "lcgan"
+"""The one entry of a safetensors file's metadata, with the hash of all the rest; safetensors writes several in any order."""
 UNFINISHED = ".lcgan-unfinished"
 """Suffix of a file that is being written; ``remove_unfinished`` removes those that a killed process left."""
 
@@ -106,10 +106,10 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
             mine = mine.clone()
         storages.add(mine.untyped_storage().data_ptr())
         written[name] = mine
-    about = {name: json.dumps(value) for name, value in metadata.items()}
+    known = json.dumps({"sha256": _checksum(written, metadata), "about": metadata}, sort_keys=True)
     with whole(path) as unfinished:
         try:
-            save_file(written, unfinished, metadata={**about, CHECKSUM: _checksum(written, about)})
+            save_file(written, unfinished, metadata={METADATA: known})
         except SafetensorError as error:  # also of a full disk
             raise OSError(errno.EIO, str(error)) from error
 
@@ -122,16 +122,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RunError(f"{path} is missing: the run folder is incomplete. Run again with lcgan run.")
     try:
         with safe_open(path, framework="pt") as file:
-            about = dict(file.metadata() or {})
+            known = json.loads((file.metadata() or {})[METADATA])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        if about.pop(CHECKSUM, None) != _checksum(tensors, about):
+        about: dict[str, Any] = known["about"]
+        if known["sha256"] != _checksum(tensors, about):
             raise ValueError("its content does not fit its checksum")
-        return tensors, {name: json.loads(value) for name, value in about.items()}
-    except (SafetensorError, OSError, ValueError) as error:
+        return tensors, about
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is truncated, damaged or not a weights file: {error}. Run again with lcgan run.") from error
 
 
-def _checksum(tensors: dict[str, Tensor], about: dict[str, str]) -> str:
+def _checksum(tensors: dict[str, Tensor], about: dict[str, Any]) -> str:
     from torch import uint8
 
     found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
