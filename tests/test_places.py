@@ -32,7 +32,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
                 raise OSError(code, os.strerror(code))
             replace(source, target)
 
-        monkeypatch.setattr(files.os, "replace", refused)
+        monkeypatch.setattr(os, "replace", refused)
 
     return fail
 
