@@ -1,4 +1,4 @@
-"""lcgan: make the samples of a frozen generative model be what you want, by training an LC-GAN in its latent space."""
+"""lcgan: make a frozen generative model produce the samples you want, by training an LC-GAN in its latent space."""
 
 from __future__ import annotations
 

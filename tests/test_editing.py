@@ -156,7 +156,7 @@ def test_texts_come_from_the_standard_input_too(run_folder: Path) -> None:
     assert ran.exit_code == 0, ran.output
     assert ran.stdout.splitlines()[0] == "the soup was cold ."
     assert len(ran.stdout.splitlines()) == 2
-    assert "the model knows it only as shown: qqq zzz" in ran.stderr
+    assert "the model can represent it only as shown: qqq zzz" in ran.stderr
 
 
 def test_the_way_on_the_command_line(run_folder: Path, run_lcgan: Lcgan) -> None:

@@ -73,7 +73,7 @@ def test_what_it_prints_next_holds_once_installed(run_lcgan: Lcgan, install: Cal
     tried = run_lcgan("try", "my-wish", "the soup was hot", "i liked the soup")
     assert tried.stdout == "1.000  the soup was hot\n0.000  i liked the soup\n"
     assert run_lcgan("try", "my-wish", "i", "--set", "my-wish.word=i").stdout == "1.000  i\n"
-    assert "What the text begins with." in run_lcgan("constraints", "my-wish").stdout
+    assert "First word of the text." in run_lcgan("constraints", "my-wish").stdout
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_what_it_prints_next_holds_once_installed(run_lcgan: Lcgan, install: Cal
         ("-a", "No such option"),
         ("a--b", "'a--b'. Use lower-case words"),
         ("../a", "'../a'. Use lower-case words"),
-        ("none", "'none': none means something else already. Choose another name."),
-        ("gan", "'gan': gan means something else already"),
-        ("length", "A constraint 'length' is installed already"),
+        ("none", "'none': none already means something else. Choose another name."),
+        ("gan", "'gan': gan already means something else"),
+        ("length", "A constraint 'length' is already installed"),
     ],
 )
 def test_a_name_that_does_not_serve(run_lcgan: Lcgan, name: str, message: str) -> None:
@@ -165,8 +165,8 @@ def test_a_run_on_a_model_just_scaffolded(run_lcgan: Lcgan, install: Callable[..
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("text-vae", "A latent model 'text-vae' is installed already"),
-        ("tensor", "'tensor': tensor means something else already"),
+        ("text-vae", "A latent model 'text-vae' is already installed"),
+        ("tensor", "'tensor': tensor already means something else"),
     ],
 )
 def test_a_name_that_does_not_serve_a_model(run_lcgan: Lcgan, name: str, message: str) -> None:

@@ -244,7 +244,7 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "--config", "none.json"), "none.json cannot be read"),
         (("run", "--config", "empty.json"), "empty.json is truncated"),
         (("run", "--config", "wrong.json"), "wrong.json: constraints: Field required; sed: Extra inputs"),
-        (("run", "--config", "wrong.json", "--seed", "3"), "bring their own seed"),
+        (("run", "--config", "wrong.json", "--seed", "3"), "take seed from a file"),
         (("run", "--resume", "nowhere"), "No run folder at nowhere"),
         (("sample", "nowhere"), "No run folder at nowhere"),
         (("sample", "."), "is not a run folder"),

@@ -118,7 +118,7 @@ def test_labelling_without_a_terminal(run_lcgan: Lcgan, monkeypatch: pytest.Monk
     monkeypatch.setattr(click, "getchar", no_terminal)
     ran = run_lcgan("label", "mine.csv", "--model", "linear:2")
     assert ran.exit_code == 1
-    assert "asks on a terminal, and there is none here" in ran.stderr
+    assert "lcgan label needs a terminal, and there is none" in ran.stderr
     assert "mine.csv has 0 labels" in ran.stderr
     assert not Path("mine.csv").exists()
 

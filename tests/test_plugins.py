@@ -59,7 +59,7 @@ def test_two_plugins_of_one_name_are_told_apart(install: Callable[..., None]) ->
     assert {"loud-plugin:loud", "other-plugin:loud"} <= set(constraint_classes())
     assert make_constraint("loud-plugin:loud", {})(["!", "?"]) == [True, False]
     assert make_constraint("other-plugin:loud", {})(["!", "?"]) == [False, True]
-    with pytest.raises(ConstraintError, match=r"Several plugins bring.*'loud'.*loud-plugin:loud or other-plugin:loud"):
+    with pytest.raises(ConstraintError, match=r"Several plugins provide.*'loud'.*loud-plugin:loud or other-plugin:loud"):
         make_constraint("loud", {})
 
 
@@ -83,7 +83,7 @@ BROKEN = {
     "import no_such_module": "ModuleNotFoundError: No module named 'no_such_module'",
     "1 / 0": "ZeroDivisionError",
     "import sys; sys.exit(3)": "SystemExit: 3",
-    "loud = True": "has none of lcgan's hooks",
+    "loud = True": "implements none of lcgan's hooks",
     "from lcgan_core import hookimpl\n@hookimpl\ndef register_constrains(register): pass": "register_constrains",
     "from lcgan_core import hookimpl\n@hookimpl\ndef register_constraints(registry): pass": "registry",
     "from lcgan_core import hookimpl\n@hookimpl\ndef register_constraints(register): register(3)": "registers 3, which",
@@ -142,14 +142,14 @@ def test_plugins_are_switched_by_an_environment_variable(
     assert {plugin.distribution for plugin in ours if plugin.status == "ok"} == loaded
     assert {plugin.distribution for plugin in ours if plugin.status == "off"} == {"a-plugin", "b-plugin", "c-plugin"} - loaded
     if "a-plugin" not in loaded:
-        with pytest.raises(ConstraintError, match="Off by LCGAN_PLUGINS: a-plugin"):
+        with pytest.raises(ConstraintError, match="Switched off by LCGAN_PLUGINS: a-plugin"):
             constraint_class("a")
 
 
 def test_a_switch_for_a_plugin_that_is_not_there(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     install("loud-plugin", LOUD)
     monkeypatch.setenv("LCGAN_PLUGINS", "-laud-plugin")
-    with pytest.raises(PluginError, match=r"names laud-plugin, which no installed plugin is called. There are: .*loud-plugin"):
+    with pytest.raises(PluginError, match=r"names laud-plugin, but no such plugin is installed. There are: .*loud-plugin"):
         plugins()
 
 

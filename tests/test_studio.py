@@ -325,7 +325,7 @@ def test_what_cannot_be_shown_is_said_in_one_line(run_lcgan: Lcgan, monkeypatch:
     assert "gan.rounds" in run_lcgan("studio", "mine.csv", "--port", 0, "--set", "gan.rounds=0").stderr
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"127.0.0.1:{port} cannot be listened at" in run_lcgan("studio", "mine.csv", "--port", port).stderr
+        assert f"Cannot listen on 127.0.0.1:{port}" in run_lcgan("studio", "mine.csv", "--port", port).stderr
     monkeypatch.delitem(sys.modules, "lcgan_core.cli.studio_page")
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert "lcgan studio needs gradio: pip install 'lcgan-core[studio]'" in run_lcgan("studio", "mine.csv").stderr

@@ -46,7 +46,7 @@ def test_lines_of_stdin_are_texts() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("length",), 2, "No samples. Give them as arguments, or on stdin one a line."),
+        (("length",), 2, "No samples. Give them as arguments, or on stdin, one per line."),
         (("lenght", "a"), 1, "No constraint 'lenght' (did you mean 'length'?)"),
         (("length", "a", "--set", "max_words"), 2, "--set max_words: expected OPTION=VALUE. See: lcgan constraints length"),
         (("length", "a", "--set", "max_word=3"), 1, "length.max_word: no such option"),

@@ -24,17 +24,17 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
     "source",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="Ask about samples of your own: texts of a file, or a folder of images.",
+    help="Ask about your own samples: a file of texts, or a folder of images.",
 )
-@click.option("--column", default="text", show_default=True, help="The column of your texts, in CSV, JSONL and Parquet.")
-@click.option("--by-chance", is_flag=True, help="Ask about any samples, not those whose answer is least sure.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the samples to ask about.")
+@click.option("--column", default="text", show_default=True, help="Column that holds your texts, in CSV, JSONL and Parquet.")
+@click.option("--by-chance", is_flag=True, help="Ask about random samples, not those whose answer is least certain.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the questions.")
 def label(file: Path, model: str, count: int, source: Path | None, column: str, by_chance: bool, seed: int) -> None:
     """Label samples of a model, or samples of your own, with one key each.
 
-    FILE is a CSV file with the columns text and value. For images and other samples that are files, it has the columns file and
-    value, and copies of them are kept in a folder beside FILE. Every answer is on the disk before the next question; the same
-    FILE goes on where you stopped.
+    FILE is a CSV file with the columns text and value. For files, such as images, the columns are file and value, and copies of
+    the samples are kept in a folder beside FILE. Every answer is saved before the next question. To continue later,
+    give the same FILE.
     """
     from ..constraint import SATISFIED
     from ..plugins.discovery import load_latent_model
@@ -48,14 +48,14 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
         while len(session.answers) < count and not session.exhausted:
             question = session.question()
             told = session.kind.line(question)
-            if session.kind.in_files:  # to be looked at elsewhere
+            if session.kind.in_files:  # to be viewed in another program
                 told = f"{file.parent / session.keep(question)}  {told}"
             click.echo(f"{len(session.answers) + 1:>4}/{count}  {told}  ", nl=False, err=True)
             try:
                 key = click.getchar().lower()
             except OSError as error:
                 raise click.ClickException(
-                    f"lcgan label asks on a terminal, and there is none here: {error.strerror}. {file} has "
+                    f"lcgan label needs a terminal, and there is none: {error.strerror}. {file} has "
                     f"{len(session.answers)} labels."
                 ) from error
             click.echo(key if key.isprintable() else "", err=True)
@@ -67,7 +67,7 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
                 session.skip()
             elif key == "u":
                 undone = session.undo()
-                click.echo("        nothing to undo" if undone is None else "        taken back", err=True)
+                click.echo("        nothing to undo" if undone is None else "        last answer removed", err=True)
             elif key in ("q", "\x03", "\x04", ""):
                 break
             else:
@@ -79,19 +79,21 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
 
 @lcgan.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "run_folder", metavar="RUN", type=click.Path(path_type=Path), help="A finished run to begin with.")
-@click.option("--model", default="reviews", show_default=True, help="The model to label samples of, as for lcgan run.")
-@click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the training: gan.rounds=8.")
+@click.option("--run", "run_folder", metavar="RUN", type=click.Path(path_type=Path), help="A finished run to start from.")
+@click.option("--model", default="reviews", show_default=True, help="Model whose samples to label, as for lcgan run.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the training, such as gan.rounds=8."
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of questions and training.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder of the run that is trained, numbered from the second on; runs/FILE by default.",
+    help="Folder for the trained run, numbered from the second on; runs/FILE by default.",
 )
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen at. Whoever reaches it can label and train."
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on. Anyone who can reach it can label and train."
 )
-@click.option("--port", default=7860, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--port", default=7860, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 def studio(
     file: Path | None,
     run_folder: Path | None,
@@ -104,11 +106,11 @@ def studio(
 ) -> None:
     """Label samples into FILE, train on them, generate and edit, on a page in the browser.
 
-    FILE is as lcgan label has it, and every answer is on the disk before the next question. With --run, the page generates and
-    edits from the beginning; FILE may then be left out.
+    FILE has the format of lcgan label, and every answer is saved before the next question. With --run, the page can generate
+    and edit from the start, and FILE is optional.
     """
     if not (file or run_folder):
-        raise click.UsageError("Give a FILE to label into, or a finished run by --run.")
+        raise click.UsageError("Give a FILE to label into, or a finished run with --run.")
     from ..support.extras import needed
     from ..tools.questions import QuestionSession, only_one
 
@@ -136,4 +138,4 @@ def studio(
         try:
             page.serve(page.page(opened, questions, kind), listening, click.echo)
         finally:
-            opened.stop()  # torch must not be at work when Python ends
+            opened.stop()  # torch must not be running when Python exits

@@ -1,4 +1,4 @@
-"""What the commands share: the group they belong to, options, values and progress."""
+"""What the commands share: their group, options, values and progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVICE = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="Where to compute: cpu, cuda, cuda:1, mps; auto takes a GPU where there is one.",
+    help="Where to compute: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 
@@ -28,7 +28,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):  # a terminal that knows fewer letters than a sample has
+            if isinstance(stream, TextIOWrapper):  # the terminal may lack letters that a sample has
                 stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
@@ -41,7 +41,7 @@ class Commands(click.Group):
 
 
 def of_file(error: OSError) -> str:
-    """What the system refused, in one line."""
+    """An error of the system as one line."""
     if error.strerror is None:
         return " ".join(str(error).split())
     return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}."
@@ -49,7 +49,7 @@ def of_file(error: OSError) -> str:
 
 @contextlib.contextmanager
 def what_is_left(hint: Callable[[], str]) -> Iterator[None]:
-    """Where the system or the user ends what goes on within, the message also tells by ``hint`` what was made so far."""
+    """If the system or the user ends the block, adds ``hint`` to the message: what was made so far."""
     try:
         yield
     except KeyboardInterrupt:
@@ -67,11 +67,11 @@ def what_is_left(hint: Callable[[], str]) -> Iterator[None]:
     "code",
     multiple=True,
     metavar="SOURCE",
-    help="Execute the code that this model or run of others brings. Repeat for several.",
+    help="Execute the code that this model or run contains. Repeat for several.",
 )
 @click.pass_context
 def lcgan(ctx: click.Context, code: tuple[str, ...]) -> None:
-    """Make the samples of a frozen generative model be what you want.
+    """Make a frozen generative model produce the samples you want.
 
     \b
     lcgan run --constraint length         train until samples are short
@@ -82,7 +82,7 @@ def lcgan(ctx: click.Context, code: tuple[str, ...]) -> None:
 
 
 def parse_value(text: str) -> Any:
-    """JSON where it is JSON, a string where not."""
+    """The value of ``text`` if it is valid JSON, otherwise ``text`` itself."""
     try:
         return json.loads(text)
     except ValueError:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @lcgan.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--sampler", "samplers", multiple=True, metavar="NAME", help="One to compare; all of them by default.")
+@click.option(
+    "--sampler", "samplers", multiple=True, metavar="NAME", help="A sampler to compare; repeat for several, all by default."
+)
 @click.option(
     "--judge",
     "judges",
@@ -54,7 +56,7 @@ def bench(
     device: str,
     as_json: bool,
 ) -> None:
-    """Compare all ways to draw satisfying samples, on the models and critics of finished runs."""
+    """Compare all ways to draw satisfying samples, with the models and critics of finished runs."""
     with progress() as on_progress, ExitStack() as claim:
         from ..runs.config import Wish
         from ..support.claim import claimed, next_claimed
@@ -80,12 +82,12 @@ def bench(
 
     print_bench(found)
     if fluency:
-        click.echo(f"perplexity by {fluency}, a token of its own; compare it within this bench only")
+        click.echo(f"perplexity by {fluency}, per token of that model; comparable only within this bench")
     click.echo(f"{folder / BENCH}   {folder / FIGURE}")
 
 
 def fluency_model(source: str) -> Judge:
-    """The causal language model at ``source``; raises ``ModelError`` that says how to give another."""
+    """The causal language model at ``source``. Raises a ``ModelError`` that says how to give another."""
     from ..models.text_vae.judge import chosen_judge
 
     try:
@@ -107,12 +109,14 @@ def made_judges(wishes: list[dict[str, Any]]) -> dict[str, Constraint]:
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the judge, or of the training."
 )
-@click.option("--target", help="The class to have, where the file's values are class names.")
+@click.option("--target", help="The class you want, if the file's values are class names.")
 @click.option("--sizes", default="20,70,200,1000", show_default=True, help="Numbers of labels to try.")
-@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="How many draws of each number.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="Number of draws per size.")
 @click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
-@click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=10), help="Samples to judge of each run.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/curve"), show_default=True, help="Folder.")
+@click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=10), help="Samples to judge per run.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/curve"), show_default=True, help="Folder for the results."
+)
 @AS_JSON
 def curve(
     file: Path,
@@ -126,9 +130,9 @@ def curve(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Show how many labels are enough: runs on parts of FILE (columns text and value), judged by a constraint.
+    """Show how many labels are enough: train on parts of FILE (columns text and value), judge by a constraint.
 
-    The same --out goes on where an interrupted curve stopped.
+    To continue an interrupted curve, give the same --out.
     """
     with progress() as on_progress:
         from ..constraints.from_labels import Labels
@@ -143,10 +147,10 @@ def curve(
         config = validated(RunConfig, asked, "Wrong settings")
         numbers = [int(size) for size in sizes.split(",") if size.strip().isdigit()]
         if len(numbers) != len(sizes.split(",")):
-            raise click.UsageError(f"--sizes {sizes}: expected numbers with commas between, such as 20,70,200.")
+            raise click.UsageError(f"--sizes {sizes}: expected numbers separated by commas, such as 20,70,200.")
         labels = Labels(file=file, target=target)
         (judging,) = made_judges([wish]).values()
-        with claimed(out), what_is_left(lambda: f"The same command goes on with {out}." if out.is_dir() else ""):
+        with claimed(out), what_is_left(lambda: f"To continue in {out}, repeat the command." if out.is_dir() else ""):
             rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
             found = Curve(judge=Wish(**wish), rows=tuple(rows))
             write_json(out / CURVE, found.model_dump(mode="json"))

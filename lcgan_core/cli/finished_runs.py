@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def with_out(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that can write its samples to a new folder, which it holds from its beginning to its end."""
+    """Adds ``--out`` to a command: a new folder for its samples, which it claims for as long as it runs."""
 
     @click.option(
         "--out",
         type=click.Path(path_type=Path),
-        help="New folder to write them to: a text a line, PNG for images, SVG for drawings.",
+        help="New folder for the samples: one text per line, PNG for images, SVG for drawings.",
     )
     @wraps(command)
     def holding(out: Path | None, **given: Any) -> None:
@@ -39,7 +39,7 @@ def with_out(command: Callable[..., None]) -> Callable[..., None]:
 
 @lcgan.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(min=1), help="Number of samples.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same samples.")
 @click.option(
     "--sampler",
@@ -52,9 +52,9 @@ def with_out(command: Callable[..., None]) -> Callable[..., None]:
 @DEVICE
 @AS_JSON
 def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, device: str, as_json: bool) -> None:
-    """Print samples of a finished run, one a line; with --out, write them to files.
+    """Print samples of a finished run, one per line; with --out, write them to files.
 
-    On the standard error, how much of them is remembered from training.
+    Standard error shows how much of them the model remembers from its training data.
     """
     from ..latent_model import memory_of
     from ..runs.finished import load_run
@@ -98,16 +98,16 @@ def edit(
     device: str,
     as_json: bool,
 ) -> None:
-    """Move your own samples just far enough to satisfy: those given, or the lines of the standard input.
+    """Change your own samples just enough to satisfy: those given, or the lines of standard input.
 
-    A SAMPLE is a text, or the name of a file where the model makes images or the like. With --out, edits are written in the
-    order of the samples, and candidates to a numbered folder each. With --json, one object a line: before, after, status
-    (edited, kept, missed or unknown), value, closeness, candidates.
+    A SAMPLE is a text, or a file name if the model makes images or other files. With --out, edits are written in the order of
+    the samples, and the candidates of each sample to a numbered folder. With --json, each line is one object: before, after,
+    status (edited, kept, missed or unknown), value, closeness, candidates.
     """
     from ..runs.finished import load_run
 
     finished = load_run(run_folder, device)
-    finished.model.require_encoder("Editing")  # before anything is read from the standard input
+    finished.model.require_encoder("Editing")  # before standard input is read
     kind = finished.model.sample_kind
     edits = edited(finished, (line.strip() for line in samples or sys.stdin if line.strip()), strength)
     written: list[str] = []
@@ -123,13 +123,13 @@ def edit(
             continue
         click.echo("\n    ".join([after, *candidates]))
         if found.status == "unknown":
-            click.echo(f"not edited, the model knows it only as shown: {given}", err=True)
+            click.echo(f"not edited, the model can represent it only as shown: {given}", err=True)
         elif found.status == "missed":
             click.echo(f"no candidate satisfied: {given}", err=True)
 
 
 def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iterable[tuple[str, Edit]]:
-    """What was given with what became of it, some at a time, so that a long input shows its first edits early."""
+    """Each line with its edit, in batches, so that a long input shows its first edits early."""
     from ..tools.editing import edit
 
     left = iter(lines)
@@ -145,7 +145,7 @@ def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iter
 @with_out
 @DEVICE
 def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path | None, device: str) -> None:
-    """Print the way from one sample to another through the latent space, each step with its value.
+    """Print the path from one sample to another through the latent space, with the value of each step.
 
     FIRST and LAST are texts, or the names of files.
     """
@@ -161,9 +161,9 @@ def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path |
 
 
 def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, as_json: bool) -> list[str]:
-    """What stands for each sample in the output: its text, or its file in ``out``, or else a line about it.
+    """What represents each sample in the output: its text, its file in ``out``, or a line about it.
 
-    Writes the samples to ``out``, where that is given.
+    Writes the samples to ``out`` if it is given.
     """
     files = kind.save(samples, out) if out else []
     if kind.in_files:
@@ -173,7 +173,7 @@ def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, as_js
 
 @contextmanager
 def new_folder(out: Path | None) -> Iterator[None]:
-    """Holds the folder to write to, if any; refuses one that holds something: what is written could not be told from that."""
+    """Claims the folder ``out``, if given. Refuses one that is not empty, because new files would mix with what it holds."""
     if out is None:
         yield
         return
@@ -182,7 +182,7 @@ def new_folder(out: Path | None) -> Iterator[None]:
     with claimed(out):
         if any(out.iterdir()):
             raise click.UsageError(f"--out {out} already exists. Give another folder.")
-        with what_is_left(lambda: f"What was written before that is in {out}." if any(out.iterdir()) else ""):
+        with what_is_left(lambda: f"Samples written so far are in {out}." if any(out.iterdir()) else ""):
             yield
 
 

@@ -17,18 +17,20 @@ from .common import AS_JSON, DEVICE, lcgan, parse_value, progress, what_is_left
 @click.option(
     "--valid",
     type=click.Path(path_type=Path),
-    help="Held-out texts to measure on; by default every twentieth of the corpus.",
+    help="Held-out texts to measure on; by default every twentieth text of the corpus.",
 )
-@click.option("--column", help="The column that holds the text; text by default.")
+@click.option("--column", help="Column that holds the texts; text by default.")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="OPTION=VALUE",
-    help="A part of the recipe: kl_weight=0.3. --recipe lists them.",
+    help="A setting of the recipe, such as kl_weight=0.3; --recipe lists them.",
 )
-@click.option("--recipe", is_flag=True, help="Print every part of the recipe with its meaning and default, and stop.")
-@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this unfinished model folder.")
+@click.option("--recipe", is_flag=True, help="Print every setting of the recipe with its meaning and default, and exit.")
+@click.option(
+    "--resume", "resumed", type=click.Path(path_type=Path), help="Continue the training of this unfinished model folder."
+)
 @DEVICE
 @AS_JSON
 def pretrain(
@@ -42,7 +44,7 @@ def pretrain(
     device: str,
     as_json: bool,
 ) -> None:
-    """Train a text VAE on a corpus, and measure what there is to constrain."""
+    """Train a text VAE on a corpus, and measure how well it can be constrained."""
     if recipe:
         from ..models.text_vae.pretraining.recipe import PretrainConfig
         from .tables import print_fields
@@ -91,15 +93,15 @@ def pretrain(
     "--held-out",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="Real samples that the model did not learn from: texts of a file, or a folder of images.",
+    help="Real samples that the model did not learn from: a file of texts, or a folder of images.",
 )
-@click.option("--column", default="text", show_default=True, help="The column of the texts, in CSV, JSONL and Parquet.")
+@click.option("--column", default="text", show_default=True, help="Column that holds the texts, in CSV, JSONL and Parquet.")
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples of each kind.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same figures.")
 @DEVICE
 @AS_JSON
 def check(model: str, held_out: Path | None, column: str, count: int, seed: int, device: str, as_json: bool) -> None:
-    """Tell whether a model can be constrained at all, and what realism alone would repair."""
+    """Report whether a model can be constrained at all, and what realism alone would repair."""
     with progress() as on_progress:
         from ..plugins.discovery import load_latent_model
         from ..tools.check import check as examine

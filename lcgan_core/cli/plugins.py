@@ -1,4 +1,4 @@
-"""Constraints and the plugins that bring them: constraints, plugins, try, new-plugin."""
+"""Constraints and the plugins that provide them: constraints, plugins, try, new-plugin."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def constraints(name: str | None, as_json: bool) -> None:
 
 
 @lcgan.command()
-@click.option("--verbose", "-v", is_flag=True, help="With modules, and tracebacks of what is broken.")
+@click.option("--verbose", "-v", is_flag=True, help="Also show modules, and tracebacks of broken plugins.")
 @AS_JSON
 def plugins(verbose: bool, as_json: bool) -> None:
-    """List the installed plugins, what they bring, and what is wrong with them.
+    """List the installed plugins, what they provide, and what is wrong with them.
 
-    LCGAN_PLUGINS=none switches all of them off; names separated by commas load only those, and names with a minus before
-    them all but those.
+    LCGAN_PLUGINS=none switches all of them off. Names separated by commas load only those plugins; names preceded by a minus
+    load all other plugins.
     """
     from ..plugins.listing import as_text, found_rows, kept_rows
 
@@ -53,15 +53,13 @@ def plugins(verbose: bool, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("given", metavar="[SAMPLE]...", nargs=-1)
 @click.option("--set", "settings", multiple=True, metavar="[NAME.]OPTION=VALUE", help="An option of the constraint.")
-@click.option(
-    "--kind", "kind_name", metavar="KIND", help="What the samples are, where the constraint judges more than one kind."
-)
+@click.option("--kind", "kind_name", metavar="KIND", help="Kind of the samples, if the constraint judges more than one kind.")
 @AS_JSON
 def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...], kind_name: str | None, as_json: bool) -> None:
-    """Score samples by a constraint, with no model.
+    """Score samples by a constraint, without a model.
 
-    SAMPLEs are texts, or the names of files where the constraint judges images and the like. Without any, the lines of stdin
-    are scored. NAME is an installed constraint, or ./file.py:function.
+    SAMPLEs are texts, or file names if the constraint judges images or other files. Without any, the lines of stdin are
+    scored. NAME is an installed constraint, or ./file.py:function.
     """
     from ..constraint import evaluate
     from ..plugins.discovery import make_constraint, sample_kind
@@ -79,7 +77,7 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
     kind = sample_kind(kind_name or min(judged))
     lines = list(given) or sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
     if not lines:
-        raise click.UsageError("No samples. Give them as arguments, or on stdin one a line.")
+        raise click.UsageError("No samples. Give them as arguments, or on stdin, one per line.")
     values = evaluate(constraint, [kind.parse(line) for line in lines])
     scores = [{"value": value, kind.column: line} for value, line in zip(values, lines, strict=True)]
     if as_json:
@@ -90,13 +88,19 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
 
 @lcgan.command("new-plugin")
 @click.argument("name")
-@click.option("--model", "is_model", is_flag=True, help="Bring a latent model, not a constraint.")
-@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to put lcgan-NAME-plugin.")
+@click.option("--model", "is_model", is_flag=True, help="Write a latent model, not a constraint.")
+@click.option(
+    "--out",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder in which to create lcgan-NAME-plugin.",
+)
 def new_plugin(name: str, is_model: bool, out: Path) -> None:
     """Write a plugin to start from.
 
-    It brings a constraint NAME, or a latent model, that works and is tested: a whole distribution, to be changed into your
-    own.
+    The plugin is a complete distribution with a constraint NAME, or a latent model, that works and has tests. Change it into
+    your own.
     """
     from shlex import quote
 
@@ -112,4 +116,4 @@ def new_plugin(name: str, is_model: bool, out: Path) -> None:
     else:
         tried = f'lcgan try {name} "the soup was hot" "i liked the soup"'
         commands = [install, tried, test, f"lcgan run --constraint {name}"]
-    click.echo("\n".join([f"{folder} holds a plugin that works; make it your own. Next:\n", *commands]))
+    click.echo("\n".join([f"{folder} holds a working plugin; make it your own. Next:\n", *commands]))

@@ -26,20 +26,20 @@ from .common import AS_JSON, DEVICE, lcgan, parse_value, progress, what_is_left
     "settings",
     multiple=True,
     metavar="NAME.OPTION=VALUE",
-    help="An option of a constraint, or of the training: gan.rounds=8.",
+    help="An option of a constraint, or of the training, such as gan.rounds=8.",
 )
 @click.option(
     "--weight",
     "weights",
     multiple=True,
     metavar="NAME=WEIGHT",
-    help="Weight of a constraint beside others; 1 by default.",
+    help="Weight of a constraint relative to the others; 1 by default.",
 )
 @click.option(
     "--model",
     default="reviews",
     show_default=True,
-    help="A model that ships with lcgan, a folder of lcgan pretrain, or KIND:SOURCE.",
+    help="A model that ships with lcgan, a folder written by lcgan pretrain, or KIND:SOURCE.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same result.")
 @click.option(
@@ -60,9 +60,9 @@ from .common import AS_JSON, DEVICE, lcgan, parse_value, progress, what_is_left
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="A finished run whose critics and labels are used for the constraints that it had.",
+    help="A finished run whose critics and labels are reused for the constraints that it shares with this one.",
 )
-@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with this interrupted run.")
+@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Continue this interrupted run.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; runs/CONSTRAINTS by default.")
 @DEVICE
 @AS_JSON
@@ -125,22 +125,22 @@ def run(
 
 
 def refuse_with_file(ctx: click.Context, options: tuple[str, ...], has_file: bool) -> None:
-    """A file that decides a run leaves no room for options that would decide otherwise."""
+    """Refuses options that could contradict the file of ``--config`` or ``--resume``."""
     given = [name for name in options if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
     if has_file and given:
-        raise click.UsageError(f"--config and --resume bring their own {', '.join(given)}; edit the file instead.")
+        raise click.UsageError(f"--config and --resume take {', '.join(given)} from a file; edit the file instead.")
 
 
 def parse_settings(
     names: tuple[str, ...], settings: tuple[str, ...], weights: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Constraints with options and weights, and the training's options, from what the command line gave."""
+    """Constraints with options and weights, and the training's options, from the command-line arguments."""
     wishes: dict[str, dict[str, Any]] = {}
     for given in names:
         alias, _, constraint = given.rpartition("=")
         name = alias or constraint
         if name in wishes:
-            raise click.UsageError(f"{name} is given twice. Call one of them otherwise: --constraint ALIAS={constraint}")
+            raise click.UsageError(f"{name} is given twice. Rename one of them: --constraint ALIAS={constraint}")
         wishes[name] = {"constraint": constraint, "options": {}, **({"alias": alias} if alias else {})}
     gan: dict[str, Any] = {}
     for setting in settings:

@@ -18,7 +18,7 @@ from ..errors import LcganError, RunError
 from ..sample_kinds import FileKind, SampleKind
 from ..tools.studio import Questions, Rows, Studio
 
-# Fonts of the machine: the page asks for nothing from outside.
+# System fonts: the page loads nothing from the network.
 FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
 THEME = gr.themes.Default(primary_hue="teal", font=FONTS, font_mono=FONTS)
 CSS = """
@@ -26,7 +26,7 @@ CSS = """
 .prose .rows, .prose .rows tr, .prose .rows th, .prose .rows td {border-style: none !important; border-collapse: collapse}
 .prose .rows th, .prose .rows td {padding: .3rem .8rem; border-bottom: 1px solid var(--border-color-primary) !important}
 """
-# One event at a time, from whichever tab of whichever browser: there is one label session and one model.
+# One event at a time, across all tabs and browsers: there is only one label session and one model.
 ORDERED: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": 1, "api_visibility": "private"}
 QUIET = ORDERED | {"show_progress": "hidden"}
 
@@ -35,7 +35,7 @@ Told = TypeVar("Told")
 
 
 def page(studio: Studio, questions: Questions | None, kind: SampleKind[Any]) -> gr.Blocks:
-    """The page about samples of a kind, with a part for labels where there is a session for them."""
+    """The page for samples of one kind, with a tab for labels if there is a session for them."""
     blocks = gr.Blocks(title="lcgan studio", analytics_enabled=False)
     with blocks:
         with gr.Tab("Label" if questions else "Run"):
@@ -51,11 +51,11 @@ def page(studio: Studio, questions: Questions | None, kind: SampleKind[Any]) -> 
             while training := studio.training:
                 what, share = training
                 progress(share, desc=what)
-                await asyncio.sleep(0.2)  # no thread that Ctrl-C would have to wait for
+                await asyncio.sleep(0.2)  # not a thread, which Ctrl-C would have to wait for
             told, rows = shown(studio.outcome)()
             return told, table(("before", "after"), rows)
 
-        # Beside the others: labelling goes on meanwhile.
+        # Runs alongside the other events, so that labelling can continue.
         waiting: dict[str, Any] = {"concurrency_limit": None, "show_progress_on": outcome, "api_visibility": "private"}
         blocks.load(wait, outputs=[outcome, pairs], **waiting)
         if train and questions:
@@ -65,7 +65,7 @@ def page(studio: Studio, questions: Questions | None, kind: SampleKind[Any]) -> 
 
 
 def shown(handler: Callable[Given, Told]) -> Callable[Given, Told]:
-    """The handler of an event whose errors the page shows."""
+    """``handler`` for an event of the page, which then shows its errors."""
 
     @wraps(handler)
     def call(*given: Given.args, **named: Given.kwargs) -> Told:
@@ -78,7 +78,7 @@ def shown(handler: Callable[Given, Told]) -> Callable[Given, Told]:
 
 
 def _label(blocks: gr.Blocks, questions: Questions) -> gr.Button:
-    """The questions; returns the button that is to train on the answers."""
+    """The questions; returns the button that starts training on the answers."""
     gr.Markdown("Is this what you want?")
     question, key = gr.HTML(elem_id="question"), gr.State()
     with gr.Row():
@@ -105,7 +105,7 @@ def _generate(studio: Studio) -> None:
             1,
             step=0.05,
             label="Strength",
-            info="0 leaves what the actor starts from, 1 is all of its move",
+            info="0 keeps what the actor starts from, 1 applies its full move",
             elem_id="reach",
         )
     seed = gr.State(0)
@@ -116,7 +116,7 @@ def _generate(studio: Studio) -> None:
     def generate(count: int, strength: float, seed: int) -> str:
         return table(("start", "sample", "satisfied"), studio.generate(count, strength, seed))
 
-    # Another press starts elsewhere; the slider moves the same start.
+    # Each press draws new starts; the slider moves the same starts.
     more.click(lambda seed: seed + 1, seed, seed, **QUIET).then(shown(generate), asked, samples, **ORDERED)
     strength.release(shown(generate), asked, samples, **ORDERED)
 
@@ -150,22 +150,22 @@ def _edit(studio: Studio, kind: SampleKind[Any]) -> None:
 
 
 def table(headers: Sequence[str], rows: Rows) -> str:
-    """The cells as HTML; nothing where there are none."""
+    """The rows as an HTML table; an empty string if there are none."""
     lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
     first = "".join(f"<th>{header}</th>" for header in headers)
     return f'<table class="rows">{"".join(f"<tr>{line}</tr>" for line in (first, *lines))}</table>' if rows else ""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Takes the port, a free one where it is 0; raises ``RunError`` where that cannot be."""
+    """Opens the port, or a free one if it is 0. Raises ``RunError`` if that fails."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise RunError(f"{host}:{port} cannot be listened at: {error.strerror}. Give another --port, or 0 for any.") from error
+        raise RunError(f"Cannot listen on {host}:{port}: {error.strerror}. Give another --port, or 0 for any.") from error
 
 
 def serve(blocks: gr.Blocks, listening: socket.socket, on_address: Callable[[str], None]) -> None:
-    """Serves the page until Ctrl-C; tells its address first."""
+    """Serves the page until Ctrl-C, after passing its address to ``on_address``."""
     host, port = listening.getsockname()[:2]
     app = gr.mount_gradio_app(
         FastAPI(),
@@ -181,7 +181,7 @@ def serve(blocks: gr.Blocks, listening: socket.socket, on_address: Callable[[str
         theme=THEME,
         css=CSS,
     )
-    # An open page holds its connection: at the end it is cut, which is no error to tell.
+    # An open page keeps its connection, which is cut at the end; that is not an error to report.
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     on_address(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     with suppress(KeyboardInterrupt):

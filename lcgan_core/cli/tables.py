@@ -23,7 +23,7 @@ WIDTH_WITHOUT_TERMINAL = 110
 
 
 def console() -> Console:
-    plain: dict[str, Any] = {"highlight": False, "markup": False}  # samples and names may have brackets of their own
+    plain: dict[str, Any] = {"highlight": False, "markup": False}  # samples and names may contain brackets
     found = Console(**plain)
     return found if found.is_terminal else Console(**plain, width=WIDTH_WITHOUT_TERMINAL)
 
@@ -52,7 +52,7 @@ def print_result(result: Result, pairs: list[dict[str, Any]]) -> None:
         out.print(table)
         out.print("reference: samples of the actor's start that already satisfy the same constraints")
     elif not result.compared:
-        out.print("Nothing that the actor starts from satisfied all constraints: there is no reference for its quality.")
+        out.print("No sample that the actor starts from satisfied all constraints, so there is no reference for its quality.")
     if result.memory:
         out.print(memory_table("remembered, of all samples of each kind", result.memory))
     seconds = result.seconds
@@ -74,7 +74,7 @@ def print_result(result: Result, pairs: list[dict[str, Any]]) -> None:
 
 
 def memory_table(title: str, sets: dict[str, dict[str, Beside]]) -> Table:
-    """How much of each set of samples is remembered, beside what to expect of real ones."""
+    """How much of each set of samples is remembered, next to what to expect of real samples."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
     names = names_in(sets)
@@ -86,17 +86,17 @@ def memory_table(title: str, sets: dict[str, dict[str, Beside]]) -> Table:
 
 
 def print_bench(found: Bench) -> None:
-    """For each run a table of its samples, and one of their latents and of the cost of each that satisfies."""
+    """For each run, a table of its samples, and a table of their latents and of the cost per satisfying sample."""
     from ..tools.bench import by_run
 
     out = console()
     for run, rows in by_run(found.rows).items():
-        figures = dict.fromkeys(name for row in rows for name in row.quality)  # of each model its own
+        figures = dict.fromkeys(name for row in rows for name in row.quality)  # each model has its own
         judged = ("satisfied (95 %)", *(f"{judge} (95 %)" for judge in rows[0].judged))
         samples, latents = Table(title=run, title_justify="left"), Table()
         for table, columns in (
             (samples, (*judged, *figures, "unique")),
-            (latents, ("latent AUC", "Fréchet", "ms to draw", "ms in all", "decodes")),
+            (latents, ("latent AUC", "Fréchet", "ms to draw", "ms in total", "decodes")),
         ):
             table.add_column("sampler")
             for column in columns:
@@ -143,12 +143,14 @@ def print_check(model: str, found: Check) -> None:
         values = (row.reconstruction, row.posterior, row.prior, row.repaired)
         table.add_row(with_direction(name, row.greater_is_better), *map(number, values))
     prior, repaired = found.prior, found.repaired
-    table.add_row("AUC beside q(z)", "", "", number(prior.two_sample_auc), number(repaired.two_sample_auc))
+    table.add_row("AUC against q(z)", "", "", number(prior.two_sample_auc), number(repaired.two_sample_auc))
     table.add_row("Fréchet distance to q(z)", "", "", number(prior.frechet), number(repaired.frechet))
     out.print(table)
     if found.memory:
         out.print(memory_table("", found.memory))
-    out.print("repaired: prior noise, moved by an actor that no constraint trained, only the critics of realism and confidence")
+    out.print(
+        "repaired: prior noise, moved by an actor trained without constraints, on the realism and confidence critics only"
+    )
     for sentence in verdict(found):
         out.print(sentence)
 
@@ -180,7 +182,7 @@ def print_fields(kind: type[BaseModel]) -> None:
 
 
 def field_rows(kind: type[BaseModel]) -> list[dict[str, str]]:
-    """The fields of a configuration: option, type, default ("needed" where there is none) and meaning."""
+    """The fields of a configuration: option, type, default ("needed" if there is none) and meaning."""
     properties = kind.model_json_schema()["properties"] if kind.model_fields else {}
     rows = []
     for name, info in kind.model_fields.items():

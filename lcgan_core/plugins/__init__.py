@@ -1,1 +1,1 @@
-"""Constraints and latent models of other distributions: found, listed, and begun."""
+"""Constraints and latent models of other distributions: how to find, list and start them."""

@@ -1,4 +1,4 @@
-"""The constraints, the latent model and the kinds of sample that core brings, through the hooks that every plugin uses."""
+"""The constraints, the latent model and the kinds of sample of core, registered through the hooks that every plugin uses."""
 
 from __future__ import annotations
 

@@ -29,29 +29,30 @@ from . import builtin
 GROUP = "lcgan"
 CORE = "lcgan-core"
 SWITCH = "LCGAN_PLUGINS"
-"""Environment variable: ``none``, the distributions to load, or with a minus before each those not to load; by commas."""
+"""Environment variable: ``none``, or a comma-separated list of the distributions to load, or of those not to load with a minus
+before each."""
 
 REGISTERED: dict[str, type[Any]] = {
     "register_constraints": Constraint,
     "register_latent_models": LatentModel,
     "register_sample_kinds": SampleKind,
 }
-"""What each hook's ``register`` takes subclasses of."""
+"""The base class of everything that each hook's ``register`` accepts."""
 
 
 @dataclass
 class Plugin:
-    """One entry point, with a manager of its own so that it takes nothing else down when it is broken."""
+    """One entry point. It has its own manager, so that a broken plugin does not affect the others."""
 
     distribution: str
     version: str
     module: str
     manager: pluggy.PluginManager | None = None
-    """None where the plugin is broken or off."""
+    """None if the plugin is broken or off."""
     problem: str | None = None
     """Why it is broken, in one line."""
     trace: str = ""
-    """The traceback of that."""
+    """The traceback of that problem."""
 
     @property
     def status(self) -> str:
@@ -65,7 +66,7 @@ class Plugin:
 
 @cache
 def plugins() -> list[Plugin]:
-    """Core itself and every installed plugin; one scan of the entry points a process."""
+    """Core itself and every installed plugin. The entry points are scanned once per process."""
     found = [Plugin(CORE, version(CORE), builtin.__name__, _manager_of(builtin))]
     points = entry_points(group=GROUP)
     wanted = switched_on({point.dist.name for point in points if point.dist})
@@ -81,7 +82,7 @@ def plugins() -> list[Plugin]:
 
 
 def switched_on(distributions: set[str]) -> set[str]:
-    """Those that ``LCGAN_PLUGINS`` leaves on; raises ``PluginError`` where it names one that is not installed."""
+    """The ``distributions`` that ``LCGAN_PLUGINS`` leaves on. Raises ``PluginError`` if it names one that is not installed."""
     setting = os.environ.get(SWITCH)
     if setting is None:
         return distributions
@@ -89,7 +90,7 @@ def switched_on(distributions: set[str]) -> set[str]:
     unknown = {name.removeprefix("-") for name in names} - distributions
     if unknown:
         raise PluginError(
-            f"{SWITCH}={setting} names {', '.join(sorted(unknown))}, which no installed plugin is called. "
+            f"{SWITCH}={setting} names {', '.join(sorted(unknown))}, but no such plugin is installed. "
             f"There are: {', '.join(sorted(distributions)) or 'none'}."
         )
     off = {name.removeprefix("-") for name in names if name.startswith("-")}
@@ -104,7 +105,7 @@ def _load(point: EntryPoint) -> pluggy.PluginManager:
 
 
 def _require_fitting_core(distribution: Distribution) -> None:
-    """Raises ``PluginError`` where the distribution was made for another core than this one."""
+    """Raises ``PluginError`` if the distribution requires another version of core."""
     ours = [line for line in distribution.requires or [] if re.match(r"lcgan[-_.]core\b", line, re.IGNORECASE)]
     if ours:
         from packaging.requirements import Requirement
@@ -121,30 +122,30 @@ def _manager_of(plugin: object) -> pluggy.PluginManager:
     manager.register(plugin)
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
-        raise PluginError(f"has none of lcgan's hooks; mark one of {', '.join(REGISTERED)} with @hookimpl")
+        raise PluginError(f"implements none of lcgan's hooks; mark one of {', '.join(REGISTERED)} with @hookimpl")
     return manager
 
 
 @cache
 def constraint_classes() -> dict[str, type[Constraint]]:
-    """Every constraint class by its name, or by ``distribution:name`` where plugins share a name; core's stay bare."""
+    """Every constraint class by its name, or by ``distribution:name`` if plugins share a name; core's names stay bare."""
     return _by_name("register_constraints")
 
 
 @cache
 def latent_model_classes() -> dict[str, type[LatentModel[Any]]]:
-    """Every latent model class, named likewise. Apart from the constraints, because these classes import torch."""
+    """Every latent model class, named in the same way. Kept apart from the constraints because these classes import torch."""
     return _by_name("register_latent_models")
 
 
 @cache
 def sample_kind_classes() -> dict[str, type[SampleKind[Any]]]:
-    """Every kind of sample, named likewise."""
+    """Every kind of sample, named in the same way."""
     return _by_name("register_sample_kinds")
 
 
 def registered(plugin: Plugin, hook: str) -> dict[str, Any]:
-    """What a plugin registers through ``hook``, by its bare names; a plugin that fails in it is marked as broken."""
+    """What a plugin registers through ``hook``, by bare name. A plugin whose hook fails is marked as broken."""
     if plugin.manager is None:
         return {}
     kinds: list[Any] = []
@@ -174,7 +175,7 @@ def _by_name(hook: str) -> dict[str, Any]:
 
 
 def forget_plugins() -> None:
-    """Scans again at next use, for a process in which a plugin was installed meanwhile."""
+    """Makes the next use scan again, for a process in which a plugin was installed after the first scan."""
     for cached in (plugins, constraint_classes, latent_model_classes, sample_kind_classes):
         cached.cache_clear()
 
@@ -182,8 +183,8 @@ def forget_plugins() -> None:
 def constraint_class(name: str) -> type[Constraint]:
     """The class behind ``--constraint NAME``; ``./file.py:function`` wraps that function.
 
-    ``distribution:name`` also works where the bare name would do. Raises ``ConstraintError`` where nothing of that name is
-    installed, with the nearest name that is, and where the plugin that was named is broken.
+    ``distribution:name`` also works if the bare name is unique. Raises ``ConstraintError`` if nothing of that name is
+    installed, suggesting the nearest installed name, or if the named plugin is broken.
     """
     path, _, last = name.rpartition(":")
     if path.endswith(".py"):
@@ -198,12 +199,12 @@ def constraint_class(name: str) -> type[Constraint]:
             raise ConstraintError(f"No constraint {name!r}: the plugin {path} is broken: {plugin.problem}.")
     sharing = [full for full in kinds if full.endswith(f":{name}")]
     if sharing:
-        raise ConstraintError(f"Several plugins bring a constraint {name!r}. Say which: {' or '.join(sharing)}.")
+        raise ConstraintError(f"Several plugins provide a constraint {name!r}. Choose one: {' or '.join(sharing)}.")
     raise ConstraintError(_unknown("constraint", name, kinds) + _not_loaded())
 
 
 def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
-    """The constraint ``name`` with its options set; raises ``ConstraintError`` that goes through the wrong ones by field."""
+    """The constraint ``name`` with its options set. Raises a ``ConstraintError`` that lists every wrong option."""
     kind = constraint_class(name)
     try:
         return kind(**options)
@@ -227,9 +228,9 @@ def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
 def load_latent_model(model: str, device: str = "auto") -> LatentModel[Any]:
     """The model behind ``--model``: ``KIND:SOURCE``, or a bare source of the built-in kind, the text VAE.
 
-    It computes on ``device``: as torch calls it, or ``auto`` for a GPU where there is one and the model can use it. Raises
-    ``ModelError`` where the kind is not installed or has nothing there, and where there is no such device or the model cannot
-    compute on it.
+    The model computes on ``device``: a torch device, or ``auto`` for a GPU if there is one and the model can use it. Raises
+    ``ModelError`` if the kind is not installed, if it finds no model at the source, if there is no such device, or if the model
+    cannot compute on it.
     """
     from ..support.device import usable_device
 
@@ -242,7 +243,7 @@ def load_latent_model(model: str, device: str = "auto") -> LatentModel[Any]:
 
 
 def torch_type(device: str) -> str:
-    """``cuda`` of ``cuda:1``."""
+    """The type of a torch device: ``cuda`` for ``cuda:1``."""
     return device.partition(":")[0]
 
 
@@ -257,7 +258,7 @@ def _loaded(model: str) -> LatentModel[Any]:
 
 
 def sample_kind(name: str) -> SampleKind[Any]:
-    """The kind of sample called ``name``, with its default options; raises ``SampleError`` where none is installed."""
+    """The kind of sample called ``name``, with its default options. Raises ``SampleError`` if none is installed."""
     kinds = sample_kind_classes()
     if name not in kinds:
         raise SampleError(_unknown("kind of sample", name, kinds) + _not_loaded())
@@ -265,7 +266,7 @@ def sample_kind(name: str) -> SampleKind[Any]:
 
 
 def function_constraint(path: Path, function_name: str, constraint_name: str) -> type[Constraint]:
-    """A constraint class around ``function(samples) -> values`` of a Python file; the file's content is its fingerprint."""
+    """A constraint class around ``function(samples) -> values`` of a Python file; its fingerprint follows the file."""
     if not path.is_file():
         raise ConstraintError(f"No file {path} for the constraint {path}:{function_name}.")
     spec = importlib.util.spec_from_file_location(f"lcgan_file_{path.stem}", path)
@@ -304,7 +305,7 @@ def _not_loaded() -> str:
         f" The plugin {plugin.distribution} is broken: {plugin.problem}." for plugin in plugins() if plugin.problem
     )
     off = [plugin.distribution for plugin in plugins() if plugin.status == "off"]
-    return broken + (f" Off by {SWITCH}: {', '.join(off)}." if off else "")
+    return broken + (f" Switched off by {SWITCH}: {', '.join(off)}." if off else "")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

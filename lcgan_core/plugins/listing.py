@@ -1,7 +1,7 @@
-"""``lcgan plugins``: what is installed, what it brings, and what is wrong with it.
+"""``lcgan plugins``: what is installed, what it provides, and what is wrong with it.
 
-Finding that out means importing every plugin; so the answer is kept, and given again as long as no file that it came from has
-changed. For that reason this module imports nothing that is slow: a second listing answers in the time of ``--help``.
+Finding that out means importing every plugin, so the answer is cached and reused until a file that it depends on changes. For
+the same reason, this module imports nothing slow: a second listing takes about as long as ``--help``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LISTING = "plugins.json"
 
 
 def kept_rows() -> list[dict[str, Any]] | None:
-    """The rows of the last ``found_rows``; None where anything changed since."""
+    """The rows of the last ``found_rows``; None if anything has changed since."""
     try:
         kept = json.loads((cache_folder() / LISTING).read_text(encoding="utf-8"))
         return kept["rows"] if kept["stamp"] == json.dumps(_stamp()) else None
@@ -52,16 +52,16 @@ def found_rows() -> list[dict[str, Any]]:
                 "latent_models": bool(hooks and hooks.register_latent_models.get_hookimpls()),
             }
         )
-    with contextlib.suppress(OSError):  # a home that cannot be written to: slower, not wrong
+    with contextlib.suppress(OSError):  # without a writable home, listing is slower but not wrong
         write_json(cache_folder() / LISTING, {"stamp": json.dumps(_stamp()), "rows": rows})
     return rows
 
 
 def as_text(rows: list[dict[str, Any]], as_json: bool, verbose: bool = False) -> str:
-    """A line for each plugin; ``verbose`` adds the module and the traceback of what is broken."""
+    """A line for each plugin; ``verbose`` adds the module, and the traceback of a broken plugin."""
     if as_json:
         return json.dumps(rows) + "\n"
-    cells = [("plugin", "version", "status", "brings, or what is wrong")]
+    cells = [("plugin", "version", "status", "provides, or what is wrong")]
     for row in rows:
         kinds = [f"samples: {kind}" for kind in row["sample_kinds"]]
         brings = [*row["constraints"], *(["a latent model"] if row["latent_models"] else []), *kinds]
@@ -77,7 +77,7 @@ def as_text(rows: list[dict[str, Any]], as_json: bool, verbose: bool = False) ->
 
 
 def _stamp() -> list[Any]:
-    """All that the listing depends on: the search path, the switch, and when each plugin's files were last changed."""
+    """Everything that the listing depends on: the search path, the switch, and when each plugin's files were last changed."""
     paths = [(path, _changed(Path(path or "."))) for path in sys.path]
     modules = {"lcgan_core", *(point.module.partition(".")[0] for point in entry_points(group="lcgan"))}
     return [sys.version, os.environ.get("LCGAN_PLUGINS"), paths, [(name, _files_of(name)) for name in sorted(modules)]]

@@ -1,4 +1,4 @@
-"""``lcgan new-plugin``: a distribution with a constraint or a latent model that works, to be changed into one's own."""
+"""``lcgan new-plugin``: a distribution with a working constraint or latent model, for users to change into their own."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ FILES: dict[Kind, dict[str, str]] = {
     "constraint": {"module.py": "{module}.py"},
     "model": {file: f"{{module}}/{file}" for file in ("__init__.py", "model.py", "train.py")},
 }
-"""Where each file of a template goes that not every plugin has."""
+"""Where the files go that only plugins of this kind have."""
 
 
 def short_name(name: str, kind: Kind = "constraint") -> str:
-    """``my-wish`` of ``my-wish`` or ``lcgan-my-wish-plugin``; raises ``PluginError`` where no plugin can be called so."""
+    """``my-wish`` for ``my-wish`` or ``lcgan-my-wish-plugin``. Raises ``PluginError`` if no plugin can have that name."""
     short = name.removeprefix("lcgan-").removesuffix("-plugin")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", short):
         raise PluginError(f"No plugin can be called {name!r}. Use lower-case words joined by dashes, such as my-wish.")
     if short in TAKEN[kind]:
-        raise PluginError(f"No plugin can be called {name!r}: {short} means something else already. Choose another name.")
+        raise PluginError(f"No plugin can be called {name!r}: {short} already means something else. Choose another name.")
     if kind == "constraint" and short in constraint_classes():
-        raise PluginError(f"A constraint {short!r} is installed already (see: lcgan constraints {short}). Choose another name.")
+        raise PluginError(f"A constraint {short!r} is already installed (see: lcgan constraints {short}). Choose another name.")
     if kind == "model" and short in latent_model_classes():
-        raise PluginError(f"A latent model {short!r} is installed already (see: lcgan plugins). Choose another name.")
+        raise PluginError(f"A latent model {short!r} is already installed (see: lcgan plugins). Choose another name.")
     return short
 
 
 def write_plugin(name: str, parent: Path, kind: Kind = "constraint") -> Path:
     """Writes ``parent/lcgan-NAME-plugin``, complete with README and tests, and returns that folder.
 
-    ``name`` is one of ``short_name``. Raises ``PluginError`` where the folder exists or cannot be written.
+    ``name`` is a result of ``short_name``. Raises ``PluginError`` if the folder exists or cannot be written.
     """
     snake = name.replace("-", "_")
     names = {
