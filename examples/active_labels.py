@@ -1,9 +1,9 @@
-"""What 70 answers through ``lcgan label`` are worth: questions chosen where the answer is least sure, beside random ones.
+"""What 70 answers through ``lcgan label`` are worth: questions whose answer is least certain, compared with random ones.
 
     python examples/active_labels.py valid.csv.gz --judge-from train.csv.gz --target positive
 
-A script presses the keys of the real ``lcgan label --texts`` on a terminal, by the gold labels of the file. A run learns from
-the answers, and a judge that training never saw counts what its samples are.
+A script presses the keys of the real ``lcgan label --from`` on a terminal, following the gold labels of the file. A run learns
+from the answers, and a judge that training never saw counts how many of its samples have the target label.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from unseen_judge import read_rows, unseen_judge
 from lcgan_core import load_run
 
 LOCAL_MODES = 3
-"""Where ``termios.tcgetattr`` has the flag that a terminal hands on whole lines, not keys."""
+"""Index in ``termios.tcgetattr`` of the flag that makes a terminal pass on whole lines, not keys."""
 LCGAN = (sys.executable, "-m", "lcgan_core")
 QUESTION = re.compile(r"\d+/\d+  (.*?)  $", re.DOTALL)
-"""The end of what ``lcgan label`` shows when it waits for a key."""
+"""The last line that ``lcgan label`` shows before it waits for a key."""
 
 
 def press(arguments: list[str], wanted: dict[str, bool]) -> None:
-    """Answers every question of ``lcgan label`` as ``wanted`` has it."""
+    """Answers every question of ``lcgan label`` from ``wanted``."""
     terminal, other = pty.openpty()
     with subprocess.Popen([*LCGAN, "label", *arguments], stdin=other, stdout=other, stderr=other) as process:
         os.close(other)
@@ -44,7 +44,7 @@ def press(arguments: list[str], wanted: dict[str, bool]) -> None:
                 break
             if question := QUESTION.search(shown):
                 while termios.tcgetattr(terminal)[LOCAL_MODES] & termios.ICANON:
-                    time.sleep(0.001)  # a key that comes before the program waits for it is thrown away
+                    time.sleep(0.001)  # a key pressed before the program waits for one is lost
                 os.write(terminal, b"y" if wanted[question[1]] else b"n")
                 shown = ""
     os.close(terminal)
@@ -55,8 +55,8 @@ def press(arguments: list[str], wanted: dict[str, bool]) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--judge-from", required=True, type=click.Path(path_type=Path), help="Labelled texts to train the judge on.")
-@click.option("--target", default="positive", show_default=True, help="The label to have.")
-@click.option("-n", "count", default=70, show_default=True, help="Answers.")
+@click.option("--target", default="positive", show_default=True, help="The label you want.")
+@click.option("-n", "count", default=70, show_default=True, help="Number of answers.")
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--model", default="reviews", show_default=True)
 @click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="As for lcgan run.")

@@ -1,10 +1,10 @@
-"""How fast the hot paths are, beside what this machine's matrix multiplication reaches in the same run.
+"""How fast the hot paths are, compared with this machine's matrix multiplication in the same run.
 
     python examples/benchmark.py
 
-A share compares the multiplications that the method needs with those that the machine would do in the same time. The rate
-is that of square float32 products, the best case of any kernel; the hot paths multiply thin matrices, so that their share is
-also given of the rate of just their own products, one after the other, without anything in between.
+Each share is the number of multiplications that the method needs, divided by the number that the machine could do in the same
+time. The machine's rate is measured on square float32 products, the best case of any kernel. Decoding multiplies thin matrices,
+so its share is also given relative to its own products alone, one after the other with nothing in between.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SECONDS = 3.0
 
 
 def per_call(call: Callable[[], object]) -> float:
-    """Median seconds a call, over calls of ``SECONDS`` in all, after a warm-up."""
+    """Median seconds per call, over calls that take ``SECONDS`` in total, after a warm-up."""
     call()
     times: list[float] = []
     while sum(times) < SECONDS or len(times) < 3:
@@ -41,7 +41,7 @@ def per_call(call: Callable[[], object]) -> float:
 
 
 def product_rate(rows: int, inner: int, columns: int) -> float:
-    """Multiply-adds a second of a float32 product ``[rows, inner] @ [inner, columns]``."""
+    """Multiply-adds per second of a float32 product ``[rows, inner] @ [inner, columns]``."""
     left, right = torch.randn(rows, inner), torch.randn(columns, inner)
     return rows * inner * columns / per_call(lambda: torch.nn.functional.linear(left, right))
 
@@ -81,7 +81,7 @@ def benchmark_decode(model: TextVaeModel, machine: float, n: int = 2048, batch: 
 
 
 def benchmark_sentiment(model: TextVaeModel, machine: float, n: int = 2048) -> None:
-    """Labels by the sentiment plugin, where it is installed."""
+    """Labels by the sentiment plugin, if it is installed."""
     try:
         from lcgan_sentiment_plugin import Sentiment
     except ImportError:
@@ -113,12 +113,12 @@ def benchmark_training(machine: float, dim: int = 64) -> None:
     n, m = config.batch_size, config.critic_batches
     penalties = -(-m // config.penalty_interval)
     # In passes over a network (forward 1, backward 2; the penalty is a forward, a backward to z, and backward through both):
-    # attribute critic 3; realism critic 6 on real and fake, 6 for a penalty, the actor once for its fakes.
-    # An actor batch: actor 3, and each of the two critics forward and backward to z, 2.
+    # the attribute critic takes 3; the realism critic 6 on real and fake, and 6 per penalty; the actor 1 for its fakes.
+    # An actor batch takes 3 for the actor, and 2 for each of the two critics: forward, and backward to z.
     needed = n * (m * (3 * critic + 6 * critic + 0.9 * actor) + penalties * 6 * critic)
     needed += n * config.actor_batches * (3 * actor + 2 * 2 * critic)
     print(
-        f"training: {1000 * seconds / config.iterations:.1f} ms an iteration ({m} critic batches and {config.actor_batches} "
+        f"training: {1000 * seconds / config.iterations:.1f} ms per iteration ({m} critic batches and {config.actor_batches} "
         f"actor batch of {n}), {needed * config.iterations / seconds / machine:.0%} of the machine's rate"
     )
 
@@ -140,7 +140,7 @@ BROKEN = ("import no_such_module", "1 / 0", "loud = True")
 
 
 def benchmark_listing(repeats: int = 15) -> None:
-    """``lcgan plugins`` beside ``lcgan --help``, in turns, with ten plugins more than are installed, three of them broken."""
+    """``lcgan plugins`` against ``lcgan --help``, in turns, with ten additional plugins, three of them broken."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as cache:
         for number in range(10):
             name = f"listed{number}"

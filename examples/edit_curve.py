@@ -1,9 +1,9 @@
-"""What edits reach and what they keep, over their strength.
+"""How many edits satisfy and how much of the text they keep, by strength.
 
     python examples/edit_curve.py runs/positive valid.csv.gz --only label=negative --judge-from train.csv.gz --target positive
 
-Texts that satisfy the run's constraints already come back as they are: they are counted (kept) and left out of the other
-figures. Texts that the model does not know count as they come back. Every strength is timed with an empty cache of values.
+Texts that already satisfy the run's constraints come back unchanged: they are counted (kept) and left out of the other
+figures. Texts that the model cannot represent count as they come back. Every strength is timed with an empty cache of values.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STATUSES = ("kept", "edited", "missed", "unknown")
 
 
 def measure(finished: FinishedRun, texts: Sequence[str], strength: float, judge: Judge | None) -> dict[str, Any]:
-    """Shares of the texts that did not satisfy before, BLEU in percent against those, and texts a second."""
+    """Shares of the texts that did not satisfy before, BLEU in percent against those texts, and texts per second."""
     with tempfile.TemporaryDirectory() as empty:
         os.environ["LCGAN_CACHE"] = empty
         started = time.perf_counter()
@@ -54,7 +54,7 @@ def measure(finished: FinishedRun, texts: Sequence[str], strength: float, judge:
 
 
 def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Satisfaction over BLEU, a point for each strength."""
+    """Satisfaction against BLEU, with a point for each strength."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -80,9 +80,9 @@ def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
 @click.option("--column", default="text", show_default=True)
 @click.option("--only", metavar="COLUMN=VALUE", help="Edit only rows with this value.")
 @click.option("--judge-from", type=click.Path(path_type=Path), help="Labelled texts to train the unseen judge on.")
-@click.option("--target", default="positive", show_default=True, help="What the unseen judge is to find.")
+@click.option("--target", default="positive", show_default=True, help="The label that the unseen judge looks for.")
 @click.option("--strengths", default="0,0.5,0.7,0.9,0.97,0.99,1", show_default=True)
-@click.option("-n", "count", default=500, show_default=True, help="So many texts, drawn by chance.")
+@click.option("-n", "count", default=500, show_default=True, help="Number of texts, drawn at random.")
 @click.option("--out", default=Path("runs/edit-curve"), show_default=True, type=click.Path(path_type=Path))
 def main(
     run: Path,
@@ -95,7 +95,7 @@ def main(
     count: int,
     out: Path,
 ) -> None:
-    """Edits texts of the CSV file FILE by RUN, and prints and draws what came of it; writes OUT.json and OUT.svg."""
+    """Edits texts of the CSV file FILE with RUN, prints and plots the results, and writes OUT.json and OUT.svg."""
     rows = read_rows(file)
     if only:
         name, _, value = only.partition("=")

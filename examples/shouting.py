@@ -11,7 +11,7 @@ class Shouting(Constraint):
     name = "shouting"
     judges = frozenset({"text"})
     share: float = Field(0.8, ge=0, le=1)
-    """Smallest share of letters in capitals that satisfies."""
+    """Minimum share of letters in capitals."""
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
         return [float(sum(map(str.isupper, text)) >= self.share * max(1, sum(map(str.isalpha, text)))) for text in samples]

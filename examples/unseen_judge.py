@@ -1,4 +1,4 @@
-"""A judge that no training of lcgan ever saw, for the scripts here that measure: it is to be fooled by other things."""
+"""A judge that no lcgan training ever saw, for the scripts here that measure. It should not be fooled by the same texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``readability``: a constraint of lcgan for texts that are easy to read, or hard."""
+"""``readability``: a constraint of lcgan for texts that are easy or hard to read."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ SPLIT_OFF = re.compile(r"\s+(?=(?:n['’]t|['’](?:s|m|re|ve|ll|d))\b)", re.IGN
 """The space before an ending that tokenizers split off: did n't, it 's."""
 SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)")
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-"""Letters and digits; of the ``_num_`` that stands for a number, num: a short word as most numbers are."""
+"""Letters and digits. The placeholder ``_num_`` counts as num: a short word, as most numbers are."""
 
 
 class Counts(NamedTuple):
-    """What a text is made of; all are at least 1, ``long_words`` apart."""
+    """The counts of a text; all except ``long_words`` are at least 1."""
 
     sentences: int
     words: int
     letters: int
     syllables: int
     long_words: int
-    """Words of three syllables and more."""
+    """Words of three or more syllables."""
 
 
 FORMULAS: dict[str, Callable[[Counts], float]] = {
@@ -39,11 +39,11 @@ FORMULAS: dict[str, Callable[[Counts], float]] = {
     # Smith & Senter 1967
     "automated": lambda n: 4.71 * n.letters / n.words + 0.5 * n.words / n.sentences - 21.43,
 }
-"""Grades of US schools, from the counts of a text."""
+"""US school grades, from the counts of a text."""
 
 
 class Readability(Constraint):
-    """English texts of a school grade in a given range; 0.5 at its edge, and more the farther inside."""
+    """English texts of a school grade in a given range; 0.5 at its edge, and higher farther inside."""
 
     name = "readability"
     judges = frozenset({"text"})
@@ -51,7 +51,7 @@ class Readability(Constraint):
     min_grade: float | None = Field(None, allow_inf_nan=False)
     """Lowest grade that satisfies; a high one asks for texts that are hard to read."""
     max_grade: float | None = Field(2.0, allow_inf_nan=False)
-    """Highest grade that satisfies; a low one asks for texts that are easy to read. null is no limit."""
+    """Highest grade that satisfies; a low one asks for texts that are easy to read. null sets no limit."""
     formula: Literal["flesch-kincaid", "gunning-fog", "coleman-liau", "automated"] = "flesch-kincaid"
     """How the grade is computed: the first two from syllables, the others from letters; all from the length of sentences."""
 
@@ -74,7 +74,7 @@ class Readability(Constraint):
 
 
 def count(text: str) -> Counts | None:
-    """The counts of ``text``, whether or not its tokens are spaced apart; None where it has no word."""
+    """The counts of ``text``, whether or not its tokens are separated by spaces; None if it has no words."""
     from syllapy import count as syllables_of
 
     text = SPLIT_OFF.sub("", text)

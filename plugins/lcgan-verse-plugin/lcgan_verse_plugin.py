@@ -38,15 +38,15 @@ class Rhyme(Constraint):
 
 
 class Syllables(Constraint):
-    """English texts of so many syllables; a text with a word that the dictionary lacks has none."""
+    """English texts with a given range of syllables; a text with a word that is not in the dictionary violates."""
 
     name = "syllables"
     judges = frozenset({"text"})
 
     min_syllables: int = Field(5, ge=1)
-    """Fewest syllables that satisfy."""
+    """Minimum number of syllables."""
     max_syllables: int = Field(7, ge=1)
-    """Most syllables that satisfy."""
+    """Maximum number of syllables."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -59,12 +59,12 @@ class Syllables(Constraint):
 
 
 def words_of(text: str) -> list[str]:
-    """The words of ``text`` in lower case, without punctuation, whether or not its tokens are spaced apart."""
+    """The words of ``text`` in lower case, without punctuation, whether or not its tokens are separated by spaces."""
     return WORD.findall(SPLIT_OFF.sub("", text.replace("’", "'")).lower())
 
 
 def syllables_of(text: str) -> int:
-    """How many syllables ``text`` has, by the first pronunciation of each word; 0 where a word is not in the dictionary."""
+    """Number of syllables in ``text``, by the first pronunciation of each word; 0 if a word is not in the dictionary."""
     import pronouncing
 
     pronunciations = [pronouncing.phones_for_word(word) for word in words_of(text)]
@@ -72,12 +72,14 @@ def syllables_of(text: str) -> int:
 
 
 def rhyming_parts(word: str) -> frozenset[str]:
-    """The sounds of ``word`` from its last stressed vowel on, by pronunciation; none where it is not in the dictionary."""
+    """The sounds of ``word`` from its last stressed vowel on, by pronunciation; none if it is not in the dictionary."""
     import pronouncing
 
     parts = map(pronouncing.rhyming_part, pronouncing.phones_for_word(word))
     unstressed = (re.sub(r"\d", "", part) for part in parts)  # by secondary stress too: highway rhymes with day
-    return frozenset(re.sub(r"\bIY R\b", "IH R", part) for part in unstressed)  # the dictionary has here so, year so
+    return frozenset(
+        re.sub(r"\bIY R\b", "IH R", part) for part in unstressed
+    )  # the dictionary writes here one way, year the other
 
 
 @hookimpl

@@ -11,30 +11,30 @@ from lcgan_core import Classifier, Constraint, hookimpl
 from .second_judge import SentimentNgrams
 
 SHIPPED = Path(__file__).parent / "model"
-"""The classifier in the wheel; its README.md tells where it comes from and what it is worth."""
+"""The classifier in the wheel; its README.md describes its origin and accuracy."""
 
 
 class SentimentClassifier(Classifier):
-    """core's classifier, under the name that its messages should show."""
+    """Core's classifier, under the name that its messages should show."""
 
     name = "sentiment"
 
 
 class Sentiment(Constraint):
-    """Texts of positive or negative sentiment, as a small transformer that ships with the plugin sees it."""
+    """Texts of positive or negative sentiment, as judged by a small transformer that ships with the plugin."""
 
     name = "sentiment"
     judges = frozenset({"text"})
     expensive = True
 
     target: Literal["positive", "negative"] = "positive"
-    """The sentiment to have; the value is its probability."""
+    """The sentiment you want; the value is its probability."""
     model: str | None = None
     """Another classifier with the labels positive and negative: a folder, or a name on the Hugging Face hub."""
 
     @property
     def classifier(self) -> SentimentClassifier:
-        """What judges."""
+        """The classifier that judges the texts."""
         return SentimentClassifier(model=self.model or str(SHIPPED), label=self.target)
 
     def __call__(self, samples: Sequence[str]) -> list[float]:

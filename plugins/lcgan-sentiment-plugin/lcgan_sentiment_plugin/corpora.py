@@ -1,4 +1,4 @@
-"""Labelled texts to train on and to measure with."""
+"""Labelled texts to train on and to test with."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import click
 from lcgan_core import CorpusError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-"""A file on the command line."""
+"""The type of a file argument on the command line."""
 LABELS = ("negative", "positive")
 CLEAR = 1.0
-"""Size of a human valence, of -4 to 4, from which on a text counts as positive or negative."""
+"""Minimum absolute human valence, in a range of -4 to 4, for a text to count as positive or negative."""
 
 
 class Labelled(NamedTuple):
-    """A text, and the index in ``LABELS`` of its sentiment."""
+    """A text, and the index of its sentiment in ``LABELS``."""
 
     text: str
     label: int
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    """The texts of a CSV file with the columns text and label (positive, negative), or of a ``.txt`` file of lines
-    "id, valence, text" with tabs between, where those without a clear valence are left out; either may be gzipped.
+    """The texts of a CSV file with the columns text and label (positive, negative), or of a ``.txt`` file of
+    tab-separated lines "id, valence, text". Lines without a clear valence are left out. Either file may be gzipped.
 
-    Raises ``CorpusError`` where the file holds anything else.
+    Raises ``CorpusError`` if the file holds anything else.
     """
     opened = gzip.open if path.suffix == ".gz" else open
     try:
@@ -50,7 +50,7 @@ def read_labelled(path: Path) -> list[Labelled]:
 
 
 def as_written(text: str) -> str:
-    """A tokenised, lower-cased text in ordinary spelling: contractions whole, punctuation close, numbers for ``_num_``."""
+    """A tokenised, lower-cased text in ordinary spelling: tokens joined, first letter upper-case, numbers for ``_num_``."""
     numbers = random.Random(text)
     text = re.sub(r"_num_", lambda _: str(numbers.choice([2, 3, 5, 10, 20, 45])), text)
     text = re.sub(r" (n't|'(?:s|m|d|re|ve|ll)\b|[.,!?;:)])", r"\1", text)

