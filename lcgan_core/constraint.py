@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from .errors import ConstraintError
 from .figures import Trust
+from .sources import code_of, place_of
 
 if TYPE_CHECKING:
     from .latent_model import LatentModel
@@ -46,9 +49,16 @@ class Constraint(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Identifies what this constraint means, options included: 16 hex digits."""
-        meaning = f"{type(self).__module__}.{type(self).__qualname__} {self.model_dump_json()}"
-        return hashlib.sha256(meaning.encode()).hexdigest()[:16]
+        """Identifies what this constraint means: 16 hex digits. Critics and cached scores are reused where it is the same.
+
+        It follows the options and the code: the source and data files of the class's module or package, and the version of its
+        distribution. Override it where values depend on anything else, or on less: ``return self.fingerprint_of(...)``.
+        """
+        return self.fingerprint_of(f"{type(self).__module__}.{type(self).__qualname__}", self.model_dump_json())
+
+    def fingerprint_of(self, *meaning: str) -> str:
+        """The fingerprint of this class's code together with ``meaning``, such as its options and the hash of a file."""
+        return hashlib.sha256("\0".join([code_of(type(self)), *meaning]).encode()).hexdigest()[:16]
 
 
 def bound(constraint: Constraint, model: LatentModel[Any]) -> Constraint:
@@ -72,12 +82,12 @@ def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
         return []
     label = f"Constraint {constraint.name!r}"
     try:
-        values = list(constraint(samples))
-    except ConstraintError:  # already says what to do
+        values = _listed(constraint(_own(samples)), len(samples))
+    except (ConstraintError, KeyboardInterrupt):  # these already say what to do
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit too: sys.exit() in a constraint must not end the run as if it had succeeded
         raise ConstraintError(
-            f"{label} failed on a batch of {len(samples)} samples, the first of them {_shown(samples[0])}: "
+            f"{label} failed{place_of(error)} on a batch of {len(samples)} samples, the first of them {_shown(samples[0])}: "
             f"{type(error).__name__}: {error}. Mend the constraint; no sample was scored as unsatisfied."
         ) from error
     if len(values) != len(samples):
@@ -85,18 +95,50 @@ def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
             f"{label} returned {len(values)} values for {len(samples)} samples, the first of them {_shown(samples[0])}. "
             "Return exactly one value for each sample, in their order."
         )
-    checked = []
-    for sample, value in zip(samples, values, strict=True):
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not 0.0 <= number <= 1.0:
-            raise ConstraintError(
-                f"{label} returned {value!r} for {_shown(sample)}. Values are finite numbers in [0, 1]; 1 means satisfied."
-            )
-        checked.append(number)
-    return checked
+    return [_checked(label, sample, value) for sample, value in zip(samples, values, strict=True)]
+
+
+def _own(samples: Sequence[Any]) -> list[Any]:
+    """A copy that a constraint may change; the samples themselves are copied where they can be."""
+    try:
+        return copy.deepcopy(list(samples))
+    except Exception:  # a kind of sample that cannot be copied
+        return list(samples)
+
+
+def _listed(values: Any, count: int) -> list[Any]:
+    """What a constraint returned, as a list; raises ``TypeError`` if it cannot be one value for each sample, in order."""
+    if values is None or isinstance(values, (str, bytes, Mapping, Set)) or inspect.isawaitable(values):
+        raise TypeError(f"it returned {'None' if values is None else f'a {type(values).__name__}'}, not a list of values")
+    shape = getattr(values, "shape", None)  # NumPy, torch and others alike, without importing them
+    if isinstance(shape, tuple):
+        if not shape:
+            raise TypeError(f"it returned one number for {count} samples, not a list of values")
+        if any(size != 1 for size in shape[1:]):
+            raise TypeError(f"it returned an array of shape {tuple(shape)}, not ({count},) or ({count}, 1)")
+    return [_bare(value) for value in values]
+
+
+def _bare(value: Any) -> Any:
+    """A value as plain Python has it: arrays and lists of one number become that number, tensors lose their gradient."""
+    detach = getattr(value, "detach", None)
+    to_python = getattr(detach() if callable(detach) else value, "tolist", None)
+    value = to_python() if callable(to_python) else value
+    while isinstance(value, (list, tuple)) and len(value) == 1:
+        value = _bare(value[0])
+    return value
+
+
+def _checked(label: str, sample: Any, value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, (str, bytes)) else float(value)
+    except Exception:  # whatever a foreign type raises
+        number = math.nan
+    if not 0.0 <= number <= 1.0:
+        raise ConstraintError(
+            f"{label} returned {value!r} for {_shown(sample)}. Values are finite numbers in [0, 1]; 1 means satisfied."
+        )
+    return number
 
 
 def _shown(sample: Any) -> str:

@@ -104,3 +104,72 @@ def test_fingerprints_follow_the_options() -> None:
 def test_constraints_are_frozen_and_know_their_options(change: Callable[[Constraint], None]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         change(Length())
+
+
+@pytest.mark.parametrize("change", ["clear", "pop", "sort", "reverse"])
+def test_a_reward_may_change_the_list_that_it_gets(change: str) -> None:
+    def judged(samples: list[Any]) -> list[float]:
+        values = [float(len(sample) > 1) for sample in samples]
+        getattr(samples, change)()
+        return values
+
+    mine = ["bb", "a", "cc"]
+    assert evaluate(Fixed(returned=judged), mine) == [1, 0, 1]
+    assert mine == ["bb", "a", "cc"]
+    assert scores(Fixed(returned=judged), mine, Text()) == [1, 0, 1]
+
+
+def test_a_reward_may_change_the_samples_themselves() -> None:
+    import numpy as np
+
+    def dimmed(samples: list[Any]) -> list[float]:
+        for sample in samples:
+            sample[:] = 0
+        return [0.0 for _ in samples]
+
+    mine = [np.full((2, 2), 9, np.uint8)]
+    evaluate(Fixed(returned=dimmed), mine)
+    assert mine[0].min() == 9
+
+
+def returned_arrays() -> list[Any]:
+    import numpy as np
+    import torch
+
+    return [
+        np.array([[0.25], [1.0]]),
+        torch.tensor([[0.25], [1.0]], requires_grad=True),
+        [torch.tensor(0.25, requires_grad=True), torch.tensor([1.0], requires_grad=True)],
+        [np.float32(0.25), np.array([[1.0]])],
+        [[0.25], (1,)],
+        (value for value in (0.25, True)),
+        torch.tensor([0.25, 1.0], dtype=torch.bfloat16),
+    ]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("number", range(7))
+def test_odd_arrays_are_values(number: int) -> None:
+    returned = returned_arrays()[number]
+    assert evaluate(Fixed(returned=lambda samples: returned), ["a", "b"]) == [0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ("numpy.zeros((2, 3))", r"an array of shape \(2, 3\), not \(2,\) or \(2, 1\)"),
+        ("numpy.float64(1)", "one number for 2 samples"),
+        ("torch.ones(())", "one number for 2 samples"),
+        ("{'a': 1, 'b': 0}", "a dict, not a list"),
+        ("{0, 1}", "a set, not a list"),
+        ("'01'", "a str, not a list"),
+        ("['0', '1']", "returned '0' for"),
+        ("None", "returned None, not a list"),
+    ],
+)
+def test_what_is_no_list_of_values_is_refused_by_name(made: str, message: str) -> None:
+    import numpy
+    import torch
+
+    with pytest.raises(ConstraintError, match=message):
+        evaluate(Fixed(returned=lambda samples: eval(made, {"numpy": numpy, "torch": torch})), ["a", "b"])

@@ -185,7 +185,10 @@ def test_a_kept_listing_is_given_again_until_something_changes(
     monkeypatch.delitem(sys.modules, "loud_plugin")
     forget_plugins()
     assert rows_of(run_lcgan("plugins", "--json").stdout)["loud-plugin"]["status"] == "broken"
-    assert rows_of(json.dumps(kept_rows()))["loud-plugin"]["status"] == "broken"
+    assert kept_rows() is None, "what mends a broken plugin may lie anywhere"
+    (tmp_path / "site-packages" / "loud_plugin.py").write_text(LOUD, encoding="utf-8")
+    forget_plugins()
+    assert rows_of(run_lcgan("plugins", "--json").stdout)["loud-plugin"]["status"] == "ok"
     monkeypatch.setenv("LCGAN_PLUGINS", "none")
     assert kept_rows() is None
     monkeypatch.delenv("LCGAN_PLUGINS")
@@ -269,3 +272,45 @@ def test_a_latent_model_of_a_plugin_is_loaded_by_kind_and_source() -> None:
 def test_an_unknown_kind_of_model() -> None:
     with pytest.raises(ModelError, match=r"No kind of latent model 'linaer'.*text-vae"):
         load_latent_model("linaer:5")
+
+
+@pytest.mark.parametrize("entry", ["", "loud plugin!", ":", "1/0", "loud_plugin:", "-"])
+def test_a_malformed_entry_point_breaks_its_own_plugin_alone(
+    install: Callable[..., None], run_lcgan: Lcgan, tmp_path: Path, entry: str
+) -> None:
+    install("loud-plugin", LOUD)
+    install("odd-plugin", LOUD)
+    points = tmp_path / "site-packages" / "odd_plugin-1.0.dist-info" / "entry_points.txt"
+    points.write_text(f"[lcgan]\nodd = {entry}\n", encoding="utf-8")
+    forget_plugins()
+    ran = run_lcgan("plugins", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert rows_of(ran.stdout)["loud-plugin"]["status"] == "ok"
+    assert rows_of(ran.stdout)["odd-plugin"]["status"] == "broken"
+
+
+@pytest.mark.parametrize("entry", ["odd_plugin:Loud", "builtins:dict", "pathlib:Path"])
+def test_an_entry_point_to_a_class_says_what_to_name(install: Callable[..., None], tmp_path: Path, entry: str) -> None:
+    install("odd-plugin", LOUD)
+    points = tmp_path / "site-packages" / "odd_plugin-1.0.dist-info" / "entry_points.txt"
+    points.write_text(f"[lcgan]\nodd = {entry}\n", encoding="utf-8")
+    forget_plugins()
+    (odd,) = [plugin for plugin in plugins() if plugin.distribution == "odd-plugin"]
+    assert odd.problem is not None
+    assert f"{entry!r} names a class. Name the module" in odd.problem
+
+
+@pytest.mark.parametrize("damage", ["1 / 0", "def (", "import no_such_library", "raise SystemExit(0)"])
+def test_a_plugin_whose_helper_breaks_is_no_longer_listed_as_ok(
+    install: Callable[..., None], run_lcgan: Lcgan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    helper = tmp_path / "site-packages" / "loud_helper.py"
+    helper.write_text("MARK = 1", encoding="utf-8")
+    install("loud-plugin", "from loud_helper import MARK\n" + LOUD)
+    assert rows_of(run_lcgan("plugins", "--json").stdout)["loud-plugin"]["status"] == "ok"
+    helper.write_text(damage, encoding="utf-8")
+    for module in ("loud_helper", "loud_plugin"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    forget_plugins()
+    for _ in range(2):
+        assert rows_of(run_lcgan("plugins", "--json").stdout)["loud-plugin"]["status"] == "broken"

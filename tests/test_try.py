@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import Lcgan
 
+import lcgan_core.cli
 from lcgan_core.cli import lcgan
 
 
@@ -82,3 +84,51 @@ def test_samples_of_a_kind_that_a_plugin_brings(run_lcgan: Lcgan) -> None:
     ran = run_lcgan("try", "half-space", "--kind", "points", "3.0,1.0", "1.0,3.0")
     assert ran.stdout == "1.000  3.0,1.0\n0.000  1.0,3.0\n"
     assert "--kind points: length judges text" in run_lcgan("try", "length", "--kind", "points", "1.0").stderr
+
+
+NOISY = """
+import os, subprocess, sys, logging
+print("at import")
+def prints(texts):
+    print("in the function")
+    return [1 for _ in texts]
+def writes(texts):
+    sys.stdout.write("raw")
+    return [1 for _ in texts]
+def descriptor(texts):
+    os.write(1, b"to the descriptor")
+    return [1 for _ in texts]
+def starts(texts):
+    subprocess.run([sys.executable, "-c", "print('from a subprocess')"], check=True)
+    return [1 for _ in texts]
+"""
+
+
+@pytest.mark.parametrize("function", ["prints", "writes", "descriptor", "starts"])
+def test_what_a_reward_prints_stays_off_stdout(tmp_path: Path, function: str) -> None:
+    (tmp_path / "mine.py").write_text(NOISY, encoding="utf-8")
+    command = [sys.executable, "-m", "lcgan_core", "try", "./mine.py:" + function, "a", "--json"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout)["scores"] == [{"value": 1.0, "text": "a"}]
+    assert "at import" in ran.stderr
+
+
+@pytest.mark.parametrize("status", ["", "0", "1", "'text'"])
+def test_a_file_that_leaves_python_is_no_success(run_lcgan: Lcgan, status: str) -> None:
+    Path("top.py").write_text(f"import sys\nsys.exit({status})\ndef f(texts): return []\n", encoding="utf-8")
+    Path("deep.py").write_text(f"import sys\ndef f(texts):\n    sys.exit({status})\n", encoding="utf-8")
+    for file, line in (("top", 2), ("deep", 3)):
+        ran = run_lcgan("try", f"./{file}.py:f", "a")
+        assert ran.exit_code == 1
+        assert ran.stdout == ""
+        assert f"{file}.py line {line}" in ran.stderr
+
+
+def test_results_go_through_echo_alone() -> None:
+    """``click.echo`` would send them to stderr, where whatever a plugin prints goes."""
+    folder = Path(lcgan_core.cli.__file__).parent
+    for file in folder.glob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        for call in calls:
+            if ast.unparse(call.func) == "click.echo":
+                assert {"err", "file"} & {keyword.arg for keyword in call.keywords}, f"{file.name} line {call.lineno}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import lcgan
+from .common import echo, lcgan
 from .run import parse_settings
 
 KEYS = "y wanted   n not   s skip   u undo   q quit"
@@ -73,8 +73,8 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
             else:
                 click.echo(KEYS, err=True)
         held = sum(value >= SATISFIED for _, value in session.answers)
-    click.echo(f"{file}: {len(session.answers)} labels, {held} wanted")
-    click.echo(f"next: lcgan run --constraint labels --set labels.file={file}")
+    echo(f"{file}: {len(session.answers)} labels, {held} wanted")
+    echo(f"next: lcgan run --constraint labels --set labels.file={file}")
 
 
 @lcgan.command()
@@ -136,6 +136,6 @@ def studio(
         if any(other.name != kind.name for other in others):
             raise click.UsageError(f"The run makes {kind.name}, but --model {model} makes {others[0].name}. Give one of them.")
         try:
-            page.serve(page.page(opened, questions, kind), listening, click.echo)
+            page.serve(page.page(opened, questions, kind), listening, echo)
         finally:
             opened.stop()  # torch must not be running when Python exits

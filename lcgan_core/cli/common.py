@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from ..errors import LcganError
+from ..errors import ConstraintError, LcganError
+from ..sources import place_of
 from ..support.foreign_code import allowing
 
 DEVICE = click.option(
@@ -23,8 +26,31 @@ DEVICE = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 
 
+DEBUG = "lcgan.debug"
+
+
+class Command(click.Command):
+    """A command whose standard output carries only its result, whatever else the code that it calls prints."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        shown = "Show the traceback of an error."
+        self.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, callback=_keep_debug, help=shown))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with only_results_on_stdout():
+            return super().invoke(ctx)
+
+
+def _keep_debug(ctx: click.Context, option: click.Parameter, debug: bool) -> None:
+    ctx.meta[DEBUG] = debug
+
+
 class Commands(click.Group):
-    """Turns lcgan's own errors, and those of files and disks, into one line and exit status 1."""
+    """Turns lcgan's own errors, those of files and disks, and ``sys.exit()`` in code that a command calls into one line and
+    exit status 1."""
+
+    command_class = Command
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -32,12 +58,20 @@ class Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
-        except LcganError as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
-        except OSError as error:
+        except (LcganError, OSError, SystemExit) as error:
             if isinstance(error, BrokenPipeError):  # click ends silently, as after ``| head``
                 raise
-            raise click.ClickException(of_file(error)) from error
+            if ctx.meta.get(DEBUG):
+                click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+            raise click.ClickException(_one_line(error)) from error
+
+
+def _one_line(error: LcganError | OSError | SystemExit) -> str:
+    if isinstance(error, OSError):
+        return of_file(error)
+    if isinstance(error, SystemExit):
+        return f"sys.exit({error.code!r}) was called{place_of(error)} before the command was done. Remove that call."
+    return " ".join(str(error).split())
 
 
 def of_file(error: OSError) -> str:
@@ -54,10 +88,62 @@ def what_is_left(hint: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise click.ClickException(f"Interrupted. {hint()}".strip()) from None
+    except ConstraintError as error:
+        raise ConstraintError(f"{error} {hint()}".strip()) from error
     except BrokenPipeError:
         raise
     except OSError as error:
         raise click.ClickException(f"{of_file(error)} {hint()}".strip()) from error
+
+
+@contextlib.contextmanager
+def only_results_on_stdout() -> Iterator[None]:
+    """Sends to stderr what constraints, models and libraries print meanwhile; only ``echo`` and ``results`` reach stdout.
+
+    Where stdout is that of the process, this holds for its subprocesses and for libraries written in C too.
+    """
+    real: TextIO = sys.stdout
+    with contextlib.ExitStack() as after:
+        file = real
+        if real is sys.__stdout__:
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # no such streams: closed, or replaced by others
+                file = after.enter_context(_process_stdout_apart(real))
+        _results.append(file)
+        after.callback(_results.pop)
+        after.enter_context(contextlib.redirect_stdout(sys.stderr))
+        yield
+
+
+@contextlib.contextmanager
+def _process_stdout_apart(real: TextIO) -> Iterator[TextIO]:
+    real.flush()
+    number, errors = real.fileno(), sys.stderr.fileno()
+    kept = os.dup(number)
+    file = open(  # noqa: SIM115 - closed below
+        os.dup(number), "w", encoding=real.encoding, errors=real.errors, newline="\n" if os.name == "posix" else None
+    )
+    os.dup2(errors, number)
+    try:
+        yield file
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)
+        with contextlib.suppress(OSError):  # ``echo`` flushes, and raises what there is to tell
+            file.close()
+
+
+_results: list[TextIO] = []
+"""The standard output, while ``sys.stdout`` is not; for all threads alike."""
+
+
+def results() -> TextIO:
+    """The standard output, for what the command was asked for."""
+    return _results[-1] if _results else sys.stdout
+
+
+def echo(text: str, nl: bool = True) -> None:
+    """Writes a part of the result to the standard output."""
+    click.echo(text, file=results(), nl=nl)
 
 
 @click.group(cls=Commands)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ModelError
-from .common import AS_JSON, DEVICE, lcgan, progress, what_is_left
+from .common import AS_JSON, DEVICE, echo, lcgan, progress, what_is_left
 from .finished_runs import known_sampler
 from .run import parse_settings
 
@@ -76,14 +76,14 @@ def bench(
         write_json(folder / BENCH, found.model_dump(mode="json"))
         write_text(folder / FIGURE, plot(rows))
     if as_json:
-        click.echo(json.dumps(found.model_dump(mode="json")))
+        echo(json.dumps(found.model_dump(mode="json")))
         return
     from .tables import print_bench
 
     print_bench(found)
     if fluency:
-        click.echo(f"perplexity by {fluency}, per token of that model; comparable only within this bench")
-    click.echo(f"{folder / BENCH}   {folder / FIGURE}")
+        echo(f"perplexity by {fluency}, per token of that model; comparable only within this bench")
+    echo(f"{folder / BENCH}   {folder / FIGURE}")
 
 
 def fluency_model(source: str) -> Judge:
@@ -156,9 +156,9 @@ def curve(
             write_json(out / CURVE, found.model_dump(mode="json"))
             write_text(out / FIGURE, plot(rows))
     if as_json:
-        click.echo(json.dumps(found.model_dump(mode="json")))
+        echo(json.dumps(found.model_dump(mode="json")))
         return
     for size, judged in by_size(rows):
         spread = f"({min(judged):.1%} - {max(judged):.1%}, {len(judged)} seeds)"
-        click.echo(f"{size:>6} labels  {fmean(judged):.1%}  {spread}")
-    click.echo(f"{out / CURVE}   {out / FIGURE}")
+        echo(f"{size:>6} labels  {fmean(judged):.1%}  {spread}")
+    echo(f"{out / CURVE}   {out / FIGURE}")

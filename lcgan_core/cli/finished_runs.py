@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, lcgan, what_is_left
+from .common import AS_JSON, DEVICE, echo, lcgan, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
@@ -68,9 +68,9 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), memory_of(finished.model, drawn)
     if as_json:
         told = {name: figure.model_dump(mode="json") for name, figure in memory.items()}
-        click.echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": told}))
+        echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": told}))
         return
-    click.echo("\n".join(samples))
+    echo("\n".join(samples))
     if memory:
         click.echo(memory_line(memory), err=True)
 
@@ -119,9 +119,9 @@ def edit(
         candidates = shown(kind, found.candidates[:most], out / f"{number:04}" if out else None, as_json) if most else []
         if as_json:
             row = {"before": given, "after": after, "status": found.status, "value": found.value, "closeness": found.closeness}
-            click.echo(json.dumps({**row, "candidates": candidates}))
+            echo(json.dumps({**row, "candidates": candidates}))
             continue
-        click.echo("\n    ".join([after, *candidates]))
+        echo("\n    ".join([after, *candidates]))
         if found.status == "unknown":
             click.echo(f"not edited, the model can represent it only as shown: {given}", err=True)
         elif found.status == "missed":
@@ -157,7 +157,7 @@ def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path |
     found = way(finished, kind.parse(first), kind.parse(last), steps)
     told = shown(kind, [sample for sample, _ in found], out, as_json=False)
     for line, (_, value) in zip(told, found, strict=True):
-        click.echo(f"{value:.2f}  {line}")
+        echo(f"{value:.2f}  {line}")
 
 
 def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, as_json: bool) -> list[str]:

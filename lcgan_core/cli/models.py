@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, lcgan, parse_value, progress, what_is_left
+from .common import AS_JSON, DEVICE, echo, lcgan, parse_value, progress, what_is_left
 
 
 @lcgan.command()
@@ -80,7 +80,7 @@ def pretrain(
         with claimed(folder), what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"):
             measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
     if as_json:
-        click.echo(json.dumps(measured.model_dump(mode="json")))
+        echo(json.dumps(measured.model_dump(mode="json")))
         return
     from .tables import print_measured
 
@@ -110,7 +110,7 @@ def check(model: str, held_out: Path | None, column: str, count: int, seed: int,
         samples = examined.sample_kind.load(held_out, column)[:count] if held_out else []
         found = examine(examined, samples, count, seed, on_progress)
     if as_json:
-        click.echo(json.dumps(found.model_dump(mode="json")))
+        echo(json.dumps(found.model_dump(mode="json")))
         return
     from .tables import print_check
 

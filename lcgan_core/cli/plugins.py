@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, lcgan, parse_value
+from .common import AS_JSON, echo, lcgan, parse_value
 
 
 @lcgan.command()
@@ -23,13 +23,13 @@ def constraints(name: str | None, as_json: bool) -> None:
     if name is None:
         kinds = constraint_classes()
         if as_json:
-            click.echo(json.dumps({name: field_rows(kind) for name, kind in kinds.items()}))
+            echo(json.dumps({name: field_rows(kind) for name, kind in kinds.items()}))
         else:
             print_constraints(kinds)
         return
     kind = constraint_class(name)
     if as_json:
-        click.echo(json.dumps({"name": name, "doc": kind.__doc__, "options": field_rows(kind)}))
+        echo(json.dumps({"name": name, "doc": kind.__doc__, "options": field_rows(kind)}))
     else:
         print_constraint(name, kind)
 
@@ -46,7 +46,7 @@ def plugins(verbose: bool, as_json: bool) -> None:
     from ..plugins.listing import as_text, found_rows, kept_rows
 
     rows = kept_rows()
-    click.echo(as_text(found_rows() if rows is None else rows, as_json, verbose), nl=False)
+    echo(as_text(found_rows() if rows is None else rows, as_json, verbose), nl=False)
 
 
 @lcgan.command("try")
@@ -81,9 +81,9 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
     values = evaluate(constraint, [kind.parse(line) for line in lines])
     scores = [{"value": value, kind.column: line} for value, line in zip(values, lines, strict=True)]
     if as_json:
-        click.echo(json.dumps({"constraint": name, "scores": scores}))
+        echo(json.dumps({"constraint": name, "scores": scores}))
     else:
-        click.echo("\n".join(f"{row['value']:.3f}  {' '.join(str(row[kind.column]).splitlines())}" for row in scores))
+        echo("\n".join(f"{row['value']:.3f}  {' '.join(str(row[kind.column]).splitlines())}" for row in scores))
 
 
 @lcgan.command("new-plugin")
@@ -116,4 +116,4 @@ def new_plugin(name: str, is_model: bool, out: Path) -> None:
     else:
         tried = f'lcgan try {name} "the soup was hot" "i liked the soup"'
         commands = [install, tried, test, f"lcgan run --constraint {name}"]
-    click.echo("\n".join([f"{folder} holds a working plugin; make it your own. Next:\n", *commands]))
+    echo("\n".join([f"{folder} holds a working plugin; make it your own. Next:\n", *commands]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, lcgan, parse_value, progress, what_is_left
+from .common import AS_JSON, DEVICE, echo, lcgan, parse_value, progress, what_is_left
 
 
 @lcgan.command()
@@ -117,7 +117,7 @@ def run(
         with what_is_left(lambda: f"Resume with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""):
             result = resume(folder, on_progress, device) if resumed else start(config, folder, on_progress, device)
     if as_json:
-        click.echo(json.dumps(result.model_dump(mode="json")))
+        echo(json.dumps(result.model_dump(mode="json")))
         return
     from .tables import print_result
 

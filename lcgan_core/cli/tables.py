@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ..constraint import Constraint
 from ..support.wording import beside, learned_from, memory_line, names_in, number, with_direction
+from .common import results
 
 if TYPE_CHECKING:  # listings need no torch
     from ..figures import Beside
@@ -23,7 +24,7 @@ WIDTH_WITHOUT_TERMINAL = 110
 
 
 def console() -> Console:
-    plain: dict[str, Any] = {"highlight": False, "markup": False}  # samples and names may contain brackets
+    plain: dict[str, Any] = {"file": results(), "highlight": False, "markup": False}  # samples and names may contain brackets
     found = Console(**plain)
     return found if found.is_terminal else Console(**plain, width=WIDTH_WITHOUT_TERMINAL)
 

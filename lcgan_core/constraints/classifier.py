@@ -74,8 +74,7 @@ class Classifier(Constraint):
         except ModelError as error:
             raise self._misconfigured(error) from error
         options = self.model_dump_json(exclude={"model", "device", "tokens_per_batch"})
-        meaning = f"{type(self).__module__}.{type(self).__qualname__} {options} {identity}"
-        return hashlib.sha256(meaning.encode()).hexdigest()[:16]
+        return self.fingerprint_of(options, identity)
 
     def _column(self, names: dict[int, str]) -> int:
         columns = {name.casefold(): column for column, name in names.items()} | {name: column for column, name in names.items()}

@@ -100,7 +100,7 @@ class Labels(Constraint):
         rows = self.rows
         if self.column == "file":
             rows = [(self._hash_of(name), value) for name, value in rows]
-        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+        return self.fingerprint_of(repr(rows))
 
     def _hash_of(self, name: str) -> str:
         try:

@@ -24,6 +24,7 @@ from ..constraint import Constraint
 from ..errors import ConstraintError, ModelError, PluginError, SampleError
 from ..latent_model import LatentModel
 from ..sample_kinds import SampleKind
+from ..sources import place_of
 from . import builtin
 
 GROUP = "lcgan"
@@ -101,7 +102,15 @@ def switched_on(distributions: set[str]) -> set[str]:
 def _load(point: EntryPoint) -> pluggy.PluginManager:
     if point.dist:
         _require_fitting_core(point.dist)
-    return _manager_of(point.load())
+    if not point.pattern.fullmatch(point.value):
+        raise PluginError(f'its entry point is {point.value!r}, which names no module. Write {point.name} = "MODULE"')
+    loaded = point.load()
+    if inspect.isclass(loaded):
+        raise PluginError(
+            f"its entry point {point.value!r} names a class. Name the module, and register constraints in a function marked "
+            "with @hookimpl"
+        )
+    return _manager_of(loaded)
 
 
 def _require_fitting_core(distribution: Distribution) -> None:
@@ -275,8 +284,8 @@ def function_constraint(path: Path, function_name: str, constraint_name: str) ->
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ConstraintError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ConstraintError(f"{path} cannot be imported: {type(error).__name__}: {error}{place_of(error)}") from error
     functions = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
     if function_name not in functions:
         raise ConstraintError(_unknown(f"function in {path}", function_name, functions))

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..sources import files_of
 from ..support.cache_folder import cache_folder
 
 LISTING = "plugins.json"
@@ -52,6 +53,8 @@ def found_rows() -> list[dict[str, Any]]:
                 "latent_models": bool(hooks and hooks.register_latent_models.get_hookimpls()),
             }
         )
+    if any(row["reason"] for row in rows):  # what broke a plugin may be in any file, and so may its repair
+        return rows
     with contextlib.suppress(OSError):  # without a writable home, listing is slower but not wrong
         write_json(cache_folder() / LISTING, {"stamp": json.dumps(_stamp()), "rows": rows})
     return rows
@@ -79,20 +82,26 @@ def as_text(rows: list[dict[str, Any]], as_json: bool, verbose: bool = False) ->
 def _stamp() -> list[Any]:
     """Everything that the listing depends on: the search path, the switch, and when each plugin's files were last changed."""
     paths = [(path, _changed(Path(path or "."))) for path in sys.path]
-    modules = {"lcgan_core", *(point.module.partition(".")[0] for point in entry_points(group="lcgan"))}
+    modules = {"lcgan_core", *(_module_of(point.value).partition(".")[0] for point in entry_points(group="lcgan"))}
     return [sys.version, os.environ.get("LCGAN_PLUGINS"), paths, [(name, _files_of(name)) for name in sorted(modules)]]
+
+
+def _module_of(value: str) -> str:
+    """The module that an entry point names; ``EntryPoint.module`` fails where the entry is malformed."""
+    return value.partition(":")[0].partition("[")[0].strip()
 
 
 def _files_of(module: str) -> list[Any]:
     try:
         spec = find_spec(module)
-    except (ImportError, ValueError):
+    except Exception:  # a malformed name, or whatever an import hook raises
         return []
     if spec is None:
         return []
     folders = spec.submodule_search_locations
     if folders is None:
-        return [spec.origin, _changed(Path(spec.origin))] if spec.origin else []
+        used = files_of(Path(spec.origin)) if spec.origin and spec.origin.endswith(".py") else []
+        return [spec.origin, *((str(file), _changed(file)) for file in used)]
     return sorted(
         (os.path.join(folder, file), _changed(Path(folder, file)))
         for top in folders

@@ -34,7 +34,9 @@ def short_name(name: str, kind: Kind = "constraint") -> str:
     short = name.removeprefix("lcgan-").removesuffix("-plugin")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", short):
         raise PluginError(f"No plugin can be called {name!r}. Use lower-case words joined by dashes, such as my-wish.")
-    if short in TAKEN[kind]:
+    from ..engine.networks import RESERVED
+
+    if short in TAKEN[kind] or (kind == "constraint" and short in RESERVED):
         raise PluginError(f"No plugin can be called {name!r}: {short} already means something else. Choose another name.")
     if kind == "constraint" and short in constraint_classes():
         raise PluginError(f"A constraint {short!r} is already installed (see: lcgan constraints {short}). Choose another name.")

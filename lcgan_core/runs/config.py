@@ -29,7 +29,7 @@ class Wish(BaseModel):
     """The constraint's own options."""
     weight: float = Field(1.0, gt=0)
     """Weight in the actor's loss."""
-    alias: str | None = Field(None, pattern=r"^[\w-]+$")
+    alias: str | None = Field(None, pattern=r"^\w[\w-]*$")
     """Another name for the constraint in this run. It allows the same constraint twice, with different options."""
 
     @property

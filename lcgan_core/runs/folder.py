@@ -36,8 +36,8 @@ def critic_file(folder: Path, name: str) -> Path:
 
 
 def slug(name: str) -> str:
-    """A constraint's name, made safe for a file name."""
-    return re.sub(r"[^\w-]+", "-", Path(name).name).strip("-")
+    """A constraint's name, made safe for a file name; never empty, which would name the folder above."""
+    return re.sub(r"[^\w-]+", "-", Path(name).name).strip("-") or "constraint"
 
 
 def check_run_files(folder: Path, *names: str) -> None:

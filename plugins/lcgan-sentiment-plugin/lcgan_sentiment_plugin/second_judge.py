@@ -57,7 +57,7 @@ class SentimentNgrams(Constraint):
     @property
     def fingerprint(self) -> str:
         """Follows the content of the file, whatever its path, and the target."""
-        return hashlib.sha256(f"{self.name} {self.target} {self._digest}".encode()).hexdigest()[:16]
+        return self.fingerprint_of(self.name, self.target, self._digest)
 
     @property
     def _learned(self) -> Learned:
