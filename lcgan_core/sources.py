@@ -40,7 +40,7 @@ def files_of(file: Path) -> list[Path]:
     """``file``, the modules and packages beside it that it imports, directly or through others, and the data they name."""
     file = file.resolve()
     folder, found, left = file.parent, {file}, [file]
-    installed = _is_library(file)
+    installed = is_library(file)
     while left:
         source = left.pop()
         try:
@@ -51,7 +51,9 @@ def files_of(file: Path) -> list[Path]:
         for name in _imported(tree):
             if (module := folder / f"{name}.py").is_file():
                 beside.add(module)
-            if not installed and (folder / name / "__init__.py").is_file():  # among installed packages, it is someone else's
+            if (
+                not installed and name != CORE.name and (folder / name / "__init__.py").is_file()
+            ):  # among installed packages, it is someone else's
                 beside |= set(_below(folder / name))
         left += [new for new in sorted(beside - found) if new.suffix == ".py"]
         found |= beside
@@ -70,7 +72,7 @@ def place_of(error: BaseException) -> str:
     ]
     if not frames:
         return ""
-    own = [frame for frame in frames if not _is_library(Path(frame.filename))]
+    own = [frame for frame in frames if not is_library(Path(frame.filename))]
     home = Path(frames[0].filename).parent
     frame = (own or [frame for frame in frames if Path(frame.filename).parent == home])[-1]
     return f" at {frame.filename} line {frame.lineno}"
@@ -184,7 +186,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _is_library(file: Path) -> bool:
+def is_library(file: Path) -> bool:
     """Whether the file is part of Python or of an installed package."""
     if {"site-packages", "dist-packages"} & set(file.parts):
         return True

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import importlib.util
 import inspect
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points, version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pluggy
 from pydantic import ValidationError
@@ -24,8 +22,8 @@ from ..constraint import Constraint
 from ..errors import ConstraintError, ModelError, PluginError, SampleError
 from ..latent_model import LatentModel
 from ..sample_kinds import SampleKind
-from ..sources import place_of
 from . import builtin
+from .rewards import names_a_reward, reward_class
 
 GROUP = "lcgan"
 CORE = "lcgan-core"
@@ -190,14 +188,14 @@ def forget_plugins() -> None:
 
 
 def constraint_class(name: str) -> type[Constraint]:
-    """The class behind ``--constraint NAME``; ``./file.py:function`` wraps that function.
+    """The class behind ``--constraint NAME``; ``./file.py:function`` and ``package.module:function`` wrap that function.
 
     ``distribution:name`` also works if the bare name is unique. Raises ``ConstraintError`` if nothing of that name is
     installed, suggesting the nearest installed name, or if the named plugin is broken.
     """
     path, _, last = name.rpartition(":")
     if path.endswith(".py"):
-        return function_constraint(Path(path), last, name)
+        return reward_class(name)
     kinds = constraint_classes()
     if name in kinds:
         return kinds[name]
@@ -206,6 +204,8 @@ def constraint_class(name: str) -> type[Constraint]:
             return mine[last]  # type: ignore[no-any-return]
         if path == plugin.distribution and plugin.problem:
             raise ConstraintError(f"No constraint {name!r}: the plugin {path} is broken: {plugin.problem}.")
+    if names_a_reward(name):
+        return reward_class(name)
     sharing = [full for full in kinds if full.endswith(f":{name}")]
     if sharing:
         raise ConstraintError(f"Several plugins provide a constraint {name!r}. Choose one: {' or '.join(sharing)}.")
@@ -272,37 +272,6 @@ def sample_kind(name: str) -> SampleKind[Any]:
     if name not in kinds:
         raise SampleError(_unknown("kind of sample", name, kinds) + _not_loaded())
     return kinds[name]()
-
-
-def function_constraint(path: Path, function_name: str, constraint_name: str) -> type[Constraint]:
-    """A constraint class around ``function(samples) -> values`` of a Python file; its fingerprint follows the file."""
-    if not path.is_file():
-        raise ConstraintError(f"No file {path} for the constraint {path}:{function_name}.")
-    spec = importlib.util.spec_from_file_location(f"lcgan_file_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ConstraintError(f"{path} cannot be imported: {type(error).__name__}: {error}{place_of(error)}") from error
-    functions = {name: value for name, value in vars(module).items() if inspect.isfunction(value)}
-    if function_name not in functions:
-        raise ConstraintError(_unknown(f"function in {path}", function_name, functions))
-    function: Callable[..., Any] = functions[function_name]
-
-    class FunctionConstraint(Constraint):
-        __doc__ = function.__doc__
-        name: ClassVar[str] = constraint_name
-
-        def __call__(self, samples: Any) -> Any:
-            return function(samples)
-
-        @property
-        def fingerprint(self) -> str:
-            return hashlib.sha256(path.read_bytes() + function_name.encode()).hexdigest()[:16]
-
-    return FunctionConstraint
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
