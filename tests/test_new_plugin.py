@@ -179,5 +179,5 @@ def test_a_name_that_does_not_serve_a_model(run_lcgan: Lcgan, name: str, message
 def test_names_of_the_engine_are_refused(run_lcgan: Lcgan, name: str) -> None:
     ran = run_lcgan("new-plugin", name)
     assert ran.exit_code == 1
-    assert "means something else already" in ran.stderr
+    assert "already means something else" in ran.stderr
     assert not list(Path().iterdir())
