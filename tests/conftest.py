@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Self
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the processor
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 from click.testing import CliRunner, Result
