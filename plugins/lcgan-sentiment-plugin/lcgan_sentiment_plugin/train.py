@@ -140,8 +140,8 @@ pipeline_tag: text-classification
 # Positive or negative: a small English sentiment classifier
 
 The first {config.num_hidden_layers} layers of all-MiniLM-L6-v2 with {config.vocab_size:,} of its word pieces
-({model.num_parameters():,} parameters, stored in float16), fine-tuned to tell `positive` from `negative` texts. It has no label
-for neutral ones, and takes {config.max_position_embeddings} tokens of a text.
+({model.num_parameters():,} parameters, stored in float16), fine-tuned to tell `positive` from `negative` texts. It has no
+neutral label, and reads the first {config.max_position_embeddings} tokens of a text.
 
 ## Data
 
