@@ -13,9 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -23,7 +26,7 @@ from conftest import QUICK_GAN, Lcgan, sentences
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
-from lcgan_core import RunConfig, RunError, Wish, edit, load_run
+from lcgan_core import Images, RunConfig, RunError, SampleKind, Text, Wish, edit, load_run
 from lcgan_core.cli import lcgan
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.tools.questions import QuestionSession
@@ -302,6 +305,48 @@ def test_it_shows_labels_and_edits_images_and_drawings(
         until(lambda: bool(page.read(f"#edited {shown}")), lambda: page.text("told"))
         page.shows("told", "Constraint value 100%; keeps .* of your sample")
         page.picture(f"{model}-edit")
+
+
+PAGE = """
+from lcgan_core import Images, Text
+from lcgan_core.cli import studio_page
+from lcgan_core.tools.studio import Studio
+listening = studio_page.listen("127.0.0.1", 0)
+app = studio_page.application(studio_page.page(Studio(), None, {kind}()), listening, "127.0.0.1", uploads={kind}.in_files)
+studio_page.serve(app, listening, lambda address: print(address, flush=True))
+"""
+"""The page without a run, which needs no model."""
+
+
+@pytest.mark.parametrize("kind", [Text, Images])
+def test_the_page_passes_its_guard_and_others_do_not(page: Page, tmp_path: Path, kind: type[SampleKind[Any]]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PAGE.format(kind=kind.__name__)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        try:
+            page.browser.get(address)
+            until(lambda: bool(page.read("[role=tab]")), lambda: page.browser.page_source)
+            page.part("Edit")
+            if issubclass(kind, Images):  # uploads, and edits at once
+                (given,) = kind().save([np.zeros((4, 4), np.uint8)], tmp_path)
+                page.browser.find_element(By.CSS_SELECTOR, "#given input[type=file]").send_keys(str(given))
+            else:
+                page.browser.find_element(By.CSS_SELECTOR, "#given textarea").send_keys("good", Keys.ENTER)
+            page.told("No run is open yet")
+
+            def status(path: str, **headers: str) -> int:
+                with closing(HTTPConnection(address.removeprefix("http://"))) as connection:
+                    connection.request("GET", path, headers=headers)
+                    return connection.getresponse().status
+
+            assert status("/") == 200
+            assert status("/", Host="rebound.example") == 421
+            assert status("/config", Origin="http://evil.example") == 403
+            assert [status(path) for path in ("/docs", "/redoc", "/openapi.json", "/monitoring")] == [404] * 4
+        finally:
+            process.kill()
 
 
 def test_what_a_stale_page_says_is_left_out(tiny_model: Path, tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
 @click.option(
-    "-n", "count", default=70, show_default=True, type=click.IntRange(min=1), help="Stop when the file has this many labels."
+    "-n",
+    "count",
+    default=70,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Stop when the file has this many labels.",
 )
 @click.option(
     "--from",
@@ -136,6 +141,7 @@ def studio(
         if any(other.name != kind.name for other in others):
             raise click.UsageError(f"The run makes {kind.name}, but --model {model} makes {others[0].name}. Give one of them.")
         try:
-            page.serve(page.page(opened, questions, kind), listening, echo)
+            app = page.application(page.page(opened, questions, kind), listening, host, uploads=kind.in_files)
+            page.serve(app, listening, echo)
         finally:
             opened.stop()  # torch must not be running when Python exits

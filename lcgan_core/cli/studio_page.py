@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from ..errors import LcganError, RunError
 from ..sample_kinds import FileKind, SampleKind
 from ..tools.studio import Questions, Rows, Studio
+from .studio_guard import MOST_FILE_BYTES, Guard, guard
 
 # System fonts: the page loads nothing from the network.
 FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
@@ -164,11 +165,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise RunError(f"Cannot listen on {host}:{port}: {error.strerror}. Give another --port, or 0 for any.") from error
 
 
-def serve(blocks: gr.Blocks, listening: socket.socket, on_address: Callable[[str], None]) -> None:
-    """Serves the page until Ctrl-C, after passing its address to ``on_address``."""
+def application(blocks: gr.Blocks, listening: socket.socket, given_host: str, uploads: bool) -> Guard:
+    """The page as an ASGI application, behind its guard; ``uploads`` is whether the page asks for files."""
     host, port = listening.getsockname()[:2]
     app = gr.mount_gradio_app(
-        FastAPI(),
+        FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         blocks,
         path="/",
         server_name=host,
@@ -178,9 +179,16 @@ def serve(blocks: gr.Blocks, listening: socket.socket, on_address: Callable[[str
         ssr_mode=False,
         enable_monitoring=False,
         mcp_server=False,
+        max_file_size=MOST_FILE_BYTES,
         theme=THEME,
         css=CSS,
     )
+    return guard(app, given_host, host, uploads)
+
+
+def serve(app: Guard, listening: socket.socket, on_address: Callable[[str], None]) -> None:
+    """Serves the page until Ctrl-C, after passing its address to ``on_address``."""
+    host, port = listening.getsockname()[:2]
     # An open page keeps its connection, which is cut at the end; that is not an error to report.
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     on_address(f"http://{f'[{host}]' if ':' in host else host}:{port}")
