@@ -15,7 +15,7 @@ import click
 
 from ..errors import ConstraintError, LcganError
 from ..sources import place_of
-from ..support.foreign_code import allowing
+from ..support.foreign_code import allowing, asking
 
 DEVICE = click.option(
     "--device",
@@ -163,8 +163,13 @@ def lcgan(ctx: click.Context, code: tuple[str, ...]) -> None:
     lcgan run --constraint length         train until samples are short
     lcgan sample runs/length -n 20        more of them
     """
-    if code:
-        ctx.with_resource(allowing(*code))
+    ctx.with_resource(allowing(*code))
+    ctx.with_resource(asking(asked_on_terminal))
+
+
+def asked_on_terminal(question: str) -> bool:
+    """The user's answer; no, if there is no terminal to ask on."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and click.confirm(question, err=True)
 
 
 def parse_value(text: str) -> Any:

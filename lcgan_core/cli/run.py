@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import AS_JSON, DEVICE, echo, lcgan, parse_value, progress, what_is_left
+
+if TYPE_CHECKING:
+    from ..runs.config import RunConfig
 
 
 @lcgan.command()
@@ -88,8 +91,11 @@ def run(
     refuse_with_file(
         ctx, ("settings", "weights", "model", "seed", "samples", "critics", *(("out",) if resumed else ())), not names
     )
+    found = allowed_config(config_file) if config_file else None
+    if resumed and (resumed / "config.json").is_file():
+        allowed_config(resumed / "config.json")
     with progress() as on_progress, ExitStack() as claim:
-        from ..runs.config import RunConfig, load_config, validated
+        from ..runs.config import RunConfig, validated
         from ..runs.folder import CONFIG, SAMPLES, slug
         from ..runs.pipeline import resume
         from ..runs.pipeline import run as start
@@ -99,8 +105,8 @@ def run(
         if resumed:
             folder = resumed
         else:
-            if config_file:
-                config = load_config(config_file)
+            if found:
+                config = found
             else:
                 wishes, gan = parse_settings(names, settings, weights)
                 asked = {
@@ -122,6 +128,16 @@ def run(
     from .tables import print_result
 
     print_result(result, read_lines(folder / SAMPLES, 10))
+
+
+def allowed_config(file: Path) -> RunConfig:
+    """The configuration in a file, whose code the user allows: asked before there is a progress line to disturb."""
+    from ..runs.brought_code import require_yes
+    from ..runs.config import load_config
+
+    config = load_config(file)
+    require_yes(config.constraints, file)
+    return config
 
 
 def refuse_with_file(ctx: click.Context, options: tuple[str, ...], has_file: bool) -> None:

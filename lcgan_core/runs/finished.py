@@ -17,6 +17,7 @@ from ..errors import ConstraintError, LcganError
 from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
 from . import folder as run_folder
+from .brought_code import require_yes
 from .config import RunConfig, Wish, load_config
 from .result import read_result
 from .weights import constraints_of, load_actor, load_critic, load_labels
@@ -58,8 +59,8 @@ class FinishedRun:
 def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     """Loads the finished run in ``folder``. ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one.
 
-    A constraint that is gone or has changed since raises ``ConstraintError`` when it is asked. Raises ``RunError`` if the run
-    is unfinished, damaged or from another model.
+    A constraint that is gone or has changed since raises ``ConstraintError`` when it is asked, and so does one whose code was
+    never run here nor allowed; it is not executed. Raises ``RunError`` if the run is unfinished, damaged or from another model.
     """
     read_result(folder)
     critics_of_run = f"{run_folder.CRITICS}/*"
@@ -80,6 +81,7 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
 def _as_trained(wish: Wish, model: LatentModel[Any], fingerprint: str | None, folder: Path) -> Constraint:
     again = f"Bring back what it was, or train on what it is: lcgan run --config {folder / run_folder.CONFIG}"
     try:
+        require_yes([wish], folder / run_folder.CONFIG)
         found = bound(make_constraint(wish.constraint, wish.options), model)
         now = found.fingerprint
     except LcganError as error:

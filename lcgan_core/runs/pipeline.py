@@ -25,6 +25,7 @@ from ..support import files
 from ..support.claim import claimed
 from ..support.manifest import write_manifest
 from . import folder as run_folder
+from .brought_code import remember_own, require_yes
 from .config import RunConfig, load_config
 from .evaluation import Evaluation, evaluate_sampler
 from .report import PAIRS, Latents, write_report
@@ -49,7 +50,10 @@ def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, 
 
     Raises ``RunError`` if ``folder`` is not empty, ``ConstraintError`` or ``ModelError`` before anything is written, and
     ``TrainingError`` if there is nothing to learn from.
+
+    Code that ``config`` names is taken for the user's own from now on; a configuration from elsewhere is for ``require_yes``.
     """
+    remember_own(config.constraints)
     with claimed(folder):
         if any(folder.iterdir()):
             raise RunError(
@@ -61,7 +65,8 @@ def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, 
 def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
     """Resumes an interrupted run after its last round; the result is the same as without the interruption.
 
-    Raises ``RunError`` if there is no run to resume, if the run is finished, or if its config.json was edited since.
+    Raises ``RunError`` if there is no run to resume, if the run is finished, or if its config.json was edited since or names
+    code that the user has neither run here nor allowed.
     """
     if not folder.is_dir():
         raise RunError(f"No run folder at {folder}. lcgan run makes one.")
@@ -73,6 +78,7 @@ def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, dev
         if not any(folder.iterdir()):
             raise RunError(f"The run in {folder} stopped before it wrote anything. Start it again with --out {folder}.")
         config = load_config(folder / run_folder.CONFIG)
+        require_yes(config.constraints, folder / run_folder.CONFIG)
         checkpoint = folder / run_folder.CHECKPOINT
         return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def allows(source: str | Path) -> bool:
 def allowing(*sources: str) -> Iterator[None]:
     """Says yes to code from ``sources`` until the context ends."""
     before = os.environ.get(ALLOWED)
-    os.environ[ALLOWED] = os.pathsep.join([*sources, *([before] if before else [])])
+    os.environ[ALLOWED] = os.pathsep.join(filter(None, [*sources, before]))
     try:
         yield
     finally:
@@ -32,6 +32,35 @@ def allowing(*sources: str) -> Iterator[None]:
             del os.environ[ALLOWED]
         else:
             os.environ[ALLOWED] = before
+
+
+def nobody_asked(question: str) -> bool:
+    """The answer where there is no user to ask."""
+    return False
+
+
+_ask: Callable[[str], bool] = nobody_asked
+
+
+@contextmanager
+def asking(ask: Callable[[str], bool]) -> Iterator[None]:
+    """Lets ``yes_to`` ask the user by ``ask`` until the context ends."""
+    global _ask
+    before, _ask = _ask, ask
+    try:
+        yield
+    finally:
+        _ask = before
+
+
+def yes_to(source: str | Path, why: str) -> bool:
+    """Whether the user said yes to code from ``source``, or says so now; asked once."""
+    if allows(source):
+        return True
+    if not _ask(f"{why}: {source}. It could do anything on this machine. Execute it?"):
+        return False
+    os.environ[ALLOWED] = os.pathsep.join([str(source), *filter(None, [os.environ.get(ALLOWED)])])
+    return True
 
 
 def refusal(source: str | Path, what: str) -> str:
