@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import echo, lcgan
+from .common import SEED, echo, lcgan
 from .run import parse_settings
 
 KEYS = "y wanted   n not   s skip   u undo   q quit"
@@ -21,7 +21,7 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
     "count",
     default=70,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 10**6),
     help="Stop when the file has this many labels.",
 )
 @click.option(
@@ -33,7 +33,7 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
 )
 @click.option("--column", default="text", show_default=True, help="Column that holds your texts, in CSV, JSONL and Parquet.")
 @click.option("--by-chance", is_flag=True, help="Ask about random samples, not those whose answer is least certain.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the questions.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the questions.")
 def label(file: Path, model: str, count: int, source: Path | None, column: str, by_chance: bool, seed: int) -> None:
     """Label samples of a model, or samples of your own, with one key each.
 
@@ -89,7 +89,7 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the training, such as gan.rounds=8."
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of questions and training.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of questions and training.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import traceback
@@ -15,7 +14,11 @@ import click
 
 from ..errors import ConstraintError, LcganError
 from ..sources import place_of
+from ..support.files import read_json_text
 from ..support.foreign_code import allowing, asking
+
+SEED = click.IntRange(0, 2**32 - 1)
+"""The seeds that every library takes."""
 
 DEVICE = click.option(
     "--device",
@@ -175,7 +178,7 @@ def asked_on_terminal(question: str) -> bool:
 def parse_value(text: str) -> Any:
     """The value of ``text`` if it is valid JSON, otherwise ``text`` itself."""
     try:
-        return json.loads(text)
+        return read_json_text(text)
     except ValueError:
         return text
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     help="A transformers causal language model, as a folder or a name on the hub, to measure perplexity instead of the "
     "model's own judge.",
 )
-@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples per seed.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1), help="Number of seeds.")
+@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(50, 10**6), help="Samples per seed.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Number of seeds.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for bench.json and bench.svg; runs/bench by default.")
 @DEVICE
 @AS_JSON
@@ -111,9 +111,9 @@ def made_judges(wishes: list[dict[str, Any]]) -> dict[str, Constraint]:
 )
 @click.option("--target", help="The class you want, if the file's values are class names.")
 @click.option("--sizes", default="20,70,200,1000", show_default=True, help="Numbers of labels to try.")
-@click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="Number of draws per size.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1, 1000), help="Number of draws per size.")
 @click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
-@click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=10), help="Samples to judge per run.")
+@click.option("--samples", default=1000, show_default=True, type=click.IntRange(10, 10**6), help="Samples to judge per run.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs/curve"), show_default=True, help="Folder for the results."
 )

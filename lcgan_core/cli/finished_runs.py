@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, echo, lcgan, what_is_left
+from .common import AS_JSON, DEVICE, SEED, echo, lcgan, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
@@ -39,8 +39,8 @@ def with_out(command: Callable[..., None]) -> Callable[..., None]:
 
 @lcgan.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(min=1), help="Number of samples.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same samples.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 10**6), help="Number of samples.")
+@click.option("--seed", default=1, show_default=True, type=SEED, help="The same seed gives the same samples.")
 @click.option(
     "--sampler",
     default="actor",
@@ -85,7 +85,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     type=click.FloatRange(0, 1),
     help="Minimum value to accept; of the edits that reach it, the closest is taken. 0 keeps the sample, 1 satisfies.",
 )
-@click.option("--candidates", "most", default=0, show_default=True, type=click.IntRange(min=0), help="Other edits to show.")
+@click.option("--candidates", "most", default=0, show_default=True, type=click.IntRange(0, 1000), help="Other edits to show.")
 @with_out
 @DEVICE
 @AS_JSON
@@ -141,7 +141,9 @@ def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iter
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("first")
 @click.argument("last")
-@click.option("--steps", default=7, show_default=True, type=click.IntRange(min=2), help="Samples to print, both ends included.")
+@click.option(
+    "--steps", default=7, show_default=True, type=click.IntRange(2, 10**5), help="Samples to print, both ends included."
+)
 @with_out
 @DEVICE
 def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path | None, device: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, echo, lcgan, parse_value, progress, what_is_left
+from .common import AS_JSON, DEVICE, SEED, echo, lcgan, parse_value, progress, what_is_left
 
 
 @lcgan.command()
@@ -96,8 +96,8 @@ def pretrain(
     help="Real samples that the model did not learn from: a file of texts, or a folder of images.",
 )
 @click.option("--column", default="text", show_default=True, help="Column that holds the texts, in CSV, JSONL and Parquet.")
-@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(min=50), help="Samples of each kind.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same figures.")
+@click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(50, 10**6), help="Samples of each kind.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="The same seed gives the same figures.")
 @DEVICE
 @AS_JSON
 def check(model: str, held_out: Path | None, column: str, count: int, seed: int, device: str, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, echo, lcgan, parse_value, progress, what_is_left
+from .common import AS_JSON, DEVICE, SEED, echo, lcgan, parse_value, progress, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.config import RunConfig
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="A model that ships with lcgan, a folder written by lcgan pretrain, or KIND:SOURCE.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same result.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="The same seed gives the same result.")
 @click.option(
     "--samples",
     default=1000,
     show_default=True,
-    type=click.IntRange(min=10),
+    type=click.IntRange(10, 10**6),
     help="Samples of each kind in the evaluation.",
 )
 @click.option(

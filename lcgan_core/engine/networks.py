@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from ..latent_model import LatentModel
@@ -23,30 +23,36 @@ ACTOR = "actor"
 RESERVED = (ACTOR, REALISM, CONFIDENCE)
 """Names of the networks of every run; no constraint may have one of them."""
 
+MOST_LABELS = 10_000_000
+"""Maximum for each number of labels. Arbitrary."""
+MOST_WEIGHTS = 2**27
+"""Maximum number of weights of a critic or an actor: half a gigabyte in float32. Arbitrary."""
+
 
 class GanConfig(BaseModel):
     """How the critics and the actor are built and trained.
 
-    Where no paper is named, defaults were tuned on the model reviews with the constraints length and sentiment.
+    Where no paper is named, defaults were tuned on the model reviews with the constraints length and sentiment. Upper
+    bounds are arbitrary: far above what is useful, and below what no machine has room or time for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
-    width: int = Field(256, ge=1)
+    width: int = Field(256, ge=1, le=16384)
     """Units of each hidden layer of critics and actor."""
-    depth: int = Field(3, ge=1)
+    depth: int = Field(3, ge=1, le=64)
     """Hidden layers of critics and actor."""
-    batch_size: int = Field(128, ge=2)
+    batch_size: int = Field(128, ge=2, le=65536)
     """Number of latents in a batch."""
-    rounds: int = Field(8, ge=1)
+    rounds: int = Field(8, ge=1, le=10_000)
     """Number of rounds. After each, the actor's own samples are labelled and added to the pool."""
-    iterations: int = Field(40, ge=1)
+    iterations: int = Field(40, ge=1, le=1_000_000)
     """Iterations per round; each trains the critics on ``critic_batches``, then the actor on ``actor_batches``."""
-    critic_batches: int = Field(5, ge=1)
+    critic_batches: int = Field(5, ge=1, le=10_000)
     """Critic batches per iteration (M)."""
-    actor_batches: int = Field(1, ge=1)
+    actor_batches: int = Field(1, ge=1, le=10_000)
     """Actor batches per iteration (N)."""
-    pretraining_batches: int = Field(3000, ge=0)
+    pretraining_batches: int = Field(3000, ge=0, le=10_000_000)
     """Batches on which the critics learn from labels alone, before the first round and again after the last."""
     critic_learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for the critics."""
@@ -61,7 +67,7 @@ class GanConfig(BaseModel):
     """Weight of the realism critic in the actor's loss. Constraints have their own weights (``--weight``)."""
     gradient_penalty: float = Field(1.0, ge=0)
     """Weight of the gradient penalty that keeps the realism critic smooth."""
-    penalty_interval: int = Field(4, ge=1)
+    penalty_interval: int = Field(4, ge=1, le=10_000)
     """Interval in batches between gradient penalties; each counts that many times (lazy regularisation, Karras et al. 2020)."""
     confidence_weight: float = Field(0.0, ge=0)
     """Weight in the actor's loss of the confidence critic, which learns how sure the decoder is of its samples. A higher value
@@ -77,27 +83,33 @@ class GanConfig(BaseModel):
     start_spread: float = Field(1.4, gt=0)
     """Factor by which posteriors are widened when samples start from them. A higher value gives newer samples, a lower one
     samples closer to real ones."""
-    posterior_labels: int = Field(12000, ge=2)
+    posterior_labels: int = Field(12000, ge=2, le=MOST_LABELS)
     """Posterior samples to label before training. They show which real samples satisfy, and teach the critics to judge edits.
     A rare constraint gets more."""
-    start_labels: int = Field(10000, ge=0)
+    start_labels: int = Field(10000, ge=0, le=MOST_LABELS)
     """Samples of the actor's start to label before training."""
-    actor_labels: int = Field(2000, ge=0)
+    actor_labels: int = Field(2000, ge=0, le=MOST_LABELS)
     """Actor's samples to label after each round. With 0, none are labelled and critics of earlier runs stay as they are."""
-    sought_examples: int = Field(300, ge=1)
+    sought_examples: int = Field(300, ge=1, le=MOST_LABELS)
     """Posterior samples are added until this many satisfy and this many violate each constraint, up to
     ``max_posterior_labels``."""
-    max_posterior_labels: int = Field(25000, ge=2)
+    max_posterior_labels: int = Field(25000, ge=2, le=MOST_LABELS)
     """Maximum number of posterior samples to label."""
-    proposals: float = Field(2.0, ge=1)
+    proposals: float = Field(2.0, ge=1, le=1000)
     """Latents that the actor draws per sample asked for; only those that the constraints' critics trust most are decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance per dimension from z' to q(z), 1 on q(z) itself, above which the actor has diverged."""
     min_unique: float = Field(0.5, ge=0, le=1)
     """Share of distinct decoded samples below which the actor has collapsed."""
-    label_megabytes: int = Field(256, ge=1)
+    label_megabytes: int = Field(256, ge=1, le=65536)
     """Maximum memory for labelled latents. If z is too large for that, all label counts are lowered in proportion.
     (A latent of 16,384 dimensions, one constraint and the defaults: a run takes less than 2 GB.)"""
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> GanConfig:
+        if self.width**2 * self.depth > MOST_WEIGHTS:
+            raise ValueError(f"{self.depth} layers of {self.width} units are more than {MOST_WEIGHTS:,} weights; choose fewer")
+        return self
 
     def within_memory(self, latent_dim: int, critics: int) -> GanConfig:
         """The same with fewer labels, if labels for that many critics would take more memory than ``label_megabytes``."""

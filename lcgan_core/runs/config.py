@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..engine.networks import RESERVED, GanConfig
 from ..errors import RunError
-from ..support.files import read_json
+from ..support.files import read_json, require_shallow
 from .folder import slug
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 MOST_BYTES = 150
 """Of a constraint's name, which becomes a part of file names; file systems take 255 for all of it."""
+
+MOST_SEED = 2**32 - 1
+"""Maximum seed: what every library takes."""
 
 
 class Wish(BaseModel):
@@ -27,7 +30,7 @@ class Wish(BaseModel):
     """An installed constraint, or ``file.py:function``."""
     options: dict[str, Any] = {}
     """The constraint's own options."""
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
     """Weight in the actor's loss."""
     alias: str | None = Field(None, pattern=r"^\w[\w-]*$")
     """Another name for the constraint in this run. It allows the same constraint twice, with different options."""
@@ -44,11 +47,11 @@ class RunConfig(BaseModel):
 
     model: str = "reviews"
     """The latent model: one that ships with lcgan, a folder from ``lcgan pretrain``, or ``KIND:SOURCE`` for a plugin's kind."""
-    constraints: tuple[Wish, ...] = Field(min_length=1)
+    constraints: tuple[Wish, ...] = Field(min_length=1, max_length=64)
     """The constraints that every sample should satisfy, all at once."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     """The same seed gives the same result."""
-    samples: int = Field(1000, ge=10)
+    samples: int = Field(1000, ge=10, le=1_000_000)
     """Number of samples of each kind in the evaluation."""
     critics: tuple[Path, ...] = ()
     """Finished runs on the same model. Critics that they have for constraints of this run are reused, with their labels."""
@@ -77,7 +80,8 @@ def load_config(path: Path) -> RunConfig:
 
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            require_shallow(content)
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path} cannot be read: {error}.") from error
     else:
         content = read_json(path)

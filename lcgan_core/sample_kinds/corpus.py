@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from datasets.utils import disable_progress_bars
 from ..errors import CorpusError
 
 READERS = {".txt": "text", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+DEEPEST = 50
+"""How often values in JSON may be nested. Arbitrary: rows of a corpus have two or three levels."""
 
 
 def load_corpus(path: Path, column: str = "text") -> list[str]:
@@ -30,6 +34,8 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     nothing = CorpusError(f"{path} contains no text. A corpus has one text per row.")
     if not path.stat().st_size:
         raise nothing
+    if READERS[suffix] == "json":
+        refuse_deep(path)
     options: dict[str, Any] = {"keep_in_memory": True}
     if suffix == ".csv":
         options |= {"converters": {column: str}, "na_filter": False}
@@ -53,6 +59,28 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     if not texts:
         raise nothing
     return texts
+
+
+def refuse_deep(path: Path) -> None:
+    """Raises ``CorpusError`` if a line of a JSON file may have deeply nested values: they end the process, in pyarrow."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        try:
+            for number, line in enumerate(file, start=1):
+                if depth(line) > DEEPEST:
+                    raise CorpusError(f"{path} line {number} has values nested more than {DEEPEST} times. Repair that row.")
+        except (OSError, EOFError) as error:  # gzip's errors too
+            raise CorpusError(f"{path} cannot be read: {error}.") from error
+
+
+def depth(line: bytes) -> int:
+    """How deeply lists and objects are nested in a line of JSON; brackets in its texts do not count."""
+    if line.count(b"[") + line.count(b"{") <= DEEPEST:
+        return 0  # it cannot be too deep
+    deepest = now = 0
+    for sign in re.sub(rb'"(?:[^"\\]|\\.)*"|[^][{}"]+', b"", line):
+        now += 1 if sign in b"[{" else -1
+        deepest = max(deepest, now)
+    return deepest
 
 
 @contextmanager

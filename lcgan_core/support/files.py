@@ -23,6 +23,9 @@ METADATA = "lcgan"
 UNFINISHED = ".lcgan-unfinished"
 """Suffix of a file that is being written; ``remove_unfinished`` removes those that a killed process left."""
 
+DEEPEST = 50
+"""How often JSON values may be nested. Arbitrary: what lcgan itself writes has fewer than ten levels."""
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -75,10 +78,35 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
+def read_json_text(text: str | bytes) -> Any:
+    """The value in JSON text; raises ``ValueError`` if it is none, or if values are nested more than ``DEEPEST`` times."""
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"it has values nested more than {DEEPEST} times") from error
+    require_shallow(found)
+    return found
+
+
+def require_shallow(content: Any) -> None:
+    """Raises ``ValueError`` if lists and objects are nested more than ``DEEPEST`` times: what walks them would overflow."""
+    level = [content]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it has values nested more than {DEEPEST} times")
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file in a run folder; raises ``RunError`` if the file is missing or truncated."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json_text(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}. Is {path.parent} a run folder?") from error
     except ValueError as error:
@@ -88,7 +116,7 @@ def read_json(path: Path) -> Any:
 def read_lines(path: Path, most: int) -> list[dict[str, Any]]:
     """At most ``most`` rows from the start of a file by ``write_lines``; raises ``RunError`` if it is missing or truncated."""
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[:most]]
+        return [read_json_text(line) for line in path.read_text(encoding="utf-8").splitlines()[:most]]
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is missing or truncated: {error}. Run again with lcgan run.") from error
 

@@ -1,0 +1,109 @@
+"""What nobody can mean is refused by its bounds, in one line, before memory or time is spent on it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Lcgan
+
+from lcgan_core import CorpusError, RunError
+from lcgan_core.runs.config import load_config
+from lcgan_core.sample_kinds.corpus import depth, load_corpus
+from lcgan_core.support.files import DEEPEST, read_json, read_json_text
+
+ONE = {"constraints": [{"constraint": "length"}]}
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("depth=1000000", "gan.depth"),
+        ("batch_size=99999999999999999999", "gan.batch_size"),
+        ("rounds=1e15", "gan.rounds"),
+        ("proposals=NaN", "gan.proposals"),
+        ("proposals=1e400", "gan.proposals"),
+        ("actor_learning_rate=Infinity", "gan.actor_learning_rate"),
+        ("max_posterior_labels=1e13", "gan.max_posterior_labels"),
+        ("label_megabytes=1e12", "gan.label_megabytes"),
+    ],
+)
+def test_absurd_settings_of_the_training(run_lcgan: Lcgan, setting: str, told: str) -> None:
+    ran = run_lcgan("run", "-c", "length", "--set", f"gan.{setting}")
+    assert ran.exit_code == 1
+    assert f"Wrong settings: {told}: " in ran.stderr
+    assert not Path("runs").exists()
+
+
+def test_settings_that_are_absurd_together(run_lcgan: Lcgan) -> None:
+    ran = run_lcgan("run", "-c", "length", "--set", "gan.width=16384", "--set", "gan.depth=64")
+    assert ran.exit_code == 1
+    assert "64 layers of 16384 units are more than 134,217,728 weights; choose fewer" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 2**32}, "seed: Input should be less than"),
+        ({"samples": 10**15}, "samples: Input should be less than"),
+        (
+            {"constraints": [{"constraint": f"c{number}"} for number in range(100_000)]},
+            "Tuple should have at most 64",
+        ),
+        ({"constraints": [{"constraint": "length", "weight": 1e999}]}, "constraints.0.weight: Input should be a finite number"),
+    ],
+)
+def test_absurd_configurations(tmp_path: Path, change: dict[str, object], told: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(ONE | change), encoding="utf-8")
+    with pytest.raises(RunError, match=told):
+        load_config(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize("levels", [DEEPEST + 2, 900, 100_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
+def test_deep_nesting_is_refused_wherever_it_is_read(tmp_path: Path, run_lcgan: Lcgan, opening: str, levels: int) -> None:
+    closing = "".join({"[": "]", "{": "}"}.get(sign, "") for sign in reversed(opening))
+    deep = opening * levels + "1" + closing * levels
+    (tmp_path / "config.json").write_text(f'{{"constraints": [{{"constraint": "length", "options": {{"a": {deep}}}}}]}}')
+    for read in (read_json, load_config):
+        with pytest.raises(RunError, match="nested more than 50 times"):
+            read(tmp_path / "config.json")
+    (tmp_path / "c.jsonl").write_text(f'{{"text": "good"}}\n{{"text": "bad", "more": {deep}}}\n')
+    with pytest.raises(CorpusError, match=r"c\.jsonl line 2 has values nested more than 50 times"):
+        load_corpus(tmp_path / "c.jsonl")
+    if levels < 1000:  # longer ones no system takes for an argument
+        ran = run_lcgan("run", "-c", "length", "--set", f"length.most={deep}")
+        assert ran.exit_code == 1
+        assert "Traceback" not in ran.output
+
+
+def test_deep_toml_is_refused(tmp_path: Path) -> None:
+    for levels in (DEEPEST + 2, 300, 20_000):
+        (tmp_path / "config.toml").write_text(f"constraints = {'[' * levels}{']' * levels}\n")
+        with pytest.raises(RunError, match=r"config\.toml cannot be read: "):
+            load_config(tmp_path / "config.toml")
+
+
+def test_what_people_write_is_within_bounds() -> None:
+    assert read_json_text("[" * DEEPEST + "]" * DEEPEST)
+    assert depth(b'{"text": "' + b"[{" * 500 + b'"}') == 1
+    assert depth(b'{"text": "\\"' + b"[" * 500 + b'"}') == 1
+    assert depth(b"[" + b"[1]," * 400 + b"1]") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sample", "RUN", "--seed", 2**64),
+        ("run", "-c", "length", "--seed", 10**30),
+        ("sample", "RUN", "-n", 10**12),
+        ("label", "mine.csv", "-n", 10**12),
+        ("interpolate", "RUN", "a", "b", "--steps", 10**12),
+        ("run", "-c", "length", "--samples", 10**12),
+    ],
+)
+def test_absurd_numbers_on_the_command_line(run_lcgan: Lcgan, arguments: tuple[str | int, ...]) -> None:
+    ran = run_lcgan(*map(str, arguments))
+    assert ran.exit_code == 2
+    assert "is not in the range" in ran.stderr
