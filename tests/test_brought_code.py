@@ -21,7 +21,7 @@ GAN = GanConfig(
 CONFIG = RunConfig(model="linear:4", constraints=(Wish(constraint="theirs.py:high"),), samples=50, gan=GAN)
 CODE = """
 from pathlib import Path
-Path("witness").write_text("executed")
+Path("wit" + "ness").write_text("executed")
 def high(samples):
     return [sample[0] > 1 for sample in samples]
 """
@@ -65,7 +65,8 @@ def test_a_downloaded_run_executes_nothing_without_a_yes(downloaded: Path, run_l
     assert not Path("witness").exists()
     assert not Path("again").exists()
 
-    assert run_lcgan("--allow-code", "./theirs.py", *commands[0]).exit_code == 0
+    allowed = run_lcgan("--allow-code", "./theirs.py", *commands[0])
+    assert allowed.exit_code == 0, allowed.output
     assert Path("witness").exists()
     assert run_lcgan(*commands[0]).exit_code == 1, "a yes is for one command"
     with asking(lambda question: "theirs.py" in question):
