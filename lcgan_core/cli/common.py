@@ -1,4 +1,4 @@
-"""What the commands share: their group, options, values and progress."""
+"""Shared by the commands: their group, options, values and progress."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DEBUG = "lcgan.debug"
 
 
 class Command(click.Command):
-    """A command whose standard output carries only its result, whatever else the code that it calls prints."""
+    """A command whose standard output carries only its result, whatever the code that it calls prints."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +50,7 @@ def _keep_debug(ctx: click.Context, option: click.Parameter, debug: bool) -> Non
 
 
 class Commands(click.Group):
-    """Turns lcgan's own errors, those of files and disks, and ``sys.exit()`` in code that a command calls into one line and
+    """Turns lcgan's own errors, errors of files and disks, and ``sys.exit()`` in code that a command calls into one line and
     exit status 1."""
 
     command_class = Command
@@ -78,7 +78,7 @@ def _one_line(error: LcganError | OSError | SystemExit) -> str:
 
 
 def of_file(error: OSError) -> str:
-    """An error of the system as one line."""
+    """A system error as one line."""
     if error.strerror is None:
         return " ".join(str(error).split())
     return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}."
@@ -101,9 +101,9 @@ def what_is_left(hint: Callable[[], str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def only_results_on_stdout() -> Iterator[None]:
-    """Sends to stderr what constraints, models and libraries print meanwhile; only ``echo`` and ``results`` reach stdout.
+    """Sends everything that constraints, models and libraries print to stderr; only ``echo`` and ``results`` reach stdout.
 
-    Where stdout is that of the process, this holds for its subprocesses and for libraries written in C too.
+    If stdout is that of the process, this also covers its subprocesses and libraries written in C.
     """
     real: TextIO = sys.stdout
     with contextlib.ExitStack() as after:
@@ -131,16 +131,16 @@ def _process_stdout_apart(real: TextIO) -> Iterator[TextIO]:
     finally:
         os.dup2(kept, number)
         os.close(kept)
-        with contextlib.suppress(OSError):  # ``echo`` flushes, and raises what there is to tell
+        with contextlib.suppress(OSError):  # ``echo`` flushes, and has already raised any error worth reporting
             file.close()
 
 
 _results: list[TextIO] = []
-"""The standard output, while ``sys.stdout`` is not; for all threads alike."""
+"""The real standard output, while ``sys.stdout`` is redirected; the same for all threads."""
 
 
 def results() -> TextIO:
-    """The standard output, for what the command was asked for."""
+    """The standard output, for the result of the command."""
     return _results[-1] if _results else sys.stdout
 
 

@@ -1,4 +1,4 @@
-"""Which requests ``lcgan studio`` answers: those of its own page, at the addresses that it was started for."""
+"""The requests that ``lcgan studio`` answers: only those from its own page, at the addresses that it was started for."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ UPLOAD = "upload"
 UNUSED = ("api", "call", "component_server", "deep_link", "proxy=", "process_recording", "run", "stream", "vibe-")
 """Parts of gradio's interface that the page never uses, by the beginnings of their paths; ``run`` stands for ``runs`` too."""
 CLOSED = ("/docs", "/monitoring", "/openapi.json", "/redoc")
-"""Other pages of gradio and FastAPI that tell about the program."""
+"""Other pages of gradio and FastAPI, which describe the program."""
 
 
 @dataclass
 class Guard:
     """An ASGI application that passes on the requests of the page, and refuses all others.
 
-    Other sites that a browser shows can send requests to this machine (with an ``Origin`` other than the page's), and with
-    names of their own that lead to it (with another ``Host``); these are refused.
+    Any site open in the browser can send requests to this machine. Such requests have an ``Origin`` other than the page's or,
+    if the site's own host name resolves to this machine, another ``Host``. Both are refused.
     """
 
     app: App
     hosts: frozenset[str]
-    """Names and addresses of this program; a request's ``Host`` must be one of them. Its port may differ: through a tunnel, it
-    does."""
+    """Names and addresses of this program. A request's ``Host`` must be one of them. Its port may differ, as it does through a
+    tunnel."""
     any_address: bool = False
-    """Whether numeric addresses are all taken for its own, since it listens at all of them."""
+    """Whether to accept every numeric address as its own, because it listens on all of them."""
     uploads: bool = False
     """Whether the page asks for files."""
 

@@ -1,1 +1,1 @@
-"""The latent models that ship with lcgan: the code of each kind, and trained ones as data beside it."""
+"""The latent models that ship with lcgan: the code of each kind, with trained models as data beside it."""

@@ -53,7 +53,7 @@ def found_rows() -> list[dict[str, Any]]:
                 "latent_models": bool(hooks and hooks.register_latent_models.get_hookimpls()),
             }
         )
-    if any(row["reason"] for row in rows):  # what broke a plugin may be in any file, and so may its repair
+    if any(row["reason"] for row in rows):  # a plugin may be broken, and repaired, by any file: do not cache
         return rows
     with contextlib.suppress(OSError):  # without a writable home, listing is slower but not wrong
         write_json(cache_folder() / LISTING, {"stamp": json.dumps(_stamp()), "rows": rows})
@@ -87,7 +87,7 @@ def _stamp() -> list[Any]:
 
 
 def _module_of(value: str) -> str:
-    """The module that an entry point names; ``EntryPoint.module`` fails where the entry is malformed."""
+    """The module that an entry point names; ``EntryPoint.module`` fails if the entry is malformed."""
     return value.partition(":")[0].partition("[")[0].strip()
 
 

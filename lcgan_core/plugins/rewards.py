@@ -20,9 +20,9 @@ from ..sources import code_in, is_library, place_of
 _loaded: dict[Path, tuple[str, ModuleType]] = {}
 """The modules of reward files, with ``code_in`` of each when it was loaded."""
 _folders: list[str] = []
-"""What the reward files added to ``sys.path``, the latest first."""
+"""The folders that reward files added to ``sys.path``, the latest first."""
 _beside: dict[str, tuple[Path, int]] = {}
-"""The modules that reward files imported from their own folders, with their files and when those were changed."""
+"""The modules that reward files imported from their own folders, with their files and modification times."""
 
 
 class Reward(Constraint):
@@ -49,7 +49,7 @@ def _again(name: str) -> Constraint:
 
 
 def names_a_reward(name: str) -> bool:
-    """Whether ``name`` is written as a file or a module, with a colon and the name of a callable in it."""
+    """Whether ``name`` has the form ``FILE.py:NAME``, or ``PACKAGE.MODULE:NAME`` with a package that can be found."""
     where, _, what = name.rpartition(":")
     return bool(what) and (where.endswith(".py") or _is_module(where))
 
@@ -58,7 +58,7 @@ def reward_class(name: str) -> type[Constraint]:
     """The constraint class behind ``FILE.py:NAME`` or ``PACKAGE.MODULE:NAME``.
 
     ``NAME`` is anything that can be called with samples, or a ``Constraint`` class, which is returned as it is. Raises
-    ``ConstraintError`` if the module is missing or broken, or has nothing of that name that can be called.
+    ``ConstraintError`` if the module is missing or broken, or has no such callable.
     """
     where, _, what = name.rpartition(":")
     module = _of_file(Path(where).expanduser()) if where.endswith(".py") else _of_name(where)
@@ -115,7 +115,7 @@ def _of_name(where: str) -> ModuleType:
 
 
 def _of_file(path: Path) -> ModuleType:
-    """The module of a reward file, importable by its name wherever no other module has that name, so that pickling works."""
+    """The module of a reward file, importable by its name unless another module has that name, so that pickling works."""
     if not path.is_file():
         raise ConstraintError(f"No file {path}. Write it as ./FILE.py:FUNCTION, from the working directory.")
     file = path.resolve()
@@ -144,7 +144,7 @@ def _of_file(path: Path) -> ModuleType:
 
 
 def _look_beside(file: Path) -> None:
-    """Lets ``file`` import what lies beside it: after what is installed, but before what lies beside other reward files."""
+    """Lets ``file`` import modules from its own folder: after installed ones, but before those of other reward files."""
     folder = str(file.parent)
     if folder in _folders or folder not in sys.path:
         kept = [place for place in sys.path if place not in _folders]
@@ -155,7 +155,7 @@ def _look_beside(file: Path) -> None:
     importlib.invalidate_caches()
     for name, (origin, changed) in list(_beside.items()):
         if not (origin.is_file() and origin.is_relative_to(folder) and origin.stat().st_mtime_ns == changed):
-            sys.modules.pop(name, None)  # of another file's folder, or from before an edit
+            sys.modules.pop(name, None)  # from another file's folder, or outdated by an edit
             del _beside[name]
 
 
