@@ -10,6 +10,7 @@ from conftest import Lcgan
 
 from lcgan_core import RunConfig, RunError, Wish, load_run, run
 from lcgan_core.engine.networks import GanConfig
+from lcgan_core.plugins import rewards
 from lcgan_core.runs.brought_code import code_of, remember_own, require_yes
 from lcgan_core.support.foreign_code import allowing, asking
 
@@ -41,6 +42,7 @@ def downloaded(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     run(CONFIG, Path("downloaded"))
     monkeypatch.setenv("LCGAN_CACHE", str(tmp_path / "mine"))
     Path("witness").unlink()
+    monkeypatch.setattr(rewards, "_loaded", {})  # a new process has loaded nothing
     return Path("downloaded")
 
 
