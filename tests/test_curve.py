@@ -49,7 +49,7 @@ def test_a_curve_of_labels_and_its_continuation(tiny_model: Path, run_lcgan: Lcg
     assert interrupted.is_file()
 
     assert "500 labels need 250 of each" in run_lcgan(*command, "--sizes", "500").stderr
-    assert "expected numbers with commas" in run_lcgan(*command, "--sizes", "20;60").stderr
+    assert "expected numbers separated by commas" in run_lcgan(*command, "--sizes", "20;60").stderr
 
 
 def label(file: str, wanted: str) -> None:

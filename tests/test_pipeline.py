@@ -268,7 +268,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(run_lcgan: Lcgan, arguments:
         ("return [1.0]", "'./mine.py:f' returned 1 values for"),
         ("return [float('nan')] * len(samples)", "'./mine.py:f' returned nan for ("),
         ("return [2] * len(samples)", "'./mine.py:f' returned 2 for ("),
-        ("raise KeyError('colour')", "'./mine.py:f' failed on a batch"),
+        ("raise KeyError('colour')", "mine.py line 2 on a batch of"),
     ],
 )
 def test_a_faulty_constraint_stops_the_run_and_is_named(run_lcgan: Lcgan, body: str, message: str) -> None:

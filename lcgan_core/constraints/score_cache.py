@@ -69,7 +69,10 @@ def _checksum(key: bytes, value: float) -> bytes:
 
 def _with_cache(use: Callable[[sqlite3.Connection], Answer], otherwise: Answer) -> Answer:
     """What ``use`` makes of the database; ``otherwise`` if that cannot be used now."""
-    file = cache_folder() / SCORES
+    try:
+        file = cache_folder() / SCORES
+    except FileNotFoundError:  # the user has no home
+        return otherwise
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
