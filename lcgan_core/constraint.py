@@ -33,6 +33,8 @@ class Constraint(BaseModel):
     """Names of the kinds of sample that it can judge, such as ``frozenset({"text"})``; None means any kind."""
     expensive: ClassVar[bool] = False
     """Whether scores are worth caching on disk."""
+    may_grow: ClassVar[bool] = False
+    """Whether its data may grow after a run and still mean the same wish, as labels do. The run then asks it as it is now."""
 
     def __call__(self, samples: Sequence[Any]) -> Sequence[float]:
         """One value in [0, 1] for each sample, in order: 1.0 is satisfied, 0.0 is not. A sample's value must not depend on the

@@ -15,6 +15,7 @@ from conftest import Lcgan, LinearModel
 import lcgan_core.runs.pipeline
 from lcgan_core import ModelError, RunConfig, RunError, Wish, load_run, run
 from lcgan_core.engine.networks import GanConfig
+from lcgan_core.plugins.rewards import Reward
 from lcgan_core.runs.config import differences
 from lcgan_core.runs.folder import check_run_files
 from lcgan_core.support.files import UNFINISHED, read_tensors, write_tensors
@@ -231,6 +232,16 @@ def test_a_constraint_that_changed_since_is_told_and_not_asked(
         assert ran.stdout == ""
         assert "Error: done was trained for mine.py:high" in ran.stderr
     assert len(load_run(Path("done")).unusable) == 1
+
+
+def test_a_constraint_whose_data_may_grow_is_asked_as_it_is_now(
+    of_function: Path, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_function.write_text(FUNCTION.format(2), encoding="utf-8")
+    monkeypatch.setattr(Reward, "may_grow", True)
+    assert not load_run(Path("done")).unusable
+    ran = run_lcgan("sample", "done", "--sampler", "rejection")
+    assert (ran.exit_code, ran.stderr) == (0, "")
 
 
 class Failing(LinearModel):

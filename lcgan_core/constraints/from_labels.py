@@ -33,6 +33,7 @@ class Labels(Constraint):
     """Samples like those labelled 1 in a CSV file with the columns text (or file) and value; start with about 70 rows."""
 
     name = "labels"
+    may_grow = True
 
     file: Path
     """The CSV file; each value is a number in [0, 1] or one of two class names."""

@@ -86,6 +86,6 @@ def _as_trained(wish: Wish, model: LatentModel[Any], fingerprint: str | None, fo
         now = found.fingerprint
     except LcganError as error:
         return Unusable(reason=f"{folder} was trained for {wish.name}, which cannot be asked now: {error} {again}")
-    if now != fingerprint:
+    if now != fingerprint and not found.may_grow:
         return Unusable(reason=f"{folder} was trained for {wish.name} as it was; its code or data changed since. {again}")
     return found
