@@ -331,7 +331,9 @@ def test_the_page_passes_its_guard_and_others_do_not(page: Page, tmp_path: Path,
             page.part("Edit")
             if issubclass(kind, Images):  # uploads, and edits at once
                 (given,) = kind().save([np.zeros((4, 4), np.uint8)], tmp_path)
-                page.browser.find_element(By.CSS_SELECTOR, "#given input[type=file]").send_keys(str(given))
+                place = "#given input[type=file]"
+                until(lambda: bool(page.browser.find_elements(By.CSS_SELECTOR, place)), lambda: page.browser.page_source)
+                page.browser.find_element(By.CSS_SELECTOR, place).send_keys(str(given))
             else:
                 page.browser.find_element(By.CSS_SELECTOR, "#given textarea").send_keys("good", Keys.ENTER)
             page.told("No run is open yet")
