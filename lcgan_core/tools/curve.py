@@ -62,19 +62,6 @@ def curve(
     from the file by the seed. Raises ``ConstraintError`` if the file has too few, and ``RunError`` if ``folder`` holds runs of
     other labels or settings.
     """
-    with claimed(folder):
-        return _curve(labels, judge, config, sizes, seeds, folder, on_progress)
-
-
-def _curve(
-    labels: Labels,
-    judge: Constraint,
-    config: RunConfig,
-    sizes: Sequence[int],
-    seeds: Sequence[int],
-    folder: Path,
-    on_progress: Callable[[str, float], None],
-) -> list[CurveRow]:
     rows: list[CurveRow] = []
     todo = [(size, seed) for size in sizes for seed in seeds]
     places = {(size, seed): folder / f"labels-{size}-seed-{seed}" for size, seed in todo}
@@ -86,21 +73,22 @@ def _curve(
         )
         for (_, seed), place in places.items()
     }
-    for place, part in parts.items():
-        check_it_fits(place, wanted[place], files[place], part, labels)
-    for place, part in parts.items():
-        with whole(files[place]) as unfinished:
-            unfinished.write_bytes(part)
-    for done, ((size, seed), place) in enumerate(places.items()):
-        on_progress("runs", done / len(todo))
-        if not (place / RESULT).is_file():
-            if (place / CONFIG).is_file():
-                resume(place)
-            else:
-                run(wanted[place], place)
-        finished = load_run(place)
-        found = judged(bound(judge, finished.model), finished.sample(config.samples), finished.model.sample_kind)
-        rows.append(CurveRow(labels=size, seed=seed, judged=found, trust=read_result(place).constraints["labels"].trust))
+    with claimed(folder):
+        for place, part in parts.items():
+            check_it_fits(place, wanted[place], files[place], part, labels)
+        for place, part in parts.items():
+            with whole(files[place]) as unfinished:
+                unfinished.write_bytes(part)
+        for done, ((size, seed), place) in enumerate(places.items()):
+            on_progress("runs", done / len(todo))
+            if not (place / RESULT).is_file():
+                if (place / CONFIG).is_file():
+                    resume(place)
+                else:
+                    run(wanted[place], place)
+            finished = load_run(place)
+            found = judged(bound(judge, finished.model), finished.sample(config.samples), finished.model.sample_kind)
+            rows.append(CurveRow(labels=size, seed=seed, judged=found, trust=read_result(place).constraints["labels"].trust))
     return rows
 
 
