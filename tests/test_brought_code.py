@@ -11,7 +11,7 @@ from conftest import Lcgan
 from lcgan_core import RunConfig, RunError, Wish, load_run, run
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins import rewards
-from lcgan_core.runs.brought_code import code_of, remember_own, require_yes
+from lcgan_core.runs.brought_code import named_code, remember_own, require_yes
 from lcgan_core.support.foreign_code import allowing, asking
 
 pytestmark = pytest.mark.usefixtures("linear_plugin")
@@ -101,7 +101,7 @@ def test_code_from_anywhere_is_named(run_lcgan: Lcgan, constraint: str, on_anoth
 
 @pytest.mark.parametrize("constraint", ["half-space", "length", "lcgan-core:length", "nothing-of-the-kind"])
 def test_what_plugins_bring_is_installed_and_needs_no_yes(constraint: str) -> None:
-    assert code_of(constraint) is None
+    assert named_code(constraint) is None
 
 
 def test_a_module_or_file_of_the_same_name_elsewhere_is_another(

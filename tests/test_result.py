@@ -110,7 +110,7 @@ def test_whatever_a_model_measures_is_shown_by_its_own_name(
         assert row["unique"] == 1.0
     header = next(line for line in table.stdout.splitlines() if "sampler" in line)
     assert all(figure in header for figure in rows[0]["quality"])
-    assert ("better: less fid\n" in table.stdout) == (body == FID)
+    assert ("better: fid lower\n" in table.stdout) == (body == FID)
 
 
 def test_figures_are_those_of_each_set(install: Callable[..., None], run_lcgan: Lcgan) -> None:

@@ -123,7 +123,7 @@ def print_bench(found: Bench) -> None:
             out.print(memory_table("", {row.sampler: row.memory for row in rows}))
         out.print(latents)
         if better := rows[0].greater_is_better:
-            out.print("better: " + ", ".join(f"{'more' if more else 'less'} {name}" for name, more in better.items()))
+            out.print("better: " + ", ".join(f"{name} {'higher' if more else 'lower'}" for name, more in better.items()))
         for judge, trust in rows[0].trust.items():
             out.print(learned_from(judge, trust))
 

@@ -25,7 +25,7 @@ OWN = "own-code"
 def require_yes(wishes: Iterable[Wish], config: Path) -> None:
     """Raises ``RunError`` if ``config`` names code that is not the user's own, unless they say yes to it."""
     for wish in wishes:
-        source = code_of(wish.constraint)
+        source = named_code(wish.constraint)
         if source and not _mark(source).is_file() and not yes_to(source, f"{config} names code that was never run here"):
             raise RunError(refusal(source, f"named in {config}"))
 
@@ -33,13 +33,13 @@ def require_yes(wishes: Iterable[Wish], config: Path) -> None:
 def remember_own(wishes: Iterable[Wish]) -> None:
     """Remembers the code that these constraints name as the user's own; where that cannot be kept, they are asked again."""
     for wish in wishes:
-        if source := code_of(wish.constraint):
+        if source := named_code(wish.constraint):
             with suppress(OSError):
                 _mark(source).parent.mkdir(parents=True, exist_ok=True)
                 _mark(source).write_text(f"{_identity(source)}\n", encoding="utf-8")
 
 
-def code_of(constraint: str) -> str | None:
+def named_code(constraint: str) -> str | None:
     """The Python file or module in ``./file.py:function`` or ``package.module:function``; None for what a plugin brings."""
     source, colon, _ = constraint.rpartition(":")
     if source.endswith(".py"):

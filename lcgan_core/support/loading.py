@@ -36,7 +36,7 @@ def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
     that lcgan wrote never does.
     """
     trusted = allows(folder)
-    if not trusted and (code := code_in(folder)):
+    if not trusted and (code := remote_code_in(folder)):
         raise ModelError(refusal(folder, code))
     with quiet():
         model, report = kind.from_pretrained(
@@ -53,7 +53,7 @@ def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
     return model.requires_grad_(False).eval()
 
 
-def code_in(folder: Path) -> str:
+def remote_code_in(folder: Path) -> str:
     """The places in a model folder that ask transformers to execute code, joined by commas; empty if there are none."""
     found = []
     for file in sorted(folder.glob("*.json")):
