@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .sample_kinds import Images, SampleKind, Strokes, Text
     from .tools.editing import edit
 
+    __version__: str
+
 _HOME = {
     "Beside": "figures",
     "Classifier": "constraints.classifier",
@@ -89,6 +91,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Names are imported at first use (PEP 562), so that `lcgan --help` and plugins pay for neither pydantic nor torch.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lcgan-core")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

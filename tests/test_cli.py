@@ -56,7 +56,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_the_version_is_that_of_the_project(run_lcgan: Lcgan) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert run_lcgan("--version").output.strip() == project["version"]
+    assert run_lcgan("--version").output.strip() == project["version"] == lcgan_core.__version__
 
 
 def test_constraints_are_listed_with_options(run_lcgan: Lcgan) -> None:

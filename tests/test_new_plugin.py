@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from conftest import QUICK_GAN, Lcgan
 
+ROOT = Path(__file__).parent.parent
+
 FILES = {"README.md", "lcgan_my_wish_plugin.py", "pyproject.toml", "tests/test_my_wish.py"}
 
 
@@ -27,7 +29,7 @@ def test_a_whole_distribution_is_written(run_lcgan: Lcgan, name: str) -> None:
     assert {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} == FILES
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == "lcgan-my-wish-plugin"
-    assert project["dependencies"] == [f"lcgan-core>={version('lcgan-core')}"]
+    assert project["dependencies"] == [f"lcgan-core>={version('lcgan-core')},<0.2"]
     assert project["entry-points"]["lcgan"] == {"my-wish": "lcgan_my_wish_plugin"}
     assert ran.stdout.splitlines()[2:] == [
         "pip install -e 'my plugins/here/lcgan-my-wish-plugin[test]'",
@@ -49,6 +51,16 @@ def test_its_own_tests_pass_and_ruff_has_no_complaint(run_lcgan: Lcgan, name: st
             [sys.executable, "-m", *command, folder], capture_output=True, text=True, check=False, env=environment
         )
         assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize("kind", [(), ("--model",)])
+def test_it_passes_strict_type_checks(run_lcgan: Lcgan, kind: tuple[str, ...]) -> None:
+    """With the options and the cache of the project's own check, which takes a minute the first time and seconds later."""
+    assert run_lcgan("new-plugin", *kind, "my-wish").exit_code == 0
+    sources = sorted(Path("lcgan-my-wish-plugin").resolve().glob("lcgan_my_wish_plugin*/**/*.py" if kind else "*.py"))
+    assert sources
+    ran = subprocess.run([sys.executable, "-m", "mypy", *sources], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
 
 
 def test_its_tests_notice_a_broken_constraint(run_lcgan: Lcgan) -> None:
@@ -114,7 +126,9 @@ def test_a_place_that_cannot_be_written(run_lcgan: Lcgan) -> None:
     assert ran.stderr == "Error: file/lcgan-my-wish-plugin cannot be written: Not a directory. Choose another --out.\n"
 
 
-MODEL_FILES = {"README.md", "pyproject.toml", "tests/test_my_model.py"} | {
+MODEL_ROOT = Path(__file__).parent.parent
+
+FILES = {"README.md", "pyproject.toml", "tests/test_my_model.py"} | {
     f"lcgan_my_model_plugin/{file}" for file in ("__init__.py", "model.py", "train.py")
 }
 

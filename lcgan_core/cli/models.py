@@ -57,6 +57,10 @@ def pretrain(
         from ..support.device import use_only
 
         use_only(device)  # before transformers looks for GPUs
+        from ..support.extras import needed
+
+        for module in ("datasets", "accelerate"):
+            needed(module, "lcgan pretrain", "pretrain")
         from ..models.text_vae.pretraining.pretrain import pretrain as start
         from ..models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
         from ..runs.config import validated
@@ -103,6 +107,9 @@ def pretrain(
 def check(model: str, held_out: Path | None, column: str, count: int, seed: int, device: str, as_json: bool) -> None:
     """Report whether a model can be constrained at all, and what realism alone would repair."""
     with progress() as on_progress:
+        from ..support.extras import needed
+
+        needed("sklearn", "lcgan check", "bench")
         from ..plugins.discovery import load_latent_model
         from ..tools.check import check as examine
 

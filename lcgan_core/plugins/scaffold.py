@@ -58,6 +58,7 @@ def write_plugin(name: str, parent: Path, kind: Kind = "constraint") -> Path:
         "module": f"lcgan_{snake}_plugin",
         "class_name": "".join(map(str.capitalize, name.split("-"))),
         "core": version(CORE),
+        "next_core": _next_incompatible(version(CORE)),
     }
     folder = parent / names["distribution"]
     files = {"pyproject.toml": "pyproject.toml", "README.md": "README.md", "tests.py": "tests/test_{snake}.py"} | FILES[kind]
@@ -73,3 +74,9 @@ def write_plugin(name: str, parent: Path, kind: Kind = "constraint") -> Path:
     except OSError as error:
         raise PluginError(f"{folder} cannot be written: {error.strerror}. Choose another --out.") from error
     return folder
+
+
+def _next_incompatible(core: str) -> str:
+    """The version from which a plugin tested with version ``core`` may no longer work: below 1.0, any minor version."""
+    major, minor = map(int, core.split(".")[:2])
+    return str(major + 1) if major else f"0.{minor + 1}"

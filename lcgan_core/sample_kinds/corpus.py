@@ -10,11 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from datasets import load_dataset
-from datasets.exceptions import DatasetGenerationError
-from datasets.utils import disable_progress_bars
-
 from ..errors import CorpusError
+
+try:
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetGenerationError
+    from datasets.utils import disable_progress_bars
+except ImportError as error:
+    raise CorpusError(f"Reading a file of texts needs {error.name}: pip install 'lcgan-core[pretrain]'.") from error
 
 READERS = {".txt": "text", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 DEEPEST = 50

@@ -79,9 +79,10 @@ def test_tokens_are_read_as_the_text_that_they_were(tokens: str, text: str) -> N
 
 
 def test_sentences_are_counted_where_they_have_words() -> None:
-    assert count("it is good . i like it !").sentences == 2
-    assert count("... ! good ... ?").sentences == 1
-    assert count("no end").sentences == 1
+    for text, sentences in (("it is good . i like it !", 2), ("... ! good ... ?", 1), ("no end", 1)):
+        counted = count(text)
+        assert counted
+        assert counted.sentences == sentences
     assert count(" ?! . ") is None
 
 

@@ -13,8 +13,8 @@ from lcgan_sentiment_plugin.second_judge import SentimentNgrams
 from lcgan_sentiment_plugin.train import main, trimmed_tokenizer
 from transformers import BertConfig, BertModel, BertTokenizer
 
-from lcgan_core import CorpusError
-from lcgan_core.constraint import ConstraintError, evaluate
+from lcgan_core import ConstraintError, CorpusError
+from lcgan_core.constraint import evaluate
 from lcgan_core.testing import ConstraintContract
 
 POSITIVE = (
@@ -160,7 +160,7 @@ def test_trimming_keeps_what_occurs_and_what_any_word_comes_apart_into() -> None
     trimmed, kept = trimmed_tokenizer(tokenizer, ["often"] * 3 + ["rare"], size=11)
     left = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##a", "##b", "common", "often"]
     assert [pieces[i] for i in kept] == left
-    assert trimmed.convert_ids_to_tokens(range(11)) == left
+    assert trimmed.convert_ids_to_tokens(list(range(11))) == left
     assert trimmed.tokenize("Common often ab!") == ["common", "often", "a", "##b", "[UNK]"]
 
 

@@ -1,0 +1,65 @@
+"""Without an extra, whatever needs it says so in one line with the command that installs it; the rest needs none of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+BLOCKED = ("datasets", "accelerate", "sklearn", "torchdiffeq", "gradio")
+
+WITHOUT = f"""
+import sys
+sys.modules.update(dict.fromkeys({BLOCKED!r}))  # to import one is an ImportError
+from lcgan_core.__main__ import main
+main()
+"""
+
+
+def lcgan(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pretrain", "c.txt", "--out", "m"), "lcgan pretrain needs datasets: pip install 'lcgan-core[pretrain]'."),
+        (("label", "l.csv", "--from", "c.txt"), "Reading a file of texts needs datasets: pip install 'lcgan-core[pretrain]'."),
+        (("check",), "lcgan check needs sklearn: pip install 'lcgan-core[bench]'."),
+        (("bench", "."), "lcgan bench needs sklearn: pip install 'lcgan-core[bench]'."),
+        (("studio", "l.csv"), "lcgan studio needs gradio: pip install 'lcgan-core[studio]'."),
+    ],
+)
+def test_a_missing_extra_is_one_line_with_the_command(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    (tmp_path / "c.txt").write_text("good food .\n", encoding="utf-8")
+    ran = lcgan(tmp_path, *arguments)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1] == f"Error: {message}"
+    assert ran.stdout == ""
+
+
+QUICK = [
+    part
+    for setting in ("rounds=1", "iterations=5", "pretraining_batches=5", "posterior_labels=500", "start_labels=100")
+    for part in ("--set", f"gan.{setting}")
+]
+
+
+def test_the_first_command_needs_no_extra(tmp_path: Path) -> None:
+    loose = ("--set", "gan.actor_labels=100", "--set", "gan.max_drift=1000", "--set", "gan.min_unique=0")
+    ran = lcgan(tmp_path, "run", "--constraint", "length", "--samples", "50", *QUICK, *loose)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "runs" / "length" / "result.json").is_file()
+
+
+def test_every_extra_that_a_message_names_is_one_of_the_project() -> None:
+    extras = PROJECT["optional-dependencies"]
+    assert {"pretrain", "bench", "studio", "docs", "test"} <= set(extras)
+    core = " ".join(PROJECT["dependencies"])
+    assert not [name for name in ("datasets", "accelerate", "scikit-learn", "torchdiffeq", "gradio") if name in core]
