@@ -33,8 +33,8 @@ def write(folder: Path, kind: str) -> Path:
     rows = Dataset.from_dict({"text": TEXTS, "label": ["a"] * len(TEXTS)})
     if kind == "txt":
         path.write_text("\n".join([*TEXTS[:2], "", "   ", *TEXTS[2:]]), encoding="utf-8")
-    elif kind == "csv":
-        rows.to_csv(path)
+    elif kind.lower() in ("csv", "tsv"):
+        rows.to_csv(path, sep="\t" if kind.lower() == "tsv" else ",")
     elif kind == "csv.gz":
         rows.to_csv(folder / "plain.csv")
         path.write_bytes(gzip.compress((folder / "plain.csv").read_bytes()))
@@ -45,7 +45,7 @@ def write(folder: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["txt", "csv", "csv.gz", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["txt", "csv", "CSV", "tsv", "Tsv", "csv.gz", "jsonl", "parquet"])
 def test_every_kind_of_corpus_gives_its_texts_in_order(tmp_path: Path, kind: str) -> None:
     assert load_corpus(write(tmp_path, kind)) == TEXTS
 

@@ -77,7 +77,7 @@ def test_an_answer_that_cannot_be_written_is_asked_for_again(tiny_model: Path, t
     session = QuestionSession(file, load_latent_model(str(tiny_model)))
     asked = session.question()
     file.mkdir()
-    with pytest.raises(OSError, match=r"mine\.csv"):
+    with pytest.raises(ConstraintError, match=r"mine\.csv cannot be read: Is a directory"):
         session.answer(1.0)
     file.rmdir()
     assert session.question() == asked
@@ -113,7 +113,7 @@ def test_a_file_that_is_something_else_is_left_alone(tiny_model: Path, tmp_path:
     file = tmp_path / "thesis.csv"
     for content in ("chapter,page\nintroduction,1\n", "text,value\na,good\n"):
         file.write_text(content, encoding="utf-8")
-        with pytest.raises(ConstraintError, match="is not a label file"):
+        with pytest.raises(ConstraintError, match=r"is not a label file|line 2: 'good' is no number"):
             QuestionSession(file, load_latent_model(str(tiny_model)))
         assert file.read_text(encoding="utf-8") == content
 

@@ -34,12 +34,15 @@ KEYS = "y wanted   n not   s skip   u undo   q quit"
 @click.option("--column", default="text", show_default=True, help="Column that holds your texts, in CSV, JSONL and Parquet.")
 @click.option("--by-chance", is_flag=True, help="Ask about random samples, not those whose answer is least certain.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the questions.")
-def label(file: Path, model: str, count: int, source: Path | None, column: str, by_chance: bool, seed: int) -> None:
+@click.option("--encoding", help="Encoding of FILE, such as cp1252, if it is neither UTF-8 nor marked UTF-16.")
+def label(
+    file: Path, model: str, count: int, source: Path | None, column: str, by_chance: bool, seed: int, encoding: str | None
+) -> None:
     """Label samples of a model, or samples of your own, with one key each.
 
     FILE is a CSV file with the columns text and value. For files, such as images, the columns are file and value, and copies of
-    the samples are kept in a folder beside FILE. Every answer is saved before the next question. To continue later,
-    give the same FILE.
+    the samples are kept in a folder beside FILE. Other columns and rows of FILE stay as they are. Every answer is saved before
+    the next question. To continue later, give the same FILE.
     """
     from ..constraint import SATISFIED
     from ..plugins.discovery import load_latent_model
@@ -48,7 +51,7 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
     with only_one(file):
         asked = load_latent_model(model)
         own = asked.sample_kind.load(source, column) if source else None
-        session = QuestionSession(file, asked, seed, active=not by_chance, own=own)
+        session = QuestionSession(file, asked, seed, active=not by_chance, own=own, encoding=encoding)
         click.echo(KEYS, err=True)
         while len(session.answers) < count and not session.exhausted:
             question = session.question()
@@ -79,7 +82,8 @@ def label(file: Path, model: str, count: int, source: Path | None, column: str, 
                 click.echo(KEYS, err=True)
         held = sum(value >= SATISFIED for _, value in session.answers)
     echo(f"{file}: {len(session.answers)} labels, {held} wanted")
-    echo(f"next: lcgan run --constraint labels --set labels.file={file}")
+    reading = f" --set labels.encoding={encoding}" if encoding else ""
+    echo(f"next: lcgan run --constraint labels --set labels.file={file}{reading}")
 
 
 @lcgan.command()

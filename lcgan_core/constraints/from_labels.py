@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import math
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import PrivateAttr
 from ..constraint import SATISFIED, Constraint
 from ..errors import ConstraintError
 from ..figures import Share, Trust
+from .label_file import Row, read_label_file, value_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,9 +36,12 @@ class Labels(Constraint):
     may_grow = True
 
     file: Path
-    """The CSV file; each value is a number in [0, 1] or one of two class names."""
+    """The CSV file, with any other columns, in any order, separated by commas, semicolons or tabs. Each value is a number in
+    [0, 1], yes or no, true or false, positive or negative, or one of two class names."""
     target: str | None = None
     """The wanted class, if the values are class names."""
+    encoding: str | None = None
+    """Encoding of the file, such as cp1252, if it is neither UTF-8 nor UTF-16 with a byte order mark."""
 
     @property
     def rows(self) -> list[tuple[str, float]]:
@@ -56,41 +59,37 @@ class Labels(Constraint):
     @cached_property
     def _table(self) -> tuple[str, list[tuple[str, float]]]:
         """``column`` and ``rows``."""
+        if not self.file.is_file():
+            raise ConstraintError(f"labels.file: {self.file} cannot be read: there is no such file. Give a CSV file.")
         try:
-            with self.file.open(encoding="utf-8-sig", newline="") as file:
-                found = list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ConstraintError(f"labels.file: {self.file} cannot be read: {error}. Give a CSV file.") from error
-        column = next((name for name in ("text", "file") if found and {name, "value"} <= set(found[0])), None)
-        if column is None:
-            raise ConstraintError(
-                f"labels.file: {self.file} needs a first line 'text,value' and rows below it; for images and other samples "
-                "that are files, 'file,value'."
-            )
-        classes = sorted({row["value"] or "" for row in found})
+            found = read_label_file(self.file, self.encoding)
+        except ConstraintError as error:
+            raise ConstraintError(f"labels.file: {error}") from error
+        if found.column is None:
+            raise ConstraintError(f"labels.file: {self.file} is empty: it needs a first line 'text,value' and rows below it.")
+        if found.damaged:
+            logging.getLogger(__name__).warning(f"{self.file} line {found.damaged} is cut off. It is left out.")
+        classes = sorted({row.value for row in found.rows})
         if self.target is not None and (len(classes) != 2 or self.target not in classes):
             raise ConstraintError(
                 f"labels.target: {self.file} has the values {', '.join(classes)}, not two with {self.target!r}."
             )
-        rows = [(row[column], self._value(row["value"] or "", line)) for line, row in enumerate(found, start=2)]
+        rows = [(row.given, self._value(row)) for row in found.rows]
         high = sum(value >= SATISFIED for _, value in rows)
         if min(high, len(rows) - high) < FEWEST:
             raise ConstraintError(
                 f"labels.file: {self.file} has {high} samples that satisfy and {len(rows) - high} that do not. "
                 f"Label at least {FEWEST} of each, better 35."
             )
-        return column, rows
+        return found.column, rows
 
-    def _value(self, given: str, line: int) -> float:
+    def _value(self, row: Row) -> float:
         if self.target is not None:
-            return float(given == self.target)
-        try:
-            value = float(given)
-        except ValueError:
-            value = math.nan
-        if not 0 <= value <= 1:
+            return float(row.value == self.target)
+        value = value_of(row.value)
+        if value is None:
             raise ConstraintError(
-                f"labels.file: {self.file} line {line}: {given!r} is no number in [0, 1]. "
+                f"labels.file: {self.file} line {row.line}: {row.value!r} is no number in [0, 1]. "
                 "Where the values are class names, say which to have: --set labels.target=NAME"
             )
         return value

@@ -19,7 +19,7 @@ try:
 except ImportError as error:
     raise CorpusError(f"Reading a file of texts needs {error.name}: pip install 'lcgan-core[pretrain]'.") from error
 
-READERS = {".txt": "text", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+READERS = {".txt": "text", ".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 DEEPEST = 50
 """How often values in JSON may be nested. Arbitrary: rows of a corpus have two or three levels."""
 
@@ -31,7 +31,7 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     """
     if not path.is_file():
         raise CorpusError(f"No corpus at {path}. Give a file: {', '.join(READERS)}, or one of these followed by .gz.")
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    suffix = (Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix).lower()
     if suffix not in READERS:
         raise CorpusError(f"{path}: a corpus must end in {', '.join(READERS)} (or one of these and .gz), not in {suffix!r}.")
     nothing = CorpusError(f"{path} contains no text. A corpus has one text per row.")
@@ -40,8 +40,8 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     if READERS[suffix] == "json":
         refuse_deep(path)
     options: dict[str, Any] = {"keep_in_memory": True}
-    if suffix == ".csv":
-        options |= {"converters": {column: str}, "na_filter": False}
+    if READERS[suffix] == "csv":
+        options |= {"converters": {column: str}, "na_filter": False, "sep": "\t" if suffix == ".tsv" else ","}
     disable_progress_bars()
     try:
         with plainly_named(path) as plain:
@@ -66,7 +66,7 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
 
 def refuse_deep(path: Path) -> None:
     """Raises ``CorpusError`` if a line of a JSON file may have deeply nested values: they end the process, in pyarrow."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
         try:
             for number, line in enumerate(file, start=1):
                 if depth(line) > DEEPEST:
@@ -90,7 +90,7 @@ def depth(line: bytes) -> int:
 def plainly_named(path: Path) -> Iterator[Path]:
     """Another path to the same file, in a temporary folder: datasets takes ``*``, ``[1]`` and ``::`` in a path for patterns."""
     with TemporaryDirectory(prefix="lcgan-") as folder:
-        compressed = path.suffix == ".gz"
+        compressed = path.suffix.lower() == ".gz"
         plain = Path(folder, "corpus" + "".join(path.suffixes[-2:] if compressed else path.suffixes[-1:]))
         plain.symlink_to(path.resolve())
         yield plain

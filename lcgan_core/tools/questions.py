@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +13,12 @@ import torch
 
 from ..constraint import SATISFIED
 from ..constraints.from_labels import FEWEST, Labels, logistic_regression, probability
+from ..constraints.label_file import append_row, read_label_file, remove_last_row, value_of
 from ..engine.aggregate_posterior import AggregatePosterior
 from ..errors import ConstraintError
 from ..figures import Trust
 from ..latent_model import LatentModel
 from ..sample_kinds import SampleKind
-from ..support.files import whole
 
 CANDIDATES = 400
 """Number of samples from which each question is chosen: decoded posterior samples, or the user's own. Arbitrary."""
@@ -37,10 +35,16 @@ class QuestionSession:
     """
 
     def __init__(
-        self, file: Path, model: LatentModel[Any], seed: int = 0, active: bool = True, own: Sequence[Any] | None = None
+        self,
+        file: Path,
+        model: LatentModel[Any],
+        seed: int = 0,
+        active: bool = True,
+        own: Sequence[Any] | None = None,
+        encoding: str | None = None,
     ) -> None:
-        self.file, self.model, self.kind, self.active = file, model, model.sample_kind, active
-        self.answers = read_answers(file, self.kind)
+        self.file, self.model, self.kind, self.active, self.encoding = file, model, model.sample_kind, active, encoding
+        self.answers = read_answers(file, self.kind, encoding)
         self.generator = torch.Generator().manual_seed(seed + 1_000_003 * len(self.answers))
         self.q = AggregatePosterior.of(model)
         self.candidates: list[Any] = []
@@ -63,15 +67,8 @@ class QuestionSession:
 
     def answer(self, value: float) -> None:
         """Keeps the answer to ``question()``."""
-        sample, row = self.candidates[0], io.StringIO(newline="")
-        writer = csv.writer(row)
-        if not self.file.exists() or not self.file.stat().st_size:
-            writer.writerow((self.kind.column, "value"))
-        writer.writerow((self.keep(sample), f"{value:g}"))
-        with self.file.open("a", encoding="utf-8", newline="") as file:
-            file.write(row.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
+        sample = self.candidates[0]
+        append_row(self.file, self.kind.column, self.keep(sample), value, self.encoding)
         self.answers.append((sample, value))
         self._drop()
 
@@ -84,13 +81,19 @@ class QuestionSession:
         self._drop()
 
     def undo(self) -> Any | None:
-        """Takes back the last answer and asks that question again. Returns its sample, or None if there is no answer."""
+        """Takes back the last answer and asks that question again. Returns its sample, or None if there is no answer.
+
+        Raises ``ConstraintError`` if that answer is not the last row of the file any more.
+        """
         if not self.answers:
             return None
-        with self.file.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-        with whole(self.file) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(rows[:-1])
+        found = read_label_file(self.file, self.encoding)
+        last = [self.kind.parse(row.given, self.file.parent) for row in found.rows[-1:]]
+        if [self.kind.key(sample) for sample in last] != [self.kind.key(self.answers[-1][0])]:
+            raise ConstraintError(
+                f"{self.file} was edited meanwhile: its last row is another. Nothing was removed; start again."
+            )
+        remove_last_row(self.file, found)
         sample, _ = self.answers.pop()
         self.question()
         self.candidates.insert(0, sample)
@@ -112,7 +115,7 @@ class QuestionSession:
         held = sum(value >= SATISFIED for _, value in self.answers)
         if min(held, len(self.answers) - held) < FEWEST:
             return None
-        return Labels(file=self.file).bind(self.model).trust()
+        return Labels(file=self.file, encoding=self.encoding).bind(self.model).trust()
 
     def _unanswered(self, samples: Sequence[Any]) -> list[Any]:
         answered = {self.kind.key(sample) for sample, _ in self.answers}
@@ -137,26 +140,37 @@ class QuestionSession:
         self.candidates.pop(0)
 
 
-def read_answers(file: Path, kind: SampleKind[Any]) -> list[tuple[Any, float]]:
+def read_answers(file: Path, kind: SampleKind[Any], encoding: str | None = None) -> list[tuple[Any, float]]:
     """The samples and values in a label file; empty if there is no file yet.
 
     Raises ``ConstraintError`` if the file is not a label file, ``SampleError`` if a file that it names does not exist.
     """
-    if not file.exists():
-        return []
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as content:
-            rows = [(row[kind.column], float(row["value"])) for row in csv.DictReader(content)]
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+    found = read_label_file(file, encoding)
+    if found.column not in (None, kind.column):
         raise ConstraintError(
-            f"{file} is not a label file (columns {kind.column} and value, numbers in [0, 1]): {error}. Give another file."
-        ) from error
-    return [(kind.parse(given, file.parent), value) for given, value in rows]
+            f"{file} is not a label file of {kind.name}: its samples are in the column {found.column!r}, not {kind.column!r}. "
+            "Give another file."
+        )
+    if found.damaged:
+        logging.getLogger(__name__).warning(f"{file} line {found.damaged} is cut off. The next answer takes its place.")
+    answers = []
+    for row in found.rows:
+        value = value_of(row.value)
+        if value is None:
+            raise ConstraintError(
+                f"{file} line {row.line}: {row.value!r} is no number in [0, 1], nor yes or no. Mend that row, or give another "
+                "file."
+            )
+        answers.append((kind.parse(row.given, file.parent), value))
+    return answers
 
 
 @contextmanager
 def only_one(file: Path) -> Iterator[None]:
     """Locks ``file`` for this process; raises ``ConstraintError`` if another process is adding labels to it."""
+    file = file.resolve()  # one lock, whatever links lead to it
+    if file.exists() and not file.is_file():
+        raise ConstraintError(f"{file} is a folder or a device, and labels are kept in a CSV file. Give another name.")
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = portalocker.Lock(file.with_name(f".{file.name}.lock"), "a", fail_when_locked=True)
     try:
