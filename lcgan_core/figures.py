@@ -58,3 +58,10 @@ class Trust(Record):
     """Number of labels it learned from."""
     accuracy: Share
     """Share of held-out labels that it predicted correctly."""
+    chance: float | None = None
+    """Share that would be correct if the predictions had nothing to do with the samples; None if not known."""
+
+    @property
+    def no_better_than_chance(self) -> bool:
+        """Whether the accuracy may be due to chance alone."""
+        return self.chance is not None and self.accuracy.interval[0] <= self.chance

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from conftest import QUICK_GAN, Lcgan, sentences
 from lcgan_core import ConstraintError
 from lcgan_core.constraints.from_labels import Labels
 from lcgan_core.plugins.discovery import load_latent_model
+from lcgan_core.runs.pipeline import warn_of_chance
 
 
 def write(path: Path, rows: list[tuple[str, object]]) -> Path:
@@ -105,3 +107,54 @@ def test_a_run_on_seventy_labels(tiny_model: Path, run_lcgan: Lcgan) -> None:
     assert run_lcgan("sample", "runs/labels").exit_code == 0
     missing = run_lcgan("run", "--model", tiny_model, "--constraint", "labels", "--set", "labels.file=none.csv")
     assert "none.csv cannot be read" in missing.stderr
+
+
+def test_copies_stay_in_one_fold_and_count_once(tiny_model: Path, tmp_path: Path) -> None:
+    model = load_latent_model(str(tiny_model))
+    rows = [(text, random.Random(text).choice((0, 1))) for text in shuffled()[1][:60]]
+    once = Labels(file=write(tmp_path / "once.csv", list(rows))).bind(model)
+    copies = {
+        "the same": [(text, value) for text, value in rows for _ in range(4)],
+        "capitals": [*rows, *((text.upper(), value) for text, value in rows)],
+        "spaces": [*rows, *((f"  {text.replace(' ', '  ')} ", value) for text, value in rows)],
+        "some": [*rows, *((text.title(), value) for text, value in rows[:20])],
+    }
+    for name, more in copies.items():
+        learned = Labels(file=write(tmp_path / f"{name}.csv", list(more))).bind(model)
+        assert learned.trust() == once.trust(), name
+        assert learned(shuffled()[0]) == once(shuffled()[0]), name
+
+
+@pytest.mark.parametrize("copy", [lambda text: text, str.upper, lambda text: f" {text}", lambda text: text.replace(" ", "\t")])
+def test_rows_that_contradict_each_other_are_told_by_line_and_left_out(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, copy: Callable[[str], str]
+) -> None:
+    model, rows = load_latent_model(str(tiny_model)), labelled(40)
+    doubtful = [*rows, (copy(str(rows[0][0])), 0), (copy(str(rows[7][0])), 0.9)]
+    learned = Labels(file=write(tmp_path / "mine.csv", doubtful)).bind(model)
+    assert "line 2 (1) and line 42 (0); line 9 (0) and line 43 (0.9)." in caplog.text
+    without = Labels(file=write(tmp_path / "without.csv", [*rows[1:7], *rows[8:]])).bind(model)
+    assert learned(shuffled()[0]) == without(shuffled()[0])
+    assert (trust := learned.trust()) is not None
+    assert trust.labels == 38
+
+
+@pytest.mark.parametrize(("texts", "copies"), [(1, 400), (9, 40), (9, 2)])
+def test_few_texts_many_times_are_few(tiny_model: Path, tmp_path: Path, texts: int, copies: int) -> None:
+    short, long = shuffled()
+    rows: list[tuple[str, object]] = [(text, 1) for text in short[:texts]] * copies + [(text, 0) for text in long[:30]]
+    labels = Labels(file=write(tmp_path / "mine.csv", rows))
+    with pytest.raises(ConstraintError, match=f"has {texts} (different )?samples that satisfy and 30 that do not"):
+        labels.bind(load_latent_model(str(tiny_model)))
+
+
+def test_no_better_than_chance_is_said(tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = load_latent_model(str(tiny_model))
+    texts = shuffled()[1]
+    for name, wanted in (("half", 0.5), ("few", 0.2), ("most", 0.8)):
+        rows: list[tuple[str, object]] = [(text, int(random.Random(text).random() < wanted)) for text in texts[:100]]
+        warn_of_chance({name: Labels(file=write(tmp_path / f"{name}.csv", rows)).bind(model)})
+        assert f"{name} may have learned nothing" in caplog.text
+    caplog.clear()
+    warn_of_chance({"good": Labels(file=write(tmp_path / "good.csv", labelled())).bind(model)})
+    assert not caplog.text

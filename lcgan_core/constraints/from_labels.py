@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..latent_model import LatentModel
+    from ..sample_kinds import SampleKind
 
 FEWEST = 10
 """Minimum number of labels of each class. Arbitrary: with fewer, the interval of the held-out accuracy is too wide to use."""
 FOLDS = 10
 """Number of cross-validation folds; ten are customary."""
+REPORTED = 10
+"""Contradictions that are reported by line. Arbitrary: a screen holds them."""
 RIDGE = 10.0
 """Weight of the penalty on squared weights. The best of 0.3 to 300 for 70 to 1,000 labelled review sentences."""
 
@@ -49,7 +52,7 @@ class Labels(Constraint):
 
         Raises ``ConstraintError`` if the label file has too few labels of a class, or is not a file of labels.
         """
-        return self._table[1]
+        return [(row.given, value) for row, value in self._table[1]]
 
     @property
     def column(self) -> str:
@@ -57,8 +60,8 @@ class Labels(Constraint):
         return self._table[0]
 
     @cached_property
-    def _table(self) -> tuple[str, list[tuple[str, float]]]:
-        """``column`` and ``rows``."""
+    def _table(self) -> tuple[str, list[tuple[Row, float]]]:
+        """``column``, and the rows with their values."""
         if not self.file.is_file():
             raise ConstraintError(f"labels.file: {self.file} cannot be read: there is no such file. Give a CSV file.")
         try:
@@ -74,14 +77,17 @@ class Labels(Constraint):
             raise ConstraintError(
                 f"labels.target: {self.file} has the values {', '.join(classes)}, not two with {self.target!r}."
             )
-        rows = [(row.given, self._value(row)) for row in found.rows]
-        high = sum(value >= SATISFIED for _, value in rows)
-        if min(high, len(rows) - high) < FEWEST:
+        rows = [(row, self._value(row)) for row in found.rows]
+        self._require_enough([value for _, value in rows], "samples")
+        return found.column, rows
+
+    def _require_enough(self, values: Sequence[float], what: str) -> None:
+        high = sum(value >= SATISFIED for value in values)
+        if min(high, len(values) - high) < FEWEST:
             raise ConstraintError(
-                f"labels.file: {self.file} has {high} samples that satisfy and {len(rows) - high} that do not. "
+                f"labels.file: {self.file} has {high} {what} that satisfy and {len(values) - high} that do not. "
                 f"Label at least {FEWEST} of each, better 35."
             )
-        return found.column, rows
 
     def _value(self, row: Row) -> float:
         if self.target is not None:
@@ -127,7 +133,9 @@ class LearnedLabels(Labels):
 
     _model: Any = PrivateAttr()
     _samples: list[Any] = PrivateAttr()
+    _values: list[float] = PrivateAttr()
     _weights: Any = PrivateAttr()
+    _trust: Trust | None = PrivateAttr(None)
 
     @classmethod
     def learn(cls, labels: Labels, model: LatentModel[Any]) -> LearnedLabels:
@@ -138,14 +146,29 @@ class LearnedLabels(Labels):
                 f"{kind.name}, whose labels have the columns {kind.column!r} and 'value'. Label its samples: lcgan label."
             )
         found._model = model
-        found._samples = [kind.parse(given, found.file.parent) for given, _ in found.rows]
+        samples = [kind.parse(given, found.file.parent) for given, _ in found.rows]
+        found._samples, found._values, contradictory = counted_once(kind, samples, [value for _, value in found.rows])
+        if contradictory:
+            found._report(contradictory)
+        found._require_enough(found._values, "different samples")
         found._weights = logistic_regression(*found._data())
         return found
+
+    def _report(self, contradictory: Sequence[Sequence[int]]) -> None:
+        """Logs which rows give one sample two values."""
+        rows = self._table[1]
+        told = [
+            " and ".join(f"line {rows[place][0].line} ({rows[place][1]:g})" for place in places) for places in contradictory
+        ]
+        more = f"; and {len(told) - REPORTED} more" if len(told) > REPORTED else ""
+        logging.getLogger(__name__).warning(
+            f"{self.file}: rows contradict each other about one sample and are left out: {'; '.join(told[:REPORTED])}{more}."
+        )
 
     def _data(self) -> tuple[Tensor, Tensor]:
         import torch
 
-        return self._model.features(self._samples).cpu(), torch.tensor([value for _, value in self.rows])
+        return self._model.features(self._samples).cpu(), torch.tensor(self._values)
 
     def __call__(self, samples: Sequence[Any]) -> list[float]:
         found: list[float] = probability(self._model.features(samples).cpu(), self._weights).tolist()
@@ -153,20 +176,46 @@ class LearnedLabels(Labels):
 
     def trust(self) -> Trust:
         """Held-out accuracy by cross-validation: each label is predicted by a classifier that did not learn from it."""
+        if self._trust is None:
+            self._trust = self._cross_validated()
+        return self._trust
+
+    def _cross_validated(self) -> Trust:
         import torch
 
         features, values = self._data()
-        keys = list(map(self._model.sample_kind.key, self._samples))
-        place = {key: number for number, key in enumerate(dict.fromkeys(keys))}  # equal samples are held out together
-        order = torch.randperm(len(place), generator=torch.Generator().manual_seed(0))  # files are often sorted by value
-        order = order[[place[key] for key in keys]]
-        right = 0
+        wanted = values >= SATISFIED
+        told = torch.zeros_like(wanted)
+        order = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))  # files are often sorted by value
         for fold in range(FOLDS):
             held_out = order % FOLDS == fold
             weights = logistic_regression(features[~held_out], values[~held_out])
-            told = probability(features[held_out], weights) >= SATISFIED
-            right += int((told == (values[held_out] >= SATISFIED)).sum())
-        return Trust(labels=len(values), accuracy=Share.of(right, len(values)))
+            told[held_out] = probability(features[held_out], weights) >= SATISFIED
+        share, guessed = float(wanted.double().mean()), float(told.double().mean())
+        return Trust(
+            labels=len(values),
+            accuracy=Share.of(int((told == wanted).sum()), len(values)),
+            chance=share * guessed + (1 - share) * (1 - guessed),
+        )
+
+
+def counted_once(
+    kind: SampleKind[Any], samples: Sequence[Any], values: Sequence[float]
+) -> tuple[list[Any], list[float], list[list[int]]]:
+    """Samples that a person would call equal, counted once: the first of each, its mean value, and places that contradict.
+
+    Samples of which some copies satisfy and others do not are left out; their places are the last of the three.
+    """
+    groups: dict[str, list[int]] = {}
+    for place, sample in enumerate(samples):
+        groups.setdefault(kind.alike(sample), []).append(place)
+    agreed: list[list[int]] = []
+    contradictory: list[list[int]] = []
+    for places in groups.values():
+        verdicts = {values[place] >= SATISFIED for place in places}
+        (agreed if len(verdicts) == 1 else contradictory).append(places)
+    means = [sum(values[place] for place in places) / len(places) for places in agreed]
+    return [samples[places[0]] for places in agreed], means, contradictory
 
 
 def logistic_regression(features: Tensor, values: Tensor) -> Tensor:

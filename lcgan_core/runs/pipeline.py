@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Callable
@@ -89,6 +90,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     on_progress("model", 0.0)
     model = load_latent_model(config.model, device)
     constraints = {name: bound(constraint, model) for name, constraint in constraints.items()}
+    warn_of_chance(constraints)
     labeller = Labeller(model, constraints)
     taught = _taught(config, constraints, model)
     identity = {
@@ -138,6 +140,17 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     files.write_json(folder / run_folder.RESULT, written)
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)  # no longer needed
     return result
+
+
+def warn_of_chance(constraints: dict[str, Constraint]) -> None:
+    """Logs which learned constraints predict held-out labels no better than chance: a run would teach chance."""
+    for name, constraint in constraints.items():
+        trust = constraint.trust()
+        if trust and trust.no_better_than_chance:
+            logging.getLogger(__name__).warning(
+                f"{name} may have learned nothing: it predicts {trust.accuracy} of its held-out labels correctly, and by "
+                f"chance it would be {trust.chance:.1%}. Label more samples, or check the labels."
+            )
 
 
 @torch.no_grad()

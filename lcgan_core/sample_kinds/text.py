@@ -27,6 +27,10 @@ class Text(SampleKind[str]):
             )
         return sample
 
+    def alike(self, sample: str) -> str:
+        """The text without differences of case and spaces."""
+        return " ".join(self.key(sample).split()).casefold()
+
     def line(self, sample: str) -> str:
         return " ".join(self.key(sample).splitlines())
 

@@ -12,7 +12,7 @@ import portalocker
 import torch
 
 from ..constraint import SATISFIED
-from ..constraints.from_labels import FEWEST, Labels, logistic_regression, probability
+from ..constraints.from_labels import FEWEST, Labels, counted_once, logistic_regression, probability
 from ..constraints.label_file import append_row, read_label_file, remove_last_row, value_of
 from ..engine.aggregate_posterior import AggregatePosterior
 from ..errors import ConstraintError
@@ -112,14 +112,19 @@ class QuestionSession:
 
     def estimate(self) -> Trust | None:
         """How well a constraint learned from the answers so far predicts held-out ones, from ``Labels``; None if too few."""
-        held = sum(value >= SATISFIED for _, value in self.answers)
-        if min(held, len(self.answers) - held) < FEWEST:
+        samples, given = [sample for sample, _ in self.answers], [value for _, value in self.answers]
+        _, values, _ = counted_once(self.kind, samples, given)
+        held = sum(value >= SATISFIED for value in values)
+        if min(held, len(values) - held) < FEWEST:
             return None
         return Labels(file=self.file, encoding=self.encoding).bind(self.model).trust()
 
     def _unanswered(self, samples: Sequence[Any]) -> list[Any]:
-        answered = {self.kind.key(sample) for sample, _ in self.answers}
-        return [sample for sample in self.kind.distinct(samples) if self.kind.key(sample) not in answered]
+        answered = {self.kind.alike(sample) for sample, _ in self.answers}
+        new: dict[str, Any] = {}
+        for sample in samples:
+            new.setdefault(self.kind.alike(sample), sample)
+        return [sample for alike, sample in new.items() if alike not in answered]
 
     def _more(self) -> list[Any]:
         if self.unasked is None:
