@@ -1,4 +1,4 @@
-"""The README does what it says: its code is that of tested files, and its commands run."""
+"""README and documentation do what they say: their code is that of tested files, and their commands run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from lcgan_core.plugins.discovery import make_constraint
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "docs" / page for page in re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)]
+"""The documentation, in the order of its navigation; pages of the reference that are generated have no file."""
+ALL = "\n".join([README, *(page.read_text(encoding="utf-8") for page in PAGES if page.exists())])
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = ALL) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def test_it_opens_with_the_two_lines_and_ci_runs_the_second() -> None:
-    run_line, test_line = (block.strip() for block in blocks("console")[:2])
+    run_line, test_line = (block.strip() for block in blocks("console", README)[:2])
     assert run_line == "pip install -c constraints.txt . && lcgan run --constraint length"
     plugins = " ".join(f"-e plugins/{name}-plugin" for name in ("lcgan-sentiment", "lcgan-readability", "lcgan-verse"))
     assert test_line == f"pip install -c constraints.txt -e '.[test]' {plugins} && pytest"
@@ -33,10 +36,15 @@ def test_it_opens_with_the_two_lines_and_ci_runs_the_second() -> None:
     assert "README.md" in ci
 
 
+def test_it_is_one_screen_and_a_half() -> None:
+    assert len(README.encode()) <= 6000
+
+
 def test_its_code_is_that_of_the_examples() -> None:
     examples = {path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py")}
-    assert blocks("python")
-    assert all(block in examples for block in blocks("python"))
+    assert len(blocks("python", README)) == 2
+    for block in blocks("python"):
+        assert block in examples, block
 
 
 def test_its_plugin_is_found_and_scores(install: Callable[..., None]) -> None:
@@ -60,7 +68,7 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
     rows = "".join(f"{text},{int('good' in text)}\n" for text in sentences()[:200])
     Path("mine.csv").write_text("text,value\n" + rows, encoding="utf-8")
     commands = [line.rpartition("&& ")[2] for block in blocks("console") for line in block.splitlines()]
-    lcgan_commands = [shlex.split(command)[1:] for command in commands if command.startswith("lcgan ")]
+    lcgan_commands = [shlex.split(command)[1:] for command in dict.fromkeys(commands) if command.startswith("lcgan ")]
     assert len(lcgan_commands) >= 20
     first_run = True
     for command in lcgan_commands:
@@ -75,7 +83,7 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
         ran = run_lcgan(*command, *fitted)
         assert ran.exit_code == 0, (command, ran.output)
         assert ran.stdout
-        if command[0] == "new-plugin":  # the next line of the README installs it
+        if command[0] == "new-plugin":  # the next line installs it
             source = Path("lcgan-my-wish-plugin/lcgan_my_wish_plugin.py").read_text(encoding="utf-8")
             install("lcgan-my-wish-plugin", source)
     assert len(list(Path("runs").glob("*/result.json"))) >= 10
@@ -101,8 +109,8 @@ def test_its_python_and_the_other_examples_run(work: Path, name: str) -> None:
         assert len(list(work.glob("runs/*/result.json"))) >= 1
 
 
-@pytest.mark.parametrize(
-    "path", ["LICENSE", "constraints.txt", "lcgan_core/engine/gan.py", "lcgan_core/models/reviews/README.md"]
-)
-def test_what_it_links_to_is_there(path: str) -> None:
-    assert (ROOT / path).is_file()
+def test_what_it_links_to_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", README)
+    assert {"LICENSE", "CHANGELOG.md", "docs/session.svg", "lcgan_core/engine/gan.py"} <= set(links)
+    for link in links:
+        assert (ROOT / link).is_file(), link
