@@ -110,6 +110,7 @@ def made_judges(wishes: list[dict[str, Any]]) -> dict[str, Constraint]:
     "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="An option of the judge, or of the training."
 )
 @click.option("--target", help="The class you want, if the file's values are class names.")
+@click.option("--encoding", help="Encoding of FILE, such as cp1252, if it is neither UTF-8 nor marked UTF-16.")
 @click.option("--sizes", default="20,70,200,1000", show_default=True, help="Numbers of labels to try.")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1, 1000), help="Number of draws per size.")
 @click.option("--model", default="reviews", show_default=True, help="As for lcgan run.")
@@ -123,6 +124,7 @@ def curve(
     judge: str,
     settings: tuple[str, ...],
     target: str | None,
+    encoding: str | None,
     sizes: str,
     seeds: int,
     model: str,
@@ -148,7 +150,7 @@ def curve(
         numbers = [int(size) for size in sizes.split(",") if size.strip().isdigit()]
         if len(numbers) != len(sizes.split(",")):
             raise click.UsageError(f"--sizes {sizes}: expected numbers separated by commas, such as 20,70,200.")
-        labels = Labels(file=file, target=target)
+        labels = Labels(file=file, target=target, encoding=encoding)
         (judging,) = made_judges([wish]).values()
         with claimed(out), what_is_left(lambda: f"To continue in {out}, repeat the command." if out.is_dir() else ""):
             rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)

@@ -14,6 +14,7 @@ from pydantic import PrivateAttr
 from ..constraint import SATISFIED, Constraint
 from ..errors import ConstraintError
 from ..figures import Share, Trust
+from .annotations import SUFFIXES, read_export
 from .label_file import Row, read_label_file, value_of
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class Labels(Constraint):
     may_grow = True
 
     file: Path
-    """The CSV file, with any other columns, in any order, separated by commas, semicolons or tabs. Each value is a number in
-    [0, 1], yes or no, true or false, positive or negative, or one of two class names."""
+    """The CSV file, with any other columns, in any order, separated by commas, semicolons or tabs; or an export of Label
+    Studio, Argilla or doccano as JSON or JSONL. Each value is a number in [0, 1], yes or no, true or false, positive or
+    negative, or one of two class names."""
     target: str | None = None
     """The wanted class, if the values are class names."""
     encoding: str | None = None
@@ -65,21 +67,31 @@ class Labels(Constraint):
         if not self.file.is_file():
             raise ConstraintError(f"labels.file: {self.file} cannot be read: there is no such file. Give a CSV file.")
         try:
-            found = read_label_file(self.file, self.encoding)
+            column, given = self._export() if self.file.suffix.lower() in SUFFIXES else self._csv()
         except ConstraintError as error:
             raise ConstraintError(f"labels.file: {error}") from error
-        if found.column is None:
-            raise ConstraintError(f"labels.file: {self.file} is empty: it needs a first line 'text,value' and rows below it.")
-        if found.damaged:
-            logging.getLogger(__name__).warning(f"{self.file} line {found.damaged} is cut off. It is left out.")
-        classes = sorted({row.value for row in found.rows})
+        classes = sorted({row.value for row in given})
         if self.target is not None and (len(classes) != 2 or self.target not in classes):
             raise ConstraintError(
                 f"labels.target: {self.file} has the values {', '.join(classes)}, not two with {self.target!r}."
             )
-        rows = [(row, self._value(row)) for row in found.rows]
+        rows = [(row, self._value(row)) for row in given]
         self._require_enough([value for _, value in rows], "samples")
-        return found.column, rows
+        return column, rows
+
+    def _csv(self) -> tuple[str, list[Row]]:
+        found = read_label_file(self.file, self.encoding)
+        if found.column is None:
+            raise ConstraintError(f"{self.file} is empty: it needs a first line 'text,value' and rows below it.")
+        if found.damaged:
+            logging.getLogger(__name__).warning(f"{self.file} line {found.damaged} is cut off. It is left out.")
+        return found.column, found.rows
+
+    def _export(self) -> tuple[str, list[Row]]:
+        found = read_export(self.file, self.encoding)
+        if found.unlabelled:
+            logging.getLogger(__name__).warning(f"{self.file}: records without a label are left out: {found.unlabelled}.")
+        return found.column, found.rows
 
     def _require_enough(self, values: Sequence[float], what: str) -> None:
         high = sum(value >= SATISFIED for value in values)
@@ -95,7 +107,7 @@ class Labels(Constraint):
         value = value_of(row.value)
         if value is None:
             raise ConstraintError(
-                f"labels.file: {self.file} line {row.line}: {row.value!r} is no number in [0, 1]. "
+                f"labels.file: {self.file} {row.where}: {row.value!r} is no number in [0, 1]. "
                 "Where the values are class names, say which to have: --set labels.target=NAME"
             )
         return value
@@ -157,9 +169,7 @@ class LearnedLabels(Labels):
     def _report(self, contradictory: Sequence[Sequence[int]]) -> None:
         """Logs which rows give one sample two values."""
         rows = self._table[1]
-        told = [
-            " and ".join(f"line {rows[place][0].line} ({rows[place][1]:g})" for place in places) for places in contradictory
-        ]
+        told = [" and ".join(f"{rows[place][0].where} ({rows[place][1]:g})" for place in places) for places in contradictory]
         more = f"; and {len(told) - REPORTED} more" if len(told) > REPORTED else ""
         logging.getLogger(__name__).warning(
             f"{self.file}: rows contradict each other about one sample and are left out: {'; '.join(told[:REPORTED])}{more}."

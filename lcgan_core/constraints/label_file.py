@@ -17,6 +17,8 @@ from ..errors import ConstraintError
 SAMPLES = ("text", "file")
 VALUES = ("value", "label")
 """Names of the columns, in any case; ``value`` is lcgan's own, and ``label`` is in the CSV exports of annotation tools."""
+BOOKKEEPING = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
+"""What Label Studio's CSV and JSON-MIN put beside the sample and the answers."""
 DELIMITERS = (",", ";", "\t")
 BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 WORDS = {"yes": 1.0, "true": 1.0, "positive": 1.0, "no": 0.0, "false": 0.0, "negative": 0.0}
@@ -28,8 +30,8 @@ class Row(NamedTuple):
     given: str
     """The text, or the path of a file, as it stands in the label file."""
     value: str
-    line: int
-    """Where the row begins in the label file; the first line is 1."""
+    where: str
+    """The place of the row in the label file, such as ``line 2``; the header is line 1."""
 
 
 class LabelFile(NamedTuple):
@@ -64,8 +66,7 @@ def read_label_file(path: Path, encoding: str | None = None) -> LabelFile:
         data = path.read_bytes() if path.exists() else b""
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}. Give a CSV file") from error
-    mark, found = next(((mark, name) for mark, name in BOMS if data.startswith(mark)), (b"", encoding or "utf-8"))
-    text, cut = _decoded(path, data[len(mark) :], found)
+    text, cut, mark, found = decoded(path, data, encoding)
     if not text.strip():
         delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
         return LabelFile([], [], None, found, delimiter, "\r\n", len(mark), len(mark), True, None)
@@ -107,7 +108,8 @@ def append_row(path: Path, column: str, given: str, value: float, encoding: str 
         writer.writerow(header)
     elif not found.ended:
         row.write(found.newline)
-    content = {_place(header, SAMPLES): given, _place(header, VALUES): f"{value:g}"}
+    sample, label = _places(header)
+    content = {sample: given, label: f"{value:g}"}
     writer.writerow([content.get(place, "") for place in range(len(header))])
     try:
         new = row.getvalue().encode(found.encoding)
@@ -154,7 +156,7 @@ def _header(path: Path, text: str, start: int) -> tuple[list[str], int, int, str
     first = io.StringIO(text[start:], newline="").readline().rstrip("\r\n")
     for delimiter in DELIMITERS:
         header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
-        sample, value = _place(header, SAMPLES), _place(header, VALUES)
+        sample, value = _places(header)
         if sample is not None and value is not None:
             return header, sample, value, delimiter
     raise _wrong(
@@ -173,14 +175,18 @@ def _row(path: Path, line: int, cells: list[str] | None, header: list[str], samp
             f"line {line} has {len(cells)} cells, and the first line has {len(header)}. "
             f"A text with {delimiter!r} in it must stand in quotation marks",
         )
-    return Row(cells[sample], cells[value].strip(), line)
+    return Row(cells[sample], cells[value].strip(), f"line {line}")
 
 
-def _decoded(path: Path, data: bytes, encoding: str) -> tuple[str, bool]:
-    """The text, and whether it ends in half a character, in whose place is U+FFFD."""
+def decoded(path: Path, data: bytes, given: str | None) -> tuple[str, bool, bytes, str]:
+    """The text; whether it ends in half a character, in whose place is U+FFFD; the byte order mark; and the encoding.
+
+    The encoding is what the mark says, else ``given``, else UTF-8. Raises ``ConstraintError`` if it is another.
+    """
+    mark, encoding = next(((mark, name) for mark, name in BOMS if data.startswith(mark)), (b"", given or "utf-8"))
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
-        text = decoder.decode(data)
+        text = decoder.decode(data[len(mark) :])
     except LookupError as error:
         raise _wrong(path, f"cannot be read: no encoding {encoding!r}. Give one that Python knows, such as cp1252") from error
     except UnicodeDecodeError as error:
@@ -193,7 +199,7 @@ def _decoded(path: Path, data: bytes, encoding: str) -> tuple[str, bool]:
     if "\0" in text.rstrip("\0"):  # of UTF-16 without a mark; some file systems leave them at the end after a power cut
         raise _wrong(path, f"line {text[: text.index(chr(0))].count(chr(10)) + 1} has a NUL. Save the file as UTF-8")
     cut = bool(decoder.getstate()[0])
-    return text + "\ufffd" * cut, cut
+    return text + "\ufffd" * cut, cut, mark, encoding
 
 
 def _records(path: Path, text: str, start: int, delimiter: str) -> Iterator[tuple[int, int, int, list[str] | None]]:
@@ -218,6 +224,15 @@ def _records(path: Path, text: str, start: int, delimiter: str) -> Iterator[tupl
             cells = None
         yield begin, place, before + 1, cells
         begin, before = place, line
+
+
+def _places(header: list[str]) -> tuple[int | None, int | None]:
+    """The columns of sample and value."""
+    sample, value = _place(header, SAMPLES), _place(header, VALUES)
+    if value is None and "annotation_id" in header:  # of Label Studio, which names the column after the question
+        answers = [place for place, name in enumerate(header) if name not in BOOKKEEPING and place != sample]
+        value = answers[0] if len(answers) == 1 else None
+    return sample, value
 
 
 def _place(header: list[str], names: tuple[str, ...]) -> int | None:

@@ -12,6 +12,7 @@ import portalocker
 import torch
 
 from ..constraint import SATISFIED
+from ..constraints.annotations import SUFFIXES
 from ..constraints.from_labels import FEWEST, Labels, counted_once, logistic_regression, probability
 from ..constraints.label_file import append_row, read_label_file, remove_last_row, value_of
 from ..engine.aggregate_posterior import AggregatePosterior
@@ -150,6 +151,8 @@ def read_answers(file: Path, kind: SampleKind[Any], encoding: str | None = None)
 
     Raises ``ConstraintError`` if the file is not a label file, ``SampleError`` if a file that it names does not exist.
     """
+    if file.suffix.lower() in SUFFIXES:
+        raise ConstraintError(f"{file} is named as an export of an annotation tool. Label into a CSV file, such as mine.csv.")
     found = read_label_file(file, encoding)
     if found.column not in (None, kind.column):
         raise ConstraintError(
@@ -163,8 +166,7 @@ def read_answers(file: Path, kind: SampleKind[Any], encoding: str | None = None)
         value = value_of(row.value)
         if value is None:
             raise ConstraintError(
-                f"{file} line {row.line}: {row.value!r} is no number in [0, 1], nor yes or no. Mend that row, or give another "
-                "file."
+                f"{file} {row.where}: {row.value!r} is no number in [0, 1], nor yes or no. Mend that row, or give another file."
             )
         answers.append((kind.parse(row.given, file.parent), value))
     return answers
