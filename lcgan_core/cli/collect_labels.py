@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import SEED, echo, lcgan
+from .common import SEED, echo, lcgan, note
 from .run import parse_settings
 
 KEYS = "y wanted   n not   s skip   u undo   q quit"
@@ -52,13 +52,13 @@ def label(
         asked = load_latent_model(model)
         own = asked.sample_kind.load(source, column) if source else None
         session = QuestionSession(file, asked, seed, active=not by_chance, own=own, encoding=encoding)
-        click.echo(KEYS, err=True)
+        note(KEYS)
         while len(session.answers) < count and not session.exhausted:
             question = session.question()
             told = session.kind.line(question)
             if session.kind.in_files:  # to be viewed in another program
                 told = f"{file.parent / session.keep(question)}  {told}"
-            click.echo(f"{len(session.answers) + 1:>4}/{count}  {told}  ", nl=False, err=True)
+            note(f"{len(session.answers) + 1:>4}/{count}  {told}  ", nl=False)
             try:
                 key = click.getchar().lower()
             except OSError as error:
@@ -66,20 +66,20 @@ def label(
                     f"lcgan label needs a terminal, and there is none: {error.strerror}. {file} has "
                     f"{len(session.answers)} labels."
                 ) from error
-            click.echo(key if key.isprintable() else "", err=True)
+            note(key if key.isprintable() else "")
             if key in ("y", "n"):
                 session.answer(float(key == "y"))
                 if len(session.answers) % 10 == 0 and (trust := session.estimate()):
-                    click.echo(f"        held-out answers predicted correctly: {trust.accuracy}", err=True)
+                    note(f"        held-out answers predicted correctly: {trust.accuracy}")
             elif key == "s":
                 session.skip()
             elif key == "u":
                 undone = session.undo()
-                click.echo("        nothing to undo" if undone is None else "        last answer removed", err=True)
+                note("        nothing to undo" if undone is None else "        last answer removed")
             elif key in ("q", "\x03", "\x04", ""):
                 break
             else:
-                click.echo(KEYS, err=True)
+                note(KEYS)
         held = sum(value >= SATISFIED for _, value in session.answers)
     echo(f"{file}: {len(session.answers)} labels, {held} wanted")
     reading = f" --set labels.encoding={encoding}" if encoding else ""

@@ -16,6 +16,7 @@ from ..errors import ConstraintError, LcganError
 from ..sources import place_of
 from ..support.files import read_json_text
 from ..support.foreign_code import allowing, asking
+from ..visible import visible
 
 SEED = click.IntRange(0, 2**32 - 1)
 """The seeds that every library takes."""
@@ -65,8 +66,8 @@ class Commands(click.Group):
             if isinstance(error, BrokenPipeError):  # click ends silently, as after ``| head``
                 raise
             if ctx.meta.get(DEBUG):
-                click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-            raise click.ClickException(_one_line(error)) from error
+                note("".join(traceback.format_exception(error)), nl=False)
+            raise click.ClickException(visible(_one_line(error))) from error
 
 
 def _one_line(error: LcganError | OSError | SystemExit) -> str:
@@ -145,8 +146,13 @@ def results() -> TextIO:
 
 
 def echo(text: str, nl: bool = True) -> None:
-    """Writes a part of the result to the standard output."""
-    click.echo(text, file=results(), nl=nl)
+    """Writes a part of the result to the standard output, with control characters escaped."""
+    click.echo(visible(text), file=results(), nl=nl)
+
+
+def note(text: str, nl: bool = True) -> None:
+    """Writes a remark to the standard error, with control characters escaped."""
+    click.echo(visible(text), err=True, nl=nl)
 
 
 @click.group(cls=Commands)
@@ -189,12 +195,13 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<12}", markup=False), BarColumn(), TimeElapsedColumn())
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)  # names may contain brackets and colons
     with Progress(*columns, console=console) as bars:
         tasks = {"starting": bars.add_task("starting", total=None)}
 
         def on_progress(what: str, share: float) -> None:
+            what = visible(what)
             if what not in tasks:
                 last = list(tasks.values())[-1]
                 bars.update(last, total=1.0, completed=1.0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, echo, lcgan, what_is_left
+from .common import AS_JSON, DEVICE, SEED, echo, lcgan, note, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
@@ -63,7 +63,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     known_sampler(sampler)
     finished = load_run(run_folder, device)
     for reason in finished.unusable:
-        click.echo(reason, err=True)
+        note(reason)
     drawn = finished.sample(count, seed, sampler)
     samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), memory_of(finished.model, drawn)
     if as_json:
@@ -72,7 +72,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
         return
     echo("\n".join(samples))
     if memory:
-        click.echo(memory_line(memory), err=True)
+        note(memory_line(memory))
 
 
 @lcgan.command()
@@ -123,9 +123,9 @@ def edit(
             continue
         echo("\n    ".join([after, *candidates]))
         if found.status == "unknown":
-            click.echo(f"not edited, the model can represent it only as shown: {given}", err=True)
+            note(f"not edited, the model can represent it only as shown: {given}")
         elif found.status == "missed":
-            click.echo(f"no candidate satisfied: {given}", err=True)
+            note(f"no candidate satisfied: {given}")
 
 
 def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iterable[tuple[str, Edit]]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..constraint import Constraint
 from ..support.wording import beside, learned_from, memory_line, names_in, number, with_direction
+from ..visible import visible
 from .common import results
 
 if TYPE_CHECKING:  # listings need no torch
@@ -23,10 +25,17 @@ if TYPE_CHECKING:  # listings need no torch
 WIDTH_WITHOUT_TERMINAL = 110
 
 
+class PlainConsole(Console):
+    """Shows every text as it is, cells of tables too: samples and names may look like markup or contain control characters."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text), **options)
+
+
 def console() -> Console:
-    plain: dict[str, Any] = {"file": results(), "highlight": False, "markup": False}  # samples and names may contain brackets
-    found = Console(**plain)
-    return found if found.is_terminal else Console(**plain, width=WIDTH_WITHOUT_TERMINAL)
+    plain: dict[str, Any] = {"file": results(), "highlight": False, "markup": False, "emoji": False}
+    found = PlainConsole(**plain)
+    return found if found.is_terminal else PlainConsole(**plain, width=WIDTH_WITHOUT_TERMINAL)
 
 
 def print_result(result: Result, pairs: list[dict[str, Any]]) -> None:

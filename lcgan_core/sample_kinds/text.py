@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..errors import SampleError
+from ..visible import visible
 from .base import SampleKind
 
 
@@ -32,14 +33,17 @@ class Text(SampleKind[str]):
         return " ".join(self.key(sample).split()).casefold()
 
     def line(self, sample: str) -> str:
-        return " ".join(self.key(sample).splitlines())
+        return visible(" ".join(self.key(sample).splitlines()))
 
     def html(self, sample: str) -> str:
-        return escape(self.key(sample)).replace("\n", "<br>")
+        return "<br>".join(escape(visible(line)) for line in self.key(sample).splitlines())
 
     def html_change(self, before: str, after: str) -> str:
         """The words of ``after``; new ones are marked."""
-        marked = (f"<mark>{escape(word)}</mark>" if new else escape(word) for word, new in changed_words(before, after))
+        marked = (
+            f"<mark>{escape(visible(word))}</mark>" if new else escape(visible(word))
+            for word, new in changed_words(before, after)
+        )
         return " ".join(marked)
 
     def parse(self, given: str, folder: Path = Path()) -> str:

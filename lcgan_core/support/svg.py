@@ -16,8 +16,9 @@ def svg(plot: Callable[[Figure], None], size: tuple[float, float]) -> str:
     from matplotlib.figure import Figure  # unlike pyplot, it keeps no state and needs no display
 
     figure, text = Figure(figsize=size, layout="constrained"), io.StringIO()
-    plot(figure)
-    with matplotlib.rc_context({"svg.hashsalt": "lcgan", "svg.fonttype": "none"}):
+    # names of runs and figures are no formulas, whatever dollar signs they have
+    with matplotlib.rc_context({"svg.hashsalt": "lcgan", "svg.fonttype": "none", "text.parse_math": False}):
+        plot(figure)
         figure.savefig(text, format="svg", metadata={"Date": None})
     _, tag, rest = text.getvalue().partition("<svg")
     return tag + rest

@@ -18,6 +18,7 @@ from ..runs.result import read_result
 from ..support.claim import next_claimed
 from ..support.files import read_lines
 from ..support.wording import learned_from
+from ..visible import in_markdown
 from .editing import edit, least_values
 from .questions import QuestionSession
 
@@ -88,7 +89,7 @@ class Studio:
 
     def outcome(self) -> tuple[str, Rows]:
         """A summary of the last training and the open run, in Markdown, and pairs of samples before and after its actor."""
-        lines = [f"**Not trained.** {self.failure}"] if self.failure else []
+        lines = [f"**Not trained.** {in_markdown(str(self.failure))}"] if self.failure else []
         if self.folder is None:
             return "\n\n".join(lines), []
         lines.append(f"Run `{self.folder}`")
