@@ -31,6 +31,7 @@ from lcgan_core.cli import lcgan
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.tools.questions import QuestionSession
 from lcgan_core.tools.studio import Questions
+from lcgan_core.visible import visible
 
 NEEDED = "LCGAN_BROWSER_TESTS"
 """Set by CI: a missing browser is then an error."""
@@ -225,7 +226,7 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
         assert f"{result['actor']['value']:.1%}" in page.text("outcome")
         assert f"{result['trust']['accuracy']['value']:.1%}" in page.text("outcome")
         pairs = [json.loads(line) for line in (run / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
-        expected = [pair[when] for pair in pairs[:5] for when in ("before", "after")]
+        expected = [visible(pair[when]) for pair in pairs[:5] for when in ("before", "after")]
         until(lambda: page.cells("pairs")[:10] == expected, lambda: (page.cells("pairs"), expected))
         asked = page.addresses()
         assert asked
@@ -244,12 +245,12 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
         page.part("Generate")
         page.press("generate")
         until(lambda: len(page.cells("samples")) == 30, lambda: page.cells("samples"))
-        assert page.cells("samples")[1::3] == finished.sample(10, seed=1)
+        assert page.cells("samples")[1::3] == list(map(visible, finished.sample(10, seed=1)))
         strength = page.browser.find_element(By.CSS_SELECTOR, "#reach input[type=number]")
         strength.send_keys(Keys.CONTROL, "a")
         strength.send_keys("0", Keys.TAB)
         until(lambda: page.cells("samples")[1::3] == page.cells("samples")[::3], lambda: page.cells("samples"))
-        assert page.cells("samples")[::3] == finished.sample(10, seed=1, strength=0.0)
+        assert page.cells("samples")[::3] == list(map(visible, finished.sample(10, seed=1, strength=0.0)))
 
         page.part("Edit")
         page.press("edit")
@@ -258,9 +259,10 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
         page.browser.find_element(By.CSS_SELECTOR, "#given textarea").send_keys(text, Keys.ENTER)
         until(lambda: bool(page.sample("edited")), lambda: page.text("told"))
         (edited,) = edit(finished, [text])
-        assert page.sample("edited") == edited.after
+        assert page.sample("edited") == visible(edited.after)
         page.shows("told", f"keeps {edited.closeness:.0%} of your sample")
-        until(lambda: page.cells("others")[:3] == edited.candidates[:3], lambda: (page.cells("others"), edited.candidates))
+        others = list(map(visible, edited.candidates[:3]))
+        until(lambda: page.cells("others")[:3] == others, lambda: (page.cells("others"), others))
 
 
 @pytest.mark.parametrize(("model", "constraint", "shown"), [("pils", "lighter", "img"), ("sides", "wide", "svg")])
@@ -329,13 +331,14 @@ def test_the_page_passes_its_guard_and_others_do_not(page: Page, tmp_path: Path,
             page.browser.get(address)
             until(lambda: bool(page.read("[role=tab]")), lambda: page.browser.page_source)
             page.part("Edit")
+            place = "#given input[type=file]" if issubclass(kind, Images) else "#given textarea"
+            until(lambda: bool(page.browser.find_elements(By.CSS_SELECTOR, place)), lambda: page.browser.page_source)
+            field = page.browser.find_element(By.CSS_SELECTOR, place)
             if issubclass(kind, Images):  # uploads, and edits at once
                 (given,) = kind().save([np.zeros((4, 4), np.uint8)], tmp_path)
-                place = "#given input[type=file]"
-                until(lambda: bool(page.browser.find_elements(By.CSS_SELECTOR, place)), lambda: page.browser.page_source)
-                page.browser.find_element(By.CSS_SELECTOR, place).send_keys(str(given))
+                field.send_keys(str(given))
             else:
-                page.browser.find_element(By.CSS_SELECTOR, "#given textarea").send_keys("good", Keys.ENTER)
+                field.send_keys("good", Keys.ENTER)
             page.told("No run is open yet")
 
             def status(path: str, **headers: str) -> int:
