@@ -13,6 +13,7 @@ import pytest
 
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
+from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,6 +35,16 @@ def test_figures_are_byte_for_byte_those_of_the_results() -> None:
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is not current. Run: python benchmarks/tables.py"
     for found in tables.rows():
         assert tables.percent(found["actor"]) in written[ROOT / "README.md"]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.stem)
+def test_settings_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"\bgan\.(?!py\b|OPTION\b)(\w+)", text)) <= set(GanConfig.model_fields)
+    if page.stem == "pretrain":
+        named = re.findall(r"--set (\w+)=", text) + re.findall(r"`([a-z]+_[a-z]+)`", text)
+        assert named
+        assert set(named) <= set(PretrainConfig.model_fields)
 
 
 @pytest.fixture(scope="module")
