@@ -160,10 +160,11 @@ class LearnedLabels(Labels):
         found._model = model
         samples = [kind.parse(given, found.file.parent) for given, _ in found.rows]
         found._samples, found._values, contradictory = counted_once(kind, samples, [value for _, value in found.rows])
+        features, wanted = found._data()  # says first what the model lacks: no label mends that
         if contradictory:
             found._report(contradictory)
         found._require_enough(found._values, "different samples")
-        found._weights = logistic_regression(*found._data())
+        found._weights = logistic_regression(features, wanted)
         return found
 
     def _report(self, contradictory: Sequence[Sequence[int]]) -> None:
