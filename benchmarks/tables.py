@@ -53,12 +53,13 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def row(record: dict[str, Any]) -> dict[str, Any]:
+def row(name: str, record: dict[str, Any]) -> dict[str, Any]:
     """The figures of one run that tables show."""
     result = record["result"]
     quality, remembered = result["quality"], result["memory"]["actor"]["remembered"]
     low, high = result["all"]["actor"]["interval"]
     return {
+        "name": name,
         "command": record["command"],
         "date": record["date"],
         "note": record.get("note"),
@@ -75,7 +76,7 @@ def row(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows() -> list[dict[str, Any]]:
-    return [row(record) for name in RUNS if (record := kept(name))]
+    return [row(name, record) for name in RUNS if (record := kept(name))]
 
 
 def headline() -> str:

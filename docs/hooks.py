@@ -65,7 +65,7 @@ def configuration() -> Iterator[str]:
     found: list[type[BaseModel]] = []
     register_constraints(found.append)
     for kind in found:
-        yield f"\n### `{getattr(kind, 'name', kind.__name__)}`\n\n{cell((kind.__doc__ or '').strip())}\n"
+        yield f"\n### `{getattr(kind, 'name', kind.__name__)}`\n\n{cell((kind.__doc__ or '').partition('>>>')[0])}\n"
         yield from fields(kind)
 
 

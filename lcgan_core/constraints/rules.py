@@ -12,7 +12,11 @@ from ..constraint import Constraint
 
 
 class Length(Constraint):
-    """Texts with a number of words in a given range; words are separated by spaces."""
+    """Texts with a number of words in a given range; words are separated by spaces.
+
+    >>> Length(max_words=3)(["short and sweet", "this one is too long"])
+    [1.0, 0.0]
+    """
 
     name = "length"
     judges = frozenset({"text"})
@@ -33,7 +37,11 @@ class Length(Constraint):
 
 
 class Keyword(Constraint):
-    """Texts that contain the given words; only whole words count, and case is ignored."""
+    """Texts that contain the given words; only whole words count, and case is ignored.
+
+    >>> Keyword(words="tea,coffee")(["Coffee, please!", "a teapot"])
+    [1.0, 0.0]
+    """
 
     name = "keyword"
     judges = frozenset({"text"})

@@ -81,7 +81,11 @@ class Text(SampleKind[str]):
 
 
 def changed_words(before: str, after: str) -> list[tuple[str, bool]]:
-    """The words of ``after``, each with whether it is new compared with ``before``."""
+    """The words of ``after``, each with whether it is new compared with ``before``.
+
+    >>> changed_words("the soup was cold", "the soup is very cold")
+    [('the', False), ('soup', False), ('is', True), ('very', True), ('cold', False)]
+    """
     old, new = before.split(), after.split()
     blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
     kept = {block.b + i for block in blocks for i in range(block.size)}
