@@ -80,14 +80,23 @@ def direct_logits(folder: str, text: str) -> torch.Tensor:
 
 def test_values_are_the_models_probabilities_in_order_whatever_the_batch(bert: Callable[..., str]) -> None:
     folder = bert()
-    expected = [float(direct_logits(folder, text).softmax(0)[1]) for text in TEXTS]
+    expected = [float(direct_logits(folder, text).softmax(0)[1]) if text else 0.0 for text in TEXTS]
     assert max(expected) - min(expected) > 0.1
     for tokens_per_batch in (1, 30, 4096):
         classifier = Classifier(model=folder, label="positive", tokens_per_batch=tokens_per_batch)
         assert evaluate(classifier, TEXTS) == pytest.approx(expected, abs=1e-5)
         assert evaluate(classifier, TEXTS[::-1]) == pytest.approx(expected[::-1], abs=1e-5)
     negative = evaluate(Classifier(model=folder, label="NEGATIVE"), TEXTS)
-    assert negative == pytest.approx([1 - value for value in expected], abs=1e-5)
+    assert negative == pytest.approx(
+        [1 - value if text else 0.0 for value, text in zip(expected, TEXTS, strict=True)], abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t ", "\u2003\u00a0"])
+def test_a_text_without_words_has_no_label(bert: Callable[..., str], text: str) -> None:
+    for labels in (("a", "b"), ("c",), ("d", "e", "f")):
+        folder = bert(labels)
+        assert [evaluate(Classifier(model=folder, label=label), [text, "good"])[0] for label in labels] == [0.0] * len(labels)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +107,27 @@ def test_labels_that_exclude_no_other_are_judged_each_alone(
 ) -> None:
     folder = bert(labels, **options)
     for column, label in enumerate(labels):
-        expected = [float(direct_logits(folder, text).sigmoid()[column]) for text in TEXTS]
+        expected = [float(direct_logits(folder, text).sigmoid()[column]) if text else 0.0 for text in TEXTS]
         assert evaluate(Classifier(model=folder, label=label), TEXTS) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("labels", [("LABEL_0",), ("helpful",), ("helpful", "kind")])
+def test_a_regression_head_is_taken_at_its_word(bert: Callable[..., str], labels: tuple[str, ...]) -> None:
+    folder = bert(labels, problem_type="regression")
+    model = BertForSequenceClassification.from_pretrained(folder)
+    for label in labels:
+        for output, expected in ((0.1, 0.1), (0.7, 0.7), (-0.2, 0.0), (1.2, 1.0)):
+            model.classifier.weight.data[:] = 0
+            model.classifier.bias.data[:] = output
+            model.save_pretrained(folder)
+            _load.cache_clear()
+            found = evaluate(Classifier(model=folder, label=label), TEXTS)
+            assert found == pytest.approx([expected if text else 0.0 for text in TEXTS], abs=1e-6)
+    model.classifier.bias.data[:] = 4.0  # stars
+    model.save_pretrained(folder)
+    _load.cache_clear()
+    with pytest.raises(ConstraintError, match=r"predicts numbers \(problem_type: regression\), 4 for 'good food !'"):
+        evaluate(Classifier(model=folder, label=labels[0]), TEXTS)
 
 
 def test_labels_that_differ_by_case_alone_are_told_apart(bert: Callable[..., str]) -> None:
@@ -107,6 +135,15 @@ def test_labels_that_differ_by_case_alone_are_told_apart(bert: Callable[..., str
     small, large = (evaluate(Classifier(model=folder, label=label), ["good food"])[0] for label in ("a", "A"))
     assert small + large == pytest.approx(1)
     assert small != large
+
+
+@pytest.mark.parametrize("text", ["[PAD] good", "good[PAD]", "[PAD] [PAD]", "[UNK]"])
+def test_what_looks_like_a_control_token_is_text(bert: Callable[..., str], text: str) -> None:
+    folder = bert()
+    spelled = " ".join(text.replace("[", " x ").replace("]", " x ").replace("PAD", "x").replace("UNK", "x").split())
+    assert evaluate(Classifier(model=folder, label="positive"), [text]) == pytest.approx(
+        evaluate(Classifier(model=folder, label="positive"), [spelled]), abs=1e-6
+    )
 
 
 def test_a_causal_classifier_without_padding_scores_in_batches(tmp_path: Path) -> None:

@@ -50,3 +50,35 @@ def test_a_file_is_read_anew_and_no_copy_of_it_is_kept(tmp_path: Path, monkeypat
         (tmp_path / "c.txt").write_text(text)
         assert load_corpus(tmp_path / "c.txt") == [text]
     assert not list(caches.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", '{"text": "x"}\n{"text": {"de": "y"}}\n', r"row 2: 'text' is dict {'de': 'y'}, not a text"),
+        ("b.jsonl", '{"text": ["x", "y"]}\n', r"row 1: 'text' is list \['x', 'y'\], not a text"),
+        ("c.json", '[{"text": "x"}, {"text": [{"a": 1}]}]', r"row 2: 'text' is list"),
+        ("d.jsonl", '{"text": true}\n', "row 1: 'text' is bool True, not a text"),
+        ("e.jsonl", '{"text": 1.50}\n', "row 1: 'text' is float 1.5, not a text"),
+        ("f.jsonl", '{"text": "2024-01-01"}\n{"text": "2024-12-31"}\n', "row 1: 'text' is datetime"),
+    ],
+)
+def test_a_cell_that_is_no_text_is_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(CorpusError, match=message):
+        load_corpus(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le with its mark"])
+def test_a_byte_order_mark_is_no_part_of_the_first_text(tmp_path: Path, encoding: str) -> None:
+    texts = ["äh one", "two \u2028 of\x0ctwo", "three"]
+    for suffix, content in (
+        (".txt", "\n".join(texts)),
+        (".csv", "\n".join(["text", *texts])),
+        (".tsv", "\r\n".join(["text", *texts])),
+    ):
+        data = content.encode(encoding) if " " not in encoding else b"\xff\xfe" + content.encode("utf-16-le")
+        (tmp_path / f"mine{suffix}").write_bytes(data)
+        (tmp_path / f"mine{suffix}.gz").write_bytes(gzip.compress(data))
+        for ending in ("", ".gz"):
+            assert load_corpus(tmp_path / f"mine{suffix}{ending}") == ["äh one", "two of two", "three"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import signal
 import stat
@@ -214,3 +215,16 @@ def test_labels_are_learned_from_the_formats_alike(tmp_path: Path) -> None:
         found = Labels(file=file, encoding=encoding if encoding == "cp1252" else None)
         assert found.rows == Labels(file=plain).rows
         assert found.fingerprint == Labels(file=plain).fingerprint
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\t", "\u00a0"])
+def test_rows_without_a_text_are_left_out_and_told(tmp_path: Path, blank: str, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [(f"text {number}", number % 2) for number in range(20)]
+    file = tmp_path / "mine.csv"
+    for place, (text, value) in enumerate(rows):
+        append_row(file, "text", text, value)
+        if place in (3, 5):
+            append_row(file, "text", blank, 1.0)
+    with caplog.at_level(logging.WARNING):
+        assert Labels(file=file).rows == rows
+    assert "rows without a text are left out: line 6, line 9." in caplog.text

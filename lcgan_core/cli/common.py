@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import TextIOWrapper
 from typing import Any, TextIO
 
 import click
+from pydantic import BaseModel, ValidationError
 
-from ..errors import ConstraintError, LcganError
+from ..errors import ConstraintError, LcganError, SampleError
 from ..sources import place_of
 from ..support.files import read_json_text
 from ..support.foreign_code import allowing, asking
@@ -187,6 +189,42 @@ def parse_value(text: str) -> Any:
         return read_json_text(text)
     except ValueError:
         return text
+
+
+def read_options(kind: type[BaseModel], given: Mapping[str, str]) -> dict[str, Any]:
+    """The options of a constraint or a configuration from ``OPTION=VALUE``.
+
+    A value is JSON where the option takes that, otherwise text: ``words=2024`` is a word, ``max_words=6`` a number.
+    """
+    found = {name: parse_value(text) for name, text in given.items()}
+    for name in _refused(kind, found) & given.keys():
+        if name not in _refused(kind, as_text := found | {name: given[name]}):
+            found = as_text
+    return found
+
+
+def _refused(kind: type[BaseModel], options: dict[str, Any]) -> set[str]:
+    try:
+        kind(**options)
+    except ValidationError as error:
+        return {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+    return set()
+
+
+def input_lines() -> Iterator[str]:
+    """The lines of standard input as they come, without their ends. Only a newline ends a line.
+
+    Raises ``SampleError`` at the first line that is not UTF-8; a byte order mark is no part of the first line.
+    """
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise SampleError("Standard input is UTF-16. Convert it to UTF-8.")
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            wrong = line[error.start]
+            raise SampleError(f"Line {number} of standard input is not UTF-8: byte 0x{wrong:02x}. Convert it.") from error
+        yield text.removesuffix("\n").removesuffix("\r")
 
 
 @contextlib.contextmanager

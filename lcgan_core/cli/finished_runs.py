@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, echo, lcgan, note, what_is_left
+from ..errors import SampleError
+from .common import AS_JSON, DEVICE, SEED, echo, input_lines, lcgan, note, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
@@ -101,21 +100,28 @@ def edit(
     """Change your own samples just enough to satisfy: those given, or the lines of standard input.
 
     A SAMPLE is a text, or a file name if the model makes images or other files. With --out, edits are written in the order of
-    the samples, and the candidates of each sample to a numbered folder. With --json, each line is one object: before, after,
-    status (edited, kept, missed or unknown), value, closeness, candidates.
+    the samples, and the candidates of each sample to a numbered folder. A blank line stays one. With --json, each line is one
+    object: before, after, status (edited, kept, missed, unknown or blank), value, closeness, candidates.
     """
     from ..runs.finished import load_run
 
     finished = load_run(run_folder, device)
     finished.model.require_encoder("Editing")  # before standard input is read
     kind = finished.model.sample_kind
-    edits = edited(finished, (line.strip() for line in samples or sys.stdin if line.strip()), strength)
-    written: list[str] = []
+    edits = edited(finished, (line.strip() for line in samples or input_lines()), strength)
+    written: Iterator[str] | None = None
     if out:
         edits = list(edits)
-        written = shown(kind, [found.after for _, found in edits], out, as_json)
+        kept = [found.after if found else "" for _, found in edits if found or not kind.in_files]
+        written = iter(shown(kind, kept, out, as_json))
     for number, (given, found) in enumerate(edits, start=1):
-        after = written[number - 1] if written else shown(kind, [found.after], None, as_json)[0]
+        if found is None:
+            if written and not kind.in_files:
+                next(written)
+            blank = {"before": "", "after": "", "status": "blank", "value": None, "closeness": None}
+            echo(json.dumps({**blank, "candidates": []}) if as_json else "")
+            continue
+        after = next(written) if written else shown(kind, [found.after], None, as_json)[0]
         candidates = shown(kind, found.candidates[:most], out / f"{number:04}" if out else None, as_json) if most else []
         if as_json:
             row = {"before": given, "after": after, "status": found.status, "value": found.value, "closeness": found.closeness}
@@ -128,13 +134,31 @@ def edit(
             note(f"no candidate satisfied: {given}")
 
 
-def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iterable[tuple[str, Edit]]:
-    """Each line with its edit, in batches, so that a long input shows its first edits early."""
+def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iterable[tuple[str, Edit | None]]:
+    """Each line with its edit, in batches, so that a long input shows its first edits early; None for a blank line."""
     from ..tools.editing import edit
 
-    left = iter(lines)
-    while some := list(islice(left, 64)):
-        yield from zip(some, edit(finished, list(map(finished.model.sample_kind.parse, some)), strength), strict=True)
+    kind = finished.model.sample_kind
+    for some in batches(lines, 64):
+        edits = iter(edit(finished, [kind.parse(line) for line in some if line], strength))
+        yield from ((line, next(edits) if line else None) for line in some)
+
+
+def batches(lines: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The lines in batches. The lines before one that cannot be read come first, then its error."""
+    batch: list[str] = []
+    try:
+        for line in lines:
+            batch.append(line)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except SampleError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 @lcgan.command()

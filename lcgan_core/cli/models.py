@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, echo, lcgan, parse_value, progress, what_is_left
+from .common import AS_JSON, DEVICE, SEED, echo, lcgan, progress, read_options, what_is_left
 
 
 @lcgan.command()
@@ -75,12 +75,15 @@ def pretrain(
             fields: dict[str, Any] = {"corpus": corpus, "valid": valid}
             if column:
                 fields["column"] = column
+            options: dict[str, str] = {}
             for setting in settings:
                 key, equals, value = setting.partition("=")
                 if not equals:
                     raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan pretrain --recipe")
-                fields[key] = parse_value(value)
-            config = validated(PretrainConfig, fields, "Wrong recipe (see lcgan pretrain --recipe)")
+                options[key] = value
+            config = validated(
+                PretrainConfig, fields | read_options(PretrainConfig, options), "Wrong recipe (see lcgan pretrain --recipe)"
+            )
         with claimed(folder), what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"):
             measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
     if as_json:

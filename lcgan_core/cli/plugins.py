@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from .common import AS_JSON, echo, lcgan, parse_value
+from .common import AS_JSON, echo, input_lines, lcgan, read_options
 
 
 @lcgan.command()
@@ -62,20 +60,20 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
     scored. NAME is an installed constraint, or ./file.py:function.
     """
     from ..constraint import evaluate
-    from ..plugins.discovery import make_constraint, sample_kind
+    from ..plugins.discovery import constraint_class, make_constraint, sample_kind
 
-    options: dict[str, Any] = {}
+    options: dict[str, str] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan constraints {name}")
-        options[key.removeprefix(f"{name}.")] = parse_value(value)
-    constraint = make_constraint(name, options)
+        options[key.removeprefix(f"{name}.")] = value
+    constraint = make_constraint(name, read_options(constraint_class(name), options))
     judged = constraint.judges or {kind_name or "text"}
     if kind_name and kind_name not in judged:
         raise click.UsageError(f"--kind {kind_name}: {name} judges {' and '.join(sorted(judged))}.")
     kind = sample_kind(kind_name or min(judged))
-    lines = list(given) or sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
+    lines = list(given) or list(input_lines())
     if not lines:
         raise click.UsageError("No samples. Give them as arguments, or on stdin, one per line.")
     values = evaluate(constraint, [kind.parse(line) for line in lines])

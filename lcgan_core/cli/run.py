@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, echo, lcgan, parse_value, progress, what_is_left
+from .common import AS_JSON, DEVICE, SEED, echo, lcgan, parse_value, progress, read_options, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.config import RunConfig
@@ -151,6 +151,8 @@ def parse_settings(
     names: tuple[str, ...], settings: tuple[str, ...], weights: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Constraints with options and weights, and the training's options, from the command-line arguments."""
+    from ..plugins.discovery import constraint_class
+
     wishes: dict[str, dict[str, Any]] = {}
     for given in names:
         alias, _, constraint = given.rpartition("=")
@@ -159,6 +161,7 @@ def parse_settings(
             raise click.UsageError(f"{name} is given twice. Rename one of them: --constraint ALIAS={constraint}")
         wishes[name] = {"constraint": constraint, "options": {}, **({"alias": alias} if alias else {})}
     gan: dict[str, Any] = {}
+    options: dict[str, dict[str, str]] = {name: {} for name in wishes}
     for setting in settings:
         key, equals, value = setting.partition("=")
         owner, dot, option = key.rpartition(".")
@@ -166,7 +169,13 @@ def parse_settings(
             raise click.UsageError(
                 f"--set {setting}: expected NAME.OPTION=VALUE, where NAME is one of {', '.join([*wishes, 'gan'])}."
             )
-        (gan if owner == "gan" else wishes[owner]["options"])[option] = parse_value(value)
+        if owner == "gan":
+            gan[option] = parse_value(value)
+        else:
+            options[owner][option] = value
+    for name, given_here in options.items():
+        if given_here:
+            wishes[name]["options"] = read_options(constraint_class(wishes[name]["constraint"]), given_here)
     for weight in weights:
         name, equals, value = weight.rpartition("=")
         if name not in wishes:

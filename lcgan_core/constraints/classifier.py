@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 MEANINGFUL = (".safetensors", ".bin", ".json", ".txt", ".model", ".jinja")
 """Suffixes of the files that determine a model's predictions: weights, configuration, tokenizer."""
+OVERSHOOT = 0.25
+"""How far the output of a regression head may lie outside [0, 1] to be rounded to its nearer end. Arbitrary."""
 UNLIMITED = 10**6
 """A tokenizer whose maximum length exceeds this was saved without the model's limit."""
 
 
 class Classifier(Constraint):
-    """Texts to which a transformers classifier gives a label; the value is the label's probability."""
+    """Texts to which a transformers classifier gives a label; the value is its probability, or the output of a regression."""
 
     name = "classifier"
     judges = frozenset({"text"})
@@ -41,7 +43,8 @@ class Classifier(Constraint):
     """Maximum number of tokens in a batch, padding included; a longer text gets its own batch."""
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        """The probability of the label for each text, in order; texts longer than the model allows are truncated.
+        """The probability of the label for each text, in order; texts longer than the model allows are truncated. A text
+        without words has no label: its value is 0.
 
         Raises ``ConstraintError`` if the model is missing, is not a trained classifier, or has no such label, or if the device
         does not exist.
@@ -62,9 +65,23 @@ class Classifier(Constraint):
         if not samples:
             return []
         logits = _logits(model, tokenizer, list(samples), self.tokens_per_batch)
-        independent = logits.shape[1] == 1 or model.config.problem_type == "multi_label_classification"
-        probabilities: list[float] = (logits.sigmoid() if independent else logits.softmax(1))[:, column].tolist()
-        return probabilities
+        kind = model.config.problem_type
+        if kind == "regression":
+            values = self._scores(logits[:, column].tolist(), samples)
+        else:
+            independent = logits.shape[1] == 1 or kind == "multi_label_classification"
+            values = (logits.sigmoid() if independent else logits.softmax(1))[:, column].tolist()
+        return [value if text.strip() else 0.0 for value, text in zip(values, samples, strict=True)]
+
+    def _scores(self, outputs: Sequence[float], samples: Sequence[str]) -> list[float]:
+        """What a regression head predicts: values in [0, 1], if it was trained on such."""
+        for output, text in zip(outputs, samples, strict=True):
+            if text.strip() and not -OVERSHOOT <= output <= 1 + OVERSHOOT:
+                raise ConstraintError(
+                    f"{self.name}: {self.model} predicts numbers (problem_type: regression), {output:.3g} for {text[:80]!r}. "
+                    "Values are in [0, 1]: map its numbers to them in a function of your own, --constraint ./FILE.py:FUNCTION"
+                )
+        return [min(max(output, 0.0), 1.0) for output in outputs]
 
     @property
     def fingerprint(self) -> str:
@@ -98,7 +115,8 @@ def _logits(model: Any, tokenizer: Any, texts: list[str], tokens_per_batch: int)
     limit = tokenizer.model_max_length
     if limit > UNLIMITED:
         limit = getattr(model.config, "max_position_embeddings", 514) - 2  # RoBERTa keeps two positions to itself
-    rows = [ids or [tokenizer.pad_token_id] for ids in tokenizer(texts, truncation=True, max_length=limit)["input_ids"]]
+    found = tokenizer(texts, truncation=True, max_length=limit, split_special_tokens=True)  # what a text spells is text
+    rows = [ids or [tokenizer.pad_token_id] for ids in found["input_ids"]]
     logits = torch.empty(len(rows), model.config.num_labels)
     with torch.inference_mode():
         for batch in _batches([len(row) for row in rows], tokens_per_batch):

@@ -28,7 +28,7 @@ FEWEST = 10
 FOLDS = 10
 """Number of cross-validation folds; ten are customary."""
 REPORTED = 10
-"""Contradictions that are reported by line. Arbitrary: a screen holds them."""
+"""Contradictions and empty rows that are reported by line. Arbitrary: a screen holds them."""
 RIDGE = 10.0
 """Weight of the penalty on squared weights. The best of 0.3 to 300 for 70 to 1,000 labelled review sentences."""
 
@@ -70,6 +70,10 @@ class Labels(Constraint):
             column, given = self._export() if self.file.suffix.lower() in SUFFIXES else self._csv()
         except ConstraintError as error:
             raise ConstraintError(f"labels.file: {error}") from error
+        if blank := [row.where for row in given if not row.given.strip()]:
+            places = f"{', '.join(blank[:REPORTED])}{' and more' if len(blank) > REPORTED else ''}"
+            logging.getLogger(__name__).warning(f"{self.file}: rows without a {column} are left out: {places}.")
+            given = [row for row in given if row.given.strip()]
         classes = sorted({row.value for row in given})
         if self.target is not None and (len(classes) != 2 or self.target not in classes):
             raise ConstraintError(

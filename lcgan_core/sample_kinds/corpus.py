@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
+import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any, cast
 
 from ..errors import CorpusError
 
@@ -20,6 +23,8 @@ except ImportError as error:
     raise CorpusError(f"Reading a file of texts needs {error.name}: pip install 'lcgan-core[pretrain]'.") from error
 
 READERS = {".txt": "text", ".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
+"""What a damaged .gz file raises."""
 DEEPEST = 50
 """How often values in JSON may be nested. Arbitrary: rows of a corpus have two or three levels."""
 
@@ -40,6 +45,8 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
     if READERS[suffix] == "json":
         refuse_deep(path)
     options: dict[str, Any] = {"keep_in_memory": True}
+    if READERS[suffix] in ("text", "csv"):
+        options["encoding"] = encoding_of(path)
     if READERS[suffix] == "csv":
         options |= {"converters": {column: str}, "na_filter": False, "sep": "\t" if suffix == ".tsv" else ","}
     disable_progress_bars()
@@ -57,22 +64,46 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
         raise CorpusError(f"{path} cannot be read: {error}.") from error
     if column not in rows.column_names:
         raise CorpusError(f"{path} has no column {column!r}; it has {', '.join(rows.column_names)}. Choose with --column.")
-    texts = [" ".join(str(text).split()) for text in rows[column] if text]
-    texts = [text for text in texts if text]
+    found = list(rows[column])
+    for row, text in enumerate(found, start=1):
+        if text is not None and not isinstance(text, str):  # dates too: their readers would write them in another way
+            raise CorpusError(
+                f"{path} row {row}: {column!r} is {_shown(text)}, not a text. Repair that row, or choose another --column."
+            )
+    texts = [text for text in (" ".join((text or "").split()) for text in found) if text]
     if not texts:
         raise nothing
     return texts
 
 
+def encoding_of(path: Path) -> str:
+    """UTF-16 if the file begins with its byte order mark, else UTF-8, with or without one."""
+    try:
+        with opened(path) as file:
+            return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    except (OSError, *BROKEN) as error:
+        raise CorpusError(f"{path} cannot be read: {error}.") from error
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file for reading, decompressed if its name ends in .gz."""
+    return cast(IO[bytes], gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
 def refuse_deep(path: Path) -> None:
     """Raises ``CorpusError`` if a line of a JSON file may have deeply nested values: they end the process, in pyarrow."""
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+    with opened(path) as file:
         try:
             for number, line in enumerate(file, start=1):
                 if depth(line) > DEEPEST:
                     raise CorpusError(f"{path} line {number} has values nested more than {DEEPEST} times. Repair that row.")
-        except (OSError, EOFError) as error:  # gzip's errors too
+        except (OSError, *BROKEN) as error:
             raise CorpusError(f"{path} cannot be read: {error}.") from error
+
+
+def _shown(value: Any) -> str:
+    text = f"{type(value).__name__} {value!r}"
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def depth(line: bytes) -> int:
@@ -88,9 +119,16 @@ def depth(line: bytes) -> int:
 
 @contextmanager
 def plainly_named(path: Path) -> Iterator[Path]:
-    """Another path to the same file, in a temporary folder: datasets takes ``*``, ``[1]`` and ``::`` in a path for patterns."""
+    """Another path to the same texts, in a temporary folder: in a path, datasets reads ``*``, ``[1]``, ``::`` as patterns."""
     with TemporaryDirectory(prefix="lcgan-") as folder:
-        compressed = path.suffix.lower() == ".gz"
-        plain = Path(folder, "corpus" + "".join(path.suffixes[-2:] if compressed else path.suffixes[-1:]))
-        plain.symlink_to(path.resolve())
+        if path.suffix.lower() != ".gz":
+            plain = Path(folder, f"corpus{path.suffix}")
+            plain.symlink_to(path.resolve())
+        else:  # datasets takes a compressed text for UTF-8, whatever it is told
+            plain = Path(folder, f"corpus{path.suffixes[-2]}")
+            with opened(path) as packed, plain.open("wb") as file:
+                try:
+                    shutil.copyfileobj(packed, file)
+                except BROKEN as error:
+                    raise CorpusError(f"{path} cannot be read: {error}. Compress the file again.") from error
         yield plain

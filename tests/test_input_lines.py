@@ -1,0 +1,106 @@
+"""Standard input: one line in, one line out, split alike by every command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from lcgan_core import SampleError
+from lcgan_core.cli import lcgan
+from lcgan_core.cli.finished_runs import batches
+from lcgan_core.runs import finished
+from lcgan_core.sample_kinds import Text
+from lcgan_core.tools import editing
+
+INPUTS = {
+    "other ends of lines": "one\u2029two\x1cthree\x0bfour\n five\x85 six \n".encode(),
+    "blank lines": b"\na\n\n \n\nb\n\n",
+    "Windows": b"a\r\n\r\nb\r\n",
+    "no end": b"a\nb",
+    "a mark": "\ufeffä\nb\n".encode(),
+    "a mark alone": "\ufeff\na\n".encode(),
+    "a carriage return inside": b"a\rb\nc\n",
+    "control tokens": b"a</s> <pad>\n<s>\n",
+}
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose edits shout."""
+
+    def shout(finished: Any, samples: Sequence[str], strength: float) -> list[editing.Edit]:
+        assert all(samples)
+        return [editing.Edit(text, text.upper(), "edited", 1.0, 0.5, []) for text in samples]
+
+    model = SimpleNamespace(sample_kind=Text(), require_encoder=lambda what: None)
+    monkeypatch.setattr(finished, "load_run", lambda folder, device: SimpleNamespace(model=model))
+    monkeypatch.setattr(editing, "edit", shout)
+
+
+def lines_of(content: bytes) -> list[str]:
+    """The lines as ``wc -l`` counts them, and one more if the last has no end."""
+    lines = content.decode("utf-8-sig").split("\n")
+    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+
+
+@pytest.mark.parametrize("content", INPUTS.values(), ids=INPUTS)
+@pytest.mark.usefixtures("stub")
+def test_edit_answers_each_line_with_one(content: bytes, tmp_path: Path) -> None:
+    plain = CliRunner().invoke(lcgan, ["edit", "RUN"], input=content, catch_exceptions=False)
+    found = plain.stdout_bytes.decode().split("\n")
+    expected = [" ".join(line.strip().upper().splitlines()) for line in lines_of(content)]
+    assert found == [*expected, ""]
+    rows = CliRunner().invoke(lcgan, ["edit", "RUN", "--json"], input=content, catch_exceptions=False).stdout
+    told = [json.loads(row) for row in rows.splitlines()]
+    assert [row["before"] for row in told] == [line.strip() for line in lines_of(content)]
+    assert [row["status"] for row in told] == ["edited" if line.strip() else "blank" for line in lines_of(content)]
+    CliRunner().invoke(lcgan, ["edit", "RUN", "--out", str(tmp_path / "out")], input=content, catch_exceptions=False)
+    (file,) = (tmp_path / "out").iterdir()
+    assert len(file.read_text(encoding="utf-8").rstrip("\n").split("\n")) == len(expected)
+
+
+@pytest.mark.parametrize("content", INPUTS.values(), ids=INPUTS)
+def test_try_scores_the_same_lines(content: bytes) -> None:
+    ran = CliRunner().invoke(lcgan, ["try", "length", "--json"], input=content, catch_exceptions=False)
+    assert [row["text"] for row in json.loads(ran.stdout)["scores"]] == lines_of(content)
+    plain = CliRunner().invoke(lcgan, ["try", "length"], input=content, catch_exceptions=False)
+    assert len(plain.stdout_bytes.decode().split("\n")) == len(lines_of(content)) + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a\n" * 70 + b"caf\xe9\nb\n", "Line 71 of standard input is not UTF-8: byte 0xe9"),
+        (b"a\nhalf \xe6\x97\n", "Line 2 of standard input is not UTF-8: byte 0xe6"),
+        ("a\nb\n".encode("utf-16"), "Standard input is UTF-16"),
+    ],
+)
+@pytest.mark.usefixtures("stub")
+def test_what_is_not_utf8_is_told_by_its_line_after_the_lines_before_it(content: bytes, message: str) -> None:
+    for arguments in (["edit", "RUN"], ["try", "length"]):
+        ran = CliRunner().invoke(lcgan, arguments, input=content)
+        assert ran.exit_code == 1
+        assert message in ran.stderr
+        if arguments[0] == "edit":
+            assert ran.stdout == ("" if "UTF-16" in message else "A\n" * content.count(b"a\n"))
+
+
+def test_batches_end_before_a_line_that_cannot_be_read() -> None:
+    def lines(count: int) -> Iterator[str]:
+        yield from map(str, range(count))
+        raise SampleError("broken")
+
+    for count, expected in ((0, []), (2, [2]), (3, [3]), (4, [3, 1])):
+        sizes: list[int | str] = []
+        try:
+            for batch in batches(lines(count), 3):
+                sizes.append(len(batch))
+        except SampleError as error:
+            sizes.append(str(error))
+        assert sizes == [*expected, "broken"]
