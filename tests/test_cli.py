@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -27,6 +28,17 @@ def test_the_instant_help_is_clicks_own(run_lcgan: Lcgan) -> None:
         ran = program(*arguments)
         assert ran.returncode == 0
         assert ran.stdout == run_lcgan("--help").output
+
+
+def test_a_shell_gets_its_completions() -> None:
+    code = "import sys; from lcgan_core.__main__ import main; sys.argv = ['lcgan']; main()"  # named as the installed script is
+
+    def asked(**environment: str) -> str:
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment)
+        return ran.stdout
+
+    assert "_lcgan_completion lcgan" in asked(_LCGAN_COMPLETE="bash_source")
+    assert asked(_LCGAN_COMPLETE="bash_complete", COMP_WORDS="lcgan ru", COMP_CWORD="1") == "plain,run\n"
 
 
 @pytest.mark.parametrize("code", ["import lcgan_core", "from lcgan_core import Constraint, hookimpl", "import lcgan_core.cli"])

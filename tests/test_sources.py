@@ -148,5 +148,6 @@ def test_debug_shows_the_traceback(run_lcgan: Lcgan) -> None:
     for arguments in (("try", "./mine.py:outer", "a"), ("try", "./mine.py:leaves", "a"), ("constraints", "no-such")):
         ran = run_lcgan(*arguments)
         assert (ran.exit_code, "Traceback" in ran.stderr) == (1, False)
-        ran = run_lcgan(*arguments, "--debug")
-        assert (ran.exit_code, "Traceback" in ran.stderr) == (1, True)
+        for debugged in ((*arguments, "--debug"), ("--debug", *arguments)):
+            ran = run_lcgan(*debugged)
+            assert (ran.exit_code, "Traceback" in ran.stderr) == (1, True)

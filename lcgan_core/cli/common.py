@@ -35,21 +35,23 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 DEBUG = "lcgan.debug"
 
 
+def _keep_debug(ctx: click.Context, option: click.Parameter, debug: bool) -> None:
+    ctx.meta[DEBUG] = debug or ctx.meta.get(DEBUG, False)  # it may stand before the command and after it
+
+
+_debug = click.option("--debug", is_flag=True, expose_value=False, callback=_keep_debug, help="Show the traceback of an error.")
+
+
 class Command(click.Command):
     """A command whose standard output carries only its result, whatever the code that it calls prints."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        shown = "Show the traceback of an error."
-        self.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, callback=_keep_debug, help=shown))
+        _debug(self)
 
     def invoke(self, ctx: click.Context) -> Any:
         with only_results_on_stdout():
             return super().invoke(ctx)
-
-
-def _keep_debug(ctx: click.Context, option: click.Parameter, debug: bool) -> None:
-    ctx.meta[DEBUG] = debug
 
 
 class Commands(click.Group):
@@ -166,6 +168,7 @@ def note(text: str, nl: bool = True) -> None:
     metavar="SOURCE",
     help="Execute the code that this model or run contains. Repeat for several.",
 )
+@_debug
 @click.pass_context
 def lcgan(ctx: click.Context, code: tuple[str, ...]) -> None:
     """Make a frozen generative model produce the samples you want.
