@@ -25,7 +25,8 @@ from lcgan_core import edit, load_run
 from lcgan_core.constraint import SATISFIED
 from lcgan_core.models.text_vae.judge import corpus_bleu
 from lcgan_core.runs.finished import FinishedRun
-from lcgan_core.support.files import write_json
+from lcgan_core.support.files import write_json, write_text
+from lcgan_core.support.plot import Marks, Plot
 
 BATCH = 64
 """Texts edited at once, as ``lcgan edit`` does."""
@@ -53,25 +54,13 @@ def measure(finished: FinishedRun, texts: Sequence[str], strength: float, judge:
     }
 
 
-def plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Satisfaction against BLEU, with a point for each strength."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    figure, panel = pyplot.subplots(figsize=(5, 4), layout="constrained")
-    bleu = [row["bleu"] for row in rows]
-    panel.plot(bleu, [row["satisfied"] for row in rows], "o--", label="by the run's own constraints")
+def plot(rows: Sequence[dict[str, Any]]) -> str:
+    """Satisfaction against BLEU, with a point for each strength, as SVG text."""
+    bleu, strengths = [row["bleu"] for row in rows], [f"{row['strength']:g}" for row in rows]
+    marks = [Marks("line", bleu, [row["satisfied"] for row in rows], "by the run's own constraints", labels=strengths)]
     if rows[0]["judged"] is not None:
-        panel.plot(bleu, [row["judged"] for row in rows], "o-", label="by a judge that training never saw")
-    for row in rows:
-        panel.annotate(f"{row['strength']:g}", (row["bleu"], row["satisfied"]), xytext=(3, 3), textcoords="offset points")
-    panel.set_xlabel("BLEU against the source")
-    panel.set_ylabel("satisfied")
-    panel.legend()
-    figure.savefig(path)
-    pyplot.close(figure)
+        marks.append(Marks("line", bleu, [row["judged"] for row in rows], "by a judge that training never saw"))
+    return Plot(marks, "", "BLEU against the source", "satisfied", size=(480, 380)).svg()
 
 
 @click.command()
@@ -117,7 +106,7 @@ def main(
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out.with_suffix(".json"), {"run": str(run), "texts": len(texts), "rows": points})
-    plot(points, out.with_suffix(".svg"))
+    write_text(out.with_suffix(".svg"), plot(points))
 
 
 if __name__ == "__main__":

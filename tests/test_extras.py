@@ -7,11 +7,15 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from lcgan_core.errors import SampleError
+from lcgan_core.sample_kinds.images import Images
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-BLOCKED = ("datasets", "accelerate", "sklearn", "torchdiffeq", "gradio")
+BLOCKED = ("datasets", "accelerate", "sklearn", "torchdiffeq", "gradio", "PIL")
 
 WITHOUT = f"""
 import sys
@@ -44,6 +48,13 @@ def test_a_missing_extra_is_one_line_with_the_command(tmp_path: Path, arguments:
     assert ran.stdout == ""
 
 
+def test_images_without_pillow_are_one_line_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for asked in (lambda: Images().read(tmp_path / "a.png"), lambda: Images().html(np.zeros((2, 2), np.uint8))):
+        with pytest.raises(SampleError, match=r"^Images need PIL: pip install 'lcgan-core\[images\]'\.$"):
+            asked()
+
+
 QUICK = [
     part
     for setting in ("rounds=1", "iterations=5", "pretraining_batches=5", "posterior_labels=500", "start_labels=100")
@@ -60,6 +71,6 @@ def test_the_first_command_needs_no_extra(tmp_path: Path) -> None:
 
 def test_every_extra_that_a_message_names_is_one_of_the_project() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert {"pretrain", "bench", "studio", "docs", "test"} <= set(extras)
+    assert {"pretrain", "bench", "studio", "images", "docs", "test"} <= set(extras)
     core = " ".join(PROJECT["dependencies"])
-    assert not [name for name in ("datasets", "accelerate", "scikit-learn", "torchdiffeq", "gradio") if name in core]
+    assert not [name for name in ("datasets", "accelerate", "scikit-learn", "torchdiffeq", "gradio", "pillow") if name in core]

@@ -56,7 +56,7 @@ def test_every_run_has_a_self_contained_report(run_lcgan: Lcgan) -> None:
     links.feed(page)
     assert links.found == []
     assert "<script" not in page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 5
     result = json.loads(Path("run/result.json").read_text(encoding="utf-8"))
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page).replace("&nbsp;", " "))
     assert "half-space (bound = 1.5) and low: mine.py:low" in text

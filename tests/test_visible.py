@@ -14,7 +14,7 @@ from rich.table import Table
 from lcgan_core.cli import common, lcgan, tables
 from lcgan_core.errors import RunError
 from lcgan_core.sample_kinds import Text
-from lcgan_core.support.svg import svg
+from lcgan_core.support.plot import Plot
 from lcgan_core.visible import CONTROLS, in_markdown, visible
 
 MARKUP = [
@@ -79,7 +79,7 @@ def test_pages(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["runs/a$b$", "$\\frac{$", "[red]$x_1$"])
 def test_names_on_plots_are_no_formulas(name: str) -> None:
-    assert f">{name}</text>" in svg(lambda figure: figure.subplots().set_title(name), (2, 2))
+    assert f">{name}</text>" in Plot([], name).svg()
 
 
 def test_what_has_a_meaning_stays() -> None:

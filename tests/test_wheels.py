@@ -42,6 +42,32 @@ def test_every_plugin_has_a_wheel_with_its_entry_point_and_without_its_tests(whe
                 assert "[lcgan]" in wheel.read(entry_points).decode()
 
 
+DOWNLOADED = """
+import zlib
+from importlib.metadata import distributions
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+installed = {canonicalize_name(found.name): found for found in distributions()}
+
+def needed(*names):
+    found, left = set(), list(names)
+    while left:
+        name = left.pop()
+        if name in installed and name not in found:
+            found.add(name)
+            requirements = map(Requirement, installed[name].requires or ())
+            left += [canonicalize_name(r.name) for r in requirements if not r.marker or r.marker.evaluate({"extra": ""})]
+    return found
+
+own = needed("lcgan-core") - needed("torch", "transformers") - {"lcgan-core"}
+files = [found.locate_file(file) for found in map(installed.get, own) for file in found.files]
+packed = sum(len(zlib.compress(file.read_bytes())) for file in files if file.suffix != ".pyc" and file.is_file())
+print(packed, *sorted(own))
+"""
+"""Prints how many bytes the core needs besides torch and transformers, packed as wheels are, and for what."""
+
+
 def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
@@ -59,8 +85,11 @@ def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_pat
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 
-    tools = "import importlib.util as u; print([m for m in ('pytest', 'ruff', 'mypy', 'sklearn', 'gradio') if u.find_spec(m)])"
-    assert call("python", "-c", tools).strip() == "[]"
+    tools = ("pytest", "ruff", "mypy", "sklearn", "gradio", "matplotlib", "PIL", "datasets")
+    assert call("python", "-c", f"import importlib.util as u; print([m for m in {tools} if u.find_spec(m)])").strip() == "[]"
+    packed, *own = call("python", "-c", DOWNLOADED).split()
+    assert "pluggy" in own
+    assert int(packed) < 10e6, own
     (core, sentiment) = json.loads(call("lcgan", "plugins", "--json"))
     assert core["distribution"] == "lcgan-core"
     assert (sentiment["distribution"], sentiment["status"]) == ("lcgan-sentiment-plugin", "ok")

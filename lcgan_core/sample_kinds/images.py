@@ -41,9 +41,8 @@ class Images(FileKind[Any]):
     def array(sample: Any) -> Any:
         """The pixels as a uint8 array ``[height, width]`` (grey) or ``[height, width, 3 or 4]``; raises ``SampleError``."""
         import numpy as np
-        from PIL import Image
 
-        if isinstance(sample, Image.Image):
+        if isinstance(sample, _pillow().Image):
             return np.asarray(sample if sample.mode in ("L", "RGB", "RGBA") else _plain(sample))
         found = as_numpy(sample)
         if found.ndim == 3 and is_tensor(sample):
@@ -76,9 +75,7 @@ class Images(FileKind[Any]):
 
     def html(self, sample: Any) -> str:
         """An ``<img>`` with the pixels in a data URI; large images are scaled down."""
-        from PIL import Image
-
-        image = Image.fromarray(self.array(sample))
+        image = _pillow().fromarray(self.array(sample))
         image.thumbnail((SHOWN[1], SHOWN[1]))
         png = io.BytesIO()
         image.save(png, "PNG")
@@ -91,9 +88,11 @@ class Images(FileKind[Any]):
 
     def read(self, path: Path) -> Any:
         import numpy as np
-        from PIL import Image, ImageOps
 
-        with Image.open(path) as opened:
+        opener = _pillow()
+        from PIL import ImageOps
+
+        with opener.open(path) as opened:
             image = ImageOps.exif_transpose(opened)  # photographs may lie on their side
             image = image.convert(self.mode) if self.mode else _plain(image)
         if self.size and image.size != self.size:
@@ -108,14 +107,21 @@ class Images(FileKind[Any]):
         return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
 
     def write(self, sample: Any, path: Path) -> None:
-        from PIL import Image
-
-        Image.fromarray(self.array(sample)).save(path)
+        _pillow().fromarray(self.array(sample)).save(path)
 
     def closeness(self, before: Sequence[Any], after: Sequence[Any]) -> list[float]:
         """Structural similarity, with negative values set to 0; 0 for images of different sizes."""
         pairs = ((self.array(first), self.array(second)) for first, second in zip(before, after, strict=True))
         return [similarity(first, second) if first.shape == second.shape else 0.0 for first, second in pairs]
+
+
+def _pillow() -> Any:
+    """The module ``PIL.Image``; raises ``SampleError`` if it is not installed."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise SampleError("Images need PIL: pip install 'lcgan-core[images]'.") from error
+    return Image
 
 
 def similarity(first: Any, second: Any) -> float:

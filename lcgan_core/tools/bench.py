@@ -26,7 +26,7 @@ from ..runs.evaluation import judged
 from ..runs.finished import FinishedRun, load_run
 from ..sample_kinds import Text
 from ..support.extras import needed
-from ..support.svg import svg
+from ..support.plot import Marks, Plot, side_by_side
 from ..support.wording import with_direction
 
 if TYPE_CHECKING:
@@ -261,23 +261,22 @@ def plot(rows: Sequence[Row]) -> str:
 
     Each run has its own panel. A larger point means more seconds per satisfying sample.
     """
-    runs = by_run(rows)
+    return side_by_side([_panel(run, mine) for run, mine in by_run(rows).items()])
 
-    def panels(figure: Any) -> None:
-        for (run, mine), panel in zip(runs.items(), figure.subplots(1, len(runs), squeeze=False)[0], strict=True):
-            quality = next(iter(mine[0].quality), None)
-            for row in mine:
-                size = 30 * (1 + row.per_satisfying.seconds * 1000) ** 0.5
-                x = row.frechet if quality is None else row.quality.get(quality, math.nan)
-                panel.scatter(x, row.satisfied.value, size, alpha=0.6)
-                panel.annotate(row.sampler, (x, row.satisfied.value), fontsize=8)
-            panel.set_title(run)
-            panel.set_xlabel(
-                "Fréchet distance of latents (lower is better)"
-                if quality is None
-                else with_direction(quality, mine[0].greater_is_better.get(quality))
-            )
-            panel.set_ylabel("satisfied; area: seconds per satisfying sample")
-            panel.set_ylim(0, 1.05)
 
-    return svg(panels, (5 * len(runs), 4))
+def _panel(run: str, rows: Sequence[Row]) -> Plot:
+    quality = next(iter(rows[0].quality), None)
+    points = Marks(
+        "points",
+        [row.frechet if quality is None else row.quality.get(quality, math.nan) for row in rows],
+        [row.satisfied.value for row in rows],
+        radii=[3 * (1 + row.per_satisfying.seconds * 1000) ** 0.25 for row in rows],
+        labels=[row.sampler for row in rows],
+    )
+    x_label = (
+        "Fréchet distance of latents (lower is better)"
+        if quality is None
+        else with_direction(quality, rows[0].greater_is_better.get(quality))
+    )
+    y_label = "satisfied; area: seconds per satisfying sample"
+    return Plot([points], run, x_label, y_label, y_range=(0, 1.05), size=(480, 380))

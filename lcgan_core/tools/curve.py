@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean as mean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..constraint import SATISFIED, Constraint, bound
 from ..constraints.from_labels import Labels
@@ -23,7 +23,7 @@ from ..runs.pipeline import resume, run
 from ..runs.result import read_result
 from ..support.claim import claimed
 from ..support.files import whole
-from ..support.svg import svg
+from ..support.plot import COLOURS, Marks, Plot
 
 CURVE = "curve.json"
 FIGURE = "curve.svg"
@@ -147,14 +147,7 @@ def plot(rows: Sequence[CurveRow]) -> str:
     points = by_size(rows)
     sizes = [point.labels for point in points]
 
-    def panel_of(figure: Any) -> None:
-        panel = figure.subplots()
-        least, most = ([end(point.judged) for point in points] for end in (min, max))
-        panel.fill_between(sizes, least, most, alpha=0.2)
-        panel.plot(sizes, [mean(point.judged) for point in points], "o-")
-        panel.set_xscale("log")
-        panel.set_xticks(sizes, map(str, sizes))
-        panel.set_xlabel("labels")
-        panel.set_ylabel("satisfied, by the judge")
-
-    return svg(panel_of, (5, 4))
+    least, most = ([end(point.judged) for point in points] for end in (min, max))
+    means, colour = [mean(point.judged) for point in points], COLOURS[0]
+    marks = [Marks("band", sizes, most, low=least, colour=colour), Marks("line", sizes, means, colour=colour)]
+    return Plot(marks, "", "labels", "satisfied, by the judge", x_ticks=sizes, log_x=True, size=(480, 380)).svg()

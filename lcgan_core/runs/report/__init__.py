@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...support.svg import svg
+from ...support.plot import COLOURS, GREY, Marks, Plot
 from ...support.wording import beside, memory_line, names_in, number, with_direction
 from ..config import RunConfig
 from ..result import Result
@@ -22,6 +23,8 @@ PAIRS = 25
 POINTS = 600
 MOST_BARS = 512
 """Maximum dimension of z for which each dimension has its own bar; more bars would be as thin as a pixel."""
+BINS = 50
+"""Of the bars that count dimensions instead. Arbitrary."""
 
 
 class Latents(NamedTuple):
@@ -78,23 +81,19 @@ def _wishes(config: RunConfig) -> list[str]:
     return told
 
 
-def _curves(metrics: Sequence[dict[str, Any]]) -> str:
-    def plot(figure: Any) -> None:
-        rounds = [row["round"] + 1 for row in metrics]
-        panels = figure.subplots(1, 3)
-        for panel, names, title in (
-            (panels[0], ("satisfied", "unique"), "the actor's samples, by round"),
-            (panels[1], ("label_loss", "realism_loss", "actor_loss"), "losses"),
-            (panels[2], ("drift", "gate"), "drift (1 is real), mean gate"),
-        ):
-            for name in names:
-                panel.plot(rounds, [row.get(name, float("nan")) for row in metrics], "o-", label=name.replace("_", " "))
-            panel.set_title(title, fontsize=10)
-            panel.legend(fontsize=8)
-            panel.set_xticks(rounds)
-        panels[0].set_ylim(0, 1.05)
+def _curves(metrics: Sequence[dict[str, Any]]) -> list[str]:
+    rounds = [row["round"] + 1 for row in metrics]
 
-    return svg(plot, (10, 2.8))
+    def plot(title: str, *names: str, y_range: tuple[float, float] | None = None) -> str:
+        lines = [Marks("line", rounds, [row.get(name, math.nan) for row in metrics], name.replace("_", " ")) for name in names]
+        ticks = rounds[:: 1 + len(rounds) // 10]
+        return Plot(lines, title, "round", x_ticks=ticks, y_range=y_range).svg()
+
+    return [
+        plot("the actor's samples", "satisfied", "unique", y_range=(0, 1.05)),
+        plot("losses", "label_loss", "realism_loss", "actor_loss"),
+        plot("drift (1 is real), mean gate", "drift", "gate"),
+    ]
 
 
 def _map(latents: Latents) -> str:
@@ -102,28 +101,26 @@ def _map(latents: Latents) -> str:
     _, _, axes = torch.pca_lowrank(latents.real - centre, q=min(2, latents.real.shape[1]), niter=4)
     axes = torch.nn.functional.pad(axes, (0, 2 - axes.shape[1]))
 
-    def plot(figure: Any) -> None:
-        panel = figure.subplots()
-        for z, label, colour in ((latents.real, "q(z)", "0.7"), (latents.prior, "prior", "C0"), (latents.moved, "actor", "C1")):
-            flat = (z[:POINTS] - centre) @ axes
-            panel.scatter(flat[:, 0], flat[:, 1], 5, c=colour, label=label, alpha=0.6, linewidths=0)
-        panel.legend(fontsize=8)
-        panel.set_title("first two principal axes of q(z)", fontsize=10)
+    def points(z: Tensor, name: str, colour: str) -> Marks:
+        x, y = ((z[:POINTS] - centre) @ axes).T.tolist()
+        return Marks("points", x, y, name, radii=[1.8] * len(x), colour=colour)
 
-    return svg(plot, (4.5, 3.6))
+    clouds = [
+        points(z, name, colour)
+        for z, name, colour in (
+            (latents.real, "q(z)", GREY),
+            (latents.prior, "prior", COLOURS[0]),
+            (latents.moved, "actor", COLOURS[1]),
+        )
+    ]
+    return Plot(clouds, "first two principal axes of q(z)", size=(420, 360)).svg()
 
 
 def _gates(gate: Tensor) -> str:
-    def plot(figure: Any) -> None:
-        panel = figure.subplots()
-        if len(gate) <= MOST_BARS:
-            panel.bar(range(len(gate)), gate.tolist())
-            panel.set_ylim(0, 1)
-            panel.set_xlabel("dimension of z", fontsize=9)
-        else:
-            panel.hist(gate.tolist(), bins=50, range=(0, 1))
-            panel.set_xlabel("mean gate", fontsize=9)
-            panel.set_ylabel("dimensions of z", fontsize=9)
-        panel.set_title("how open the actor's gate is", fontsize=10)
-
-    return svg(plot, (5.5, 3.6))
+    title = "how open the actor's gate is"
+    if len(gate) <= MOST_BARS:
+        bars = Marks("bars", range(len(gate)), gate.tolist())
+        return Plot([bars], title, "dimension of z", y_range=(0, 1), size=(420, 360)).svg()
+    counts = torch.histc(gate.float(), BINS, 0, 1).tolist()
+    middles = [(i + 0.5) / BINS for i in range(BINS)]
+    return Plot([Marks("bars", middles, counts)], title, "mean gate", "dimensions of z", size=(420, 360)).svg()
