@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from lcgan_core import SampleError
 from lcgan_core.cli import lcgan
-from lcgan_core.cli.finished_runs import batches
+from lcgan_core.cli.common import MOST_LINE_BYTES, arriving_lines
 from lcgan_core.runs import finished
 from lcgan_core.sample_kinds import Text
 from lcgan_core.tools import editing
@@ -79,6 +78,8 @@ def test_try_scores_the_same_lines(content: bytes) -> None:
         (b"a\n" * 70 + b"caf\xe9\nb\n", "Line 71 of standard input is not UTF-8: byte 0xe9"),
         (b"a\nhalf \xe6\x97\n", "Line 2 of standard input is not UTF-8: byte 0xe6"),
         ("a\nb\n".encode("utf-16"), "Standard input is UTF-16"),
+        (b"a\n" * 3 + b"x" * (MOST_LINE_BYTES + 1), "Line 4 of standard input is longer than 1,048,576 bytes"),
+        (b"a\n" * 64 + b"\xff\xfe\n", "Line 65 of standard input is not UTF-8: byte 0xff"),
     ],
 )
 @pytest.mark.usefixtures("stub")
@@ -91,16 +92,14 @@ def test_what_is_not_utf8_is_told_by_its_line_after_the_lines_before_it(content:
             assert ran.stdout == ("" if "UTF-16" in message else "A\n" * content.count(b"a\n"))
 
 
-def test_batches_end_before_a_line_that_cannot_be_read() -> None:
-    def lines(count: int) -> Iterator[str]:
-        yield from map(str, range(count))
-        raise SampleError("broken")
+def test_what_has_arrived_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe:
+        """Gives what was written at once, and then the next."""
 
-    for count, expected in ((0, []), (2, [2]), (3, [3]), (4, [3, 1])):
-        sizes: list[int | str] = []
-        try:
-            for batch in batches(lines(count), 3):
-                sizes.append(len(batch))
-        except SampleError as error:
-            sizes.append(str(error))
-        assert sizes == [*expected, "broken"]
+        written = iter((b"\xef\xbb\xbfone\n", b"tw", b"o\nthree\nfo", b"ur\nfive\nsix\nseven\n", b"end", b""))
+
+        def read1(self, size: int) -> bytes:
+            return next(self.written)
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=Pipe()))
+    assert list(arriving_lines(3)) == [["one"], ["two", "three"], ["four", "five", "six"], ["seven"], ["end"]]

@@ -8,8 +8,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from io import TextIOWrapper
-from typing import Any, TextIO
+from io import BufferedReader, TextIOWrapper
+from typing import Any, TextIO, cast
 
 import click
 from pydantic import BaseModel, ValidationError
@@ -33,6 +33,9 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 
 DEBUG = "lcgan.debug"
+
+MOST_LINE_BYTES = 2**20
+"""Maximum length of a line of standard input. Arbitrary: far beyond the text of any model."""
 
 
 def _keep_debug(ctx: click.Context, option: click.Parameter, debug: bool) -> None:
@@ -215,19 +218,51 @@ def _refused(kind: type[BaseModel], options: dict[str, Any]) -> set[str]:
 
 
 def input_lines() -> Iterator[str]:
-    """The lines of standard input as they come, without their ends. Only a newline ends a line.
+    """All lines of standard input; raises ``SampleError`` as ``arriving_lines`` does."""
+    for lines in arriving_lines(1000):
+        yield from lines
 
-    Raises ``SampleError`` at the first line that is not UTF-8; a byte order mark is no part of the first line.
+
+def arriving_lines(most: int) -> Iterator[list[str]]:
+    """The lines of standard input, without their ends, in lists of those that have arrived: at least one, at most ``most``.
+
+    Only a newline ends a line, and a byte order mark is no part of the first. Raises ``SampleError`` at the first line that is
+    not UTF-8 or is too long, after the lines before it.
     """
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise SampleError("Standard input is UTF-16. Convert it to UTF-8.")
+    number, rest, ended = 0, b"", False
+    while not ended:
+        arrived = cast(BufferedReader, sys.stdin.buffer).read1(MOST_LINE_BYTES)
+        *lines, rest = (rest + arrived).split(b"\n")
+        ended = not arrived
+        if rest and (ended or len(rest) > MOST_LINE_BYTES):
+            lines.append(rest)
+        ready: list[str] = []
         try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            wrong = line[error.start]
-            raise SampleError(f"Line {number} of standard input is not UTF-8: byte 0x{wrong:02x}. Convert it.") from error
-        yield text.removesuffix("\n").removesuffix("\r")
+            for line in lines:
+                number += 1
+                ready.append(_decoded(line, number))
+                if len(ready) == most:
+                    yield ready
+                    ready = []
+        except SampleError:
+            if ready:
+                yield ready
+            raise
+        if ready:
+            yield ready
+
+
+def _decoded(line: bytes, number: int) -> str:
+    if len(line) > MOST_LINE_BYTES:
+        raise SampleError(f"Line {number} of standard input is longer than {MOST_LINE_BYTES:,} bytes. Split it.")
+    if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SampleError("Standard input is UTF-16. Convert it to UTF-8.")
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        wrong = line[error.start]
+        raise SampleError(f"Line {number} of standard input is not UTF-8: byte 0x{wrong:02x}. Convert it.") from error
+    return text.removesuffix("\r")
 
 
 @contextlib.contextmanager

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import SampleError
-from .common import AS_JSON, DEVICE, SEED, echo, input_lines, lcgan, note, what_is_left
+from .common import AS_JSON, DEVICE, SEED, arriving_lines, echo, lcgan, note, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
     from ..sample_kinds import SampleKind
     from ..tools.editing import Edit
+
+EDITED_AT_ONCE = 64
+"""Samples in a batch of edits. Arbitrary."""
 
 
 def with_out(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,13 +65,19 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     finished = load_run(run_folder, device)
     for reason in finished.unusable:
         note(reason)
-    drawn = finished.sample(count, seed, sampler)
-    samples, memory = shown(finished.model.sample_kind, drawn, out, as_json), memory_of(finished.model, drawn)
+    drawn: list[Any] = []
+    for some in finished.batches(count, seed, sampler):
+        drawn += some
+        if not (out or as_json):  # at once: a reader may want no more
+            echo("\n".join(shown(finished.model.sample_kind, some, None, as_json)))
+    samples = shown(finished.model.sample_kind, drawn, out, as_json) if out or as_json else []
+    memory = memory_of(finished.model, drawn)
     if as_json:
         told = {name: figure.model_dump(mode="json") for name, figure in memory.items()}
         echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": told}))
         return
-    echo("\n".join(samples))
+    if out:
+        echo("\n".join(samples))
     if memory:
         note(memory_line(memory))
 
@@ -108,7 +116,10 @@ def edit(
     finished = load_run(run_folder, device)
     finished.model.require_encoder("Editing")  # before standard input is read
     kind = finished.model.sample_kind
-    edits = edited(finished, (line.strip() for line in samples or input_lines()), strength)
+    batches = (samples[at : at + EDITED_AT_ONCE] for at in range(0, len(samples), EDITED_AT_ONCE))
+    edits: Iterable[tuple[str, Edit | None]] = edited(
+        finished, batches if samples else arriving_lines(EDITED_AT_ONCE), strength
+    )
     written: Iterator[str] | None = None
     if out:
         edits = list(edits)
@@ -134,31 +145,15 @@ def edit(
             note(f"no candidate satisfied: {given}")
 
 
-def edited(finished: FinishedRun, lines: Iterable[str], strength: float) -> Iterable[tuple[str, Edit | None]]:
-    """Each line with its edit, in batches, so that a long input shows its first edits early; None for a blank line."""
+def edited(finished: FinishedRun, batches: Iterable[Sequence[str]], strength: float) -> Iterator[tuple[str, Edit | None]]:
+    """Each line with its edit, so that a long input shows its first edits early; None for a blank line."""
     from ..tools.editing import edit
 
     kind = finished.model.sample_kind
-    for some in batches(lines, 64):
-        edits = iter(edit(finished, [kind.parse(line) for line in some if line], strength))
-        yield from ((line, next(edits) if line else None) for line in some)
-
-
-def batches(lines: Iterable[str], size: int) -> Iterator[list[str]]:
-    """The lines in batches. The lines before one that cannot be read come first, then its error."""
-    batch: list[str] = []
-    try:
-        for line in lines:
-            batch.append(line)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except SampleError:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
+    for batch in batches:
+        lines = [line.strip() for line in batch]
+        edits = iter(edit(finished, [kind.parse(line) for line in lines if line], strength))
+        yield from ((line, next(edits) if line else None) for line in lines)
 
 
 @lcgan.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from .brought_code import require_yes
 from .config import RunConfig, Wish, load_config
 from .result import read_result
 from .weights import constraints_of, load_actor, load_critic, load_labels
+
+DRAWN_AT_ONCE = 1000
+"""Samples in a batch. Arbitrary: drawn in about a second."""
 
 
 class Unusable(Constraint):
@@ -52,8 +55,14 @@ class FinishedRun:
 
         ``strength`` is how far each latent moves from its start: 0 decodes the start, 1 the latent that the sampler made of it.
         """
-        drawn = SAMPLERS[sampler](self.steering).draw(n, torch.Generator().manual_seed(seed))
-        return self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
+        return [sample for batch in self.batches(n, seed, sampler, strength) for sample in batch]
+
+    def batches(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> Iterator[list[Any]]:
+        """The same samples as they are drawn. A larger n begins with the whole batches of a smaller one."""
+        drawing, generator = SAMPLERS[sampler](self.steering), torch.Generator().manual_seed(seed)
+        for done in range(0, n, DRAWN_AT_ONCE):
+            drawn = drawing.draw(min(DRAWN_AT_ONCE, n - done), generator)
+            yield self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
 
 
 def load_run(folder: Path, device: str = "auto") -> FinishedRun:

@@ -1,0 +1,91 @@
+"""Samples are written as they are drawn, and the same number of them in one batch or in several is the same samples."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from conftest import HalfSpace, LinearModel
+
+from lcgan_core import ModelError
+from lcgan_core.cli import lcgan
+from lcgan_core.cli.common import results
+from lcgan_core.engine.aggregate_posterior import AggregatePosterior
+from lcgan_core.engine.labelling import Labeller
+from lcgan_core.engine.networks import Actor, Critic, GanConfig
+from lcgan_core.engine.samplers import Steering
+from lcgan_core.runs import finished
+from lcgan_core.runs.config import RunConfig, Wish
+from lcgan_core.sample_kinds import Text
+
+
+def written() -> list[str]:
+    return results().buffer.getvalue().decode().splitlines()  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.fixture
+def drawing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Iterator[list[str]]]], None]:
+    def stub(batches: Callable[[], Iterator[list[str]]]) -> None:
+        model = SimpleNamespace(sample_kind=Text(), quality=None, memory=lambda samples: {})
+        run = SimpleNamespace(model=model, unusable=[], batches=lambda *asked: batches())
+        monkeypatch.setattr(finished, "load_run", lambda folder, device: run)
+
+    return stub
+
+
+def test_each_batch_is_written_before_the_next_is_drawn(drawing: Callable[..., None]) -> None:
+    def batches() -> Iterator[list[str]]:
+        for number in range(4):
+            assert len(written()) == 2 * number
+            yield [f"first of {number}", "two\nlines"]
+
+    drawing(batches)
+    ran = CliRunner().invoke(lcgan, ["sample", "RUN", "-n", "8"], catch_exceptions=False)
+    assert ran.stdout.splitlines()[::2] == [f"first of {number}" for number in range(4)]
+
+
+@pytest.mark.parametrize("error", [ModelError("broken"), OSError(28, "No space left on device"), SystemExit(3)])
+def test_what_was_drawn_before_an_error_is_not_lost(drawing: Callable[..., None], error: BaseException) -> None:
+    def batches() -> Iterator[list[str]]:
+        yield ["good"]
+        raise error
+
+    drawing(batches)
+    ran = CliRunner().invoke(lcgan, ["sample", "RUN", "-n", "8"])
+    assert (ran.exit_code, ran.stdout) == (1, "good\n")
+
+
+@pytest.mark.parametrize("sampler", ["start", "rejection", "gradient"])
+def test_a_larger_number_begins_with_the_samples_of_a_smaller_one(monkeypatch: pytest.MonkeyPatch, sampler: str) -> None:
+    monkeypatch.setattr(finished, "DRAWN_AT_ONCE", 4)
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), LinearModel(3), steering())
+    most = list(run.batches(10, seed=5, sampler=sampler))
+    assert [len(batch) for batch in most] == [4, 4, 2]
+    assert run.sample(8, seed=5, sampler=sampler) == [sample for batch in most[:2] for sample in batch]
+
+
+def steering() -> Steering:
+    model, config = LinearModel(3), GanConfig(width=8, depth=1)
+    labeller = Labeller(model, {"half-space": HalfSpace(bound=0.0)})
+    critics = {name: (Critic.of(model, config), 1.0) for name in ("half-space", "realism")}
+    return Steering(labeller, AggregatePosterior.of(model), Actor.of(model, config), critics, config)
+
+
+def test_an_open_pipe_is_answered_at_once() -> None:
+    """By a real process that reads and writes line by line."""
+    program = (
+        "from lcgan_core.cli.common import arriving_lines\nfor lines in arriving_lines(64):\n    print(*lines, flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for line in ("one", "two", "three"):
+            process.stdin.write(f"{line}\n")
+            assert process.stdout.readline() == f"{line}\n"
+        process.stdin.close()
