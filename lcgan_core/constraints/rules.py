@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -12,9 +12,11 @@ from ..constraint import Constraint
 
 
 class Length(Constraint):
-    """Texts with a number of words in a given range; words are separated by spaces.
+    """Texts with a number of words in a given range, or a number of characters.
 
     >>> Length(max_words=3)(["short and sweet", "this one is too long"])
+    [1.0, 0.0]
+    >>> Length(max_characters=4)(["soup", "soups"])
     [1.0, 0.0]
     """
 
@@ -22,18 +24,36 @@ class Length(Constraint):
     judges = frozenset({"text"})
 
     min_words: int = Field(1, ge=0)
-    """Minimum number of words."""
+    """Minimum number of words. Spaces separate words; where a script has none, such as Chinese, Unicode's rules do."""
     max_words: int = Field(6, ge=1)
     """Maximum number of words."""
+    min_characters: int | None = Field(None, ge=0)
+    """Minimum number of characters. If it or ``max_characters`` is given, characters are counted instead of words."""
+    max_characters: int | None = Field(None, ge=1)
+    """Maximum number of characters."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.min_words > self.max_words:
             raise ValueError(f"min_words ({self.min_words}) is larger than max_words ({self.max_words})")
+        if self._counts_characters and self.model_fields_set & {"min_words", "max_words"}:
+            raise ValueError("give limits of words or limits of characters, not both")
+        least, most = self.min_characters, self.max_characters
+        if least is not None and most is not None and least > most:
+            raise ValueError(f"min_characters ({least}) is larger than max_characters ({most})")
         return self
 
+    @property
+    def _counts_characters(self) -> bool:
+        return self.min_characters is not None or self.max_characters is not None
+
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        return [float(self.min_words <= len(text.split()) <= self.max_words) for text in samples]
+        from ..support.words import characters, words
+
+        if self._counts_characters:
+            least, most = self.min_characters or 0, self.max_characters or math.inf
+            return [float(least <= characters(text) <= most) for text in samples]
+        return [float(self.min_words <= len(words(text)) <= self.max_words) for text in samples]
 
 
 class Keyword(Constraint):
@@ -64,6 +84,7 @@ class Keyword(Constraint):
         return words
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        patterns = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE) for word in self.words]
+        from ..support.words import contains
+
         decide = any if self.match == "any" else all
-        return [float(decide(pattern.search(text) for pattern in patterns)) for text in samples]
+        return [float(decide(contains(text, word) for word in self.words)) for text in samples]

@@ -72,12 +72,15 @@ class Text(SampleKind[str]):
     def closeness(self, before: Sequence[str], after: Sequence[str]) -> list[float]:
         """BLEU of each text in ``after`` against its counterpart in ``before``, in [0, 1] (Papineni et al. 2002, by sacrebleu).
 
-        Words are separated by spaces. The longest n-grams have four words, or fewer if the text is shorter.
+        Words are what ``length`` counts. The longest n-grams have four words, or fewer if the text is shorter.
         """
         from sacrebleu.metrics.bleu import BLEU
 
+        from ..support.words import words
+
         bleu = BLEU(tokenize="none", force=True, effective_order=True)
-        return [bleu.sentence_score(second, [first]).score / 100 for first, second in zip(before, after, strict=True)]
+        pairs = ((" ".join(words(first)), " ".join(words(second))) for first, second in zip(before, after, strict=True))
+        return [bleu.sentence_score(second, [first]).score / 100 for first, second in pairs]
 
 
 def changed_words(before: str, after: str) -> list[tuple[str, bool]]:
