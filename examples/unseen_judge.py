@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lcgan_core.constraint import SATISFIED
+from lcgan_core.constraint import SATISFIED, evaluate
 from lcgan_core.plugins.discovery import make_constraint
 
 Judge = Callable[[Sequence[str]], list[bool]]
@@ -16,7 +16,7 @@ Judge = Callable[[Sequence[str]], list[bool]]
 def unseen_judge(train: Path, target: str) -> Judge:
     """Tells whether texts have the sentiment ``target``, by n-grams of the labelled texts in ``train``."""
     judge = make_constraint("sentiment-ngrams", {"train": train, "target": target})
-    return lambda texts: [value >= SATISFIED for value in judge(texts)]
+    return lambda texts: [value >= SATISFIED for value in evaluate(judge, texts)]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

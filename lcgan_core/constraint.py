@@ -33,12 +33,15 @@ class Constraint(BaseModel):
     """Names of the kinds of sample that it can judge, such as ``frozenset({"text"})``; None means any kind."""
     expensive: ClassVar[bool] = False
     """Whether scores are worth caching on disk."""
+    may_abstain: ClassVar[bool] = False
+    """Whether it may return None for a sample that it cannot judge. Such samples are left out of the labels and of every share
+    that is measured, and are counted."""
     may_grow: ClassVar[bool] = False
     """Whether its data may grow after a run and still mean the same wish, as labels do. The run then asks it as it is now."""
 
-    def __call__(self, samples: Sequence[Any]) -> Sequence[float]:
+    def __call__(self, samples: Sequence[Any]) -> Sequence[float | None]:
         """One value in [0, 1] for each sample, in order: 1.0 is satisfied, 0.0 is not. A sample's value must not depend on the
-        other samples in the batch."""
+        other samples in the batch. None is for a sample that cannot be judged, if the class says ``may_abstain = True``."""
         raise NotImplementedError
 
     def bind(self, model: LatentModel[Any]) -> Constraint:
@@ -75,7 +78,7 @@ def bound(constraint: Constraint, model: LatentModel[Any]) -> Constraint:
 
 
 def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
-    """The constraint's values for ``samples``.
+    """The constraint's values for ``samples``; NaN for a sample that it cannot judge, if it ``may_abstain``.
 
     Raises ``ConstraintError`` if the constraint fails, returns the wrong number of values, or returns a value that is not a
     finite number in [0, 1]. A sample that cannot be scored never counts as unsatisfied.
@@ -97,7 +100,10 @@ def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
             f"{label} returned {len(values)} values for {len(samples)} samples, the first of them {_shown(samples[0])}. "
             "Return exactly one value for each sample, in their order."
         )
-    return [_checked(label, sample, value) for sample, value in zip(samples, values, strict=True)]
+    return [
+        math.nan if value is None and constraint.may_abstain else _checked(label, sample, value)
+        for sample, value in zip(samples, values, strict=True)
+    ]
 
 
 def _own(samples: Sequence[Any]) -> list[Any]:
@@ -136,6 +142,12 @@ def _checked(label: str, sample: Any, value: Any) -> float:
         number = math.nan if isinstance(value, (str, bytes)) else float(value)
     except Exception:  # whatever a foreign type raises
         number = math.nan
+    if value is None:
+        raise ConstraintError(
+            f"{label} returned None for {_shown(sample)}, and does not say that it may. If it cannot judge every sample, "
+            "declare that, so that such samples are left out: may_abstain = True in a class, or -> list[float | None] of a "
+            "function."
+        )
     if not 0.0 <= number <= 1.0:
         raise ConstraintError(
             f"{label} returned {value!r} for {_shown(sample)}. Values are finite numbers in [0, 1]; 1 means satisfied."

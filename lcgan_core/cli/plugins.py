@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -57,7 +58,7 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
     """Score samples by a constraint, without a model.
 
     SAMPLEs are texts, or file names if the constraint judges images or other files. Without any, the lines of stdin are
-    scored. NAME is an installed constraint, or ./file.py:function.
+    scored. NAME is an installed constraint, or ./file.py:function. A sample that it cannot judge gets a question mark.
     """
     from ..constraint import evaluate
     from ..plugins.discovery import constraint_class, make_constraint, sample_kind
@@ -77,11 +78,13 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
     if not lines:
         raise click.UsageError("No samples. Give them as arguments, or on stdin, one per line.")
     values = evaluate(constraint, [kind.parse(line) for line in lines])
-    scores = [{"value": value, kind.column: line} for value, line in zip(values, lines, strict=True)]
+    pairs = zip(values, lines, strict=True)
+    scores = [{"value": None if math.isnan(value) else value, kind.column: line} for value, line in pairs]
     if as_json:
         echo(json.dumps({"constraint": name, "scores": scores}))
     else:
-        echo("\n".join(f"{row['value']:.3f}  {' '.join(str(row[kind.column]).splitlines())}" for row in scores))
+        told = ("?    " if math.isnan(value) else f"{value:.3f}" for value in values)
+        echo("\n".join(f"{value}  {' '.join(line.splitlines())}" for value, line in zip(told, lines, strict=True)))
 
 
 @lcgan.command("new-plugin")

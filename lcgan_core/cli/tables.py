@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..constraint import Constraint
-from ..support.wording import beside, learned_from, memory_line, names_in, number, with_direction
+from ..support.wording import beside, learned_from, memory_line, names_in, not_judged, number, with_direction
 from ..visible import visible
 from .common import results
 
@@ -50,6 +50,8 @@ def print_result(result: Result, pairs: list[dict[str, Any]]) -> None:
     for name, row in result.constraints.items():
         if row.trust:
             out.print(learned_from(name, row.trust))
+        if row.unjudged:
+            out.print(not_judged(name, row.unjudged, result.unjudged.get(name, 0)))
 
     if result.quality:
         table = Table(title=f"quality of {result.compared} samples of each kind", title_justify="left")

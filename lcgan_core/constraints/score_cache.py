@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import sqlite3
 import struct
@@ -36,7 +37,7 @@ def cached_scores(fingerprint: str, samples: Sequence[str], score: Callable[[lis
     missing = [i for i, key in enumerate(keys) if key not in kept]
     if missing:
         fresh = dict(zip((keys[i] for i in missing), score([samples[i] for i in missing]), strict=True))
-        _write(fresh)
+        _write({key: value for key, value in fresh.items() if not math.isnan(value)})  # it may be able to judge those later
         kept |= fresh
     return [kept[key] for key in keys]
 

@@ -131,6 +131,11 @@ class State:
         """Number of latents labelled in this run."""
         return max((len(pool.z) - pool.reused for pool in self.pools.values()), default=0)
 
+    @property
+    def unjudged(self) -> dict[str, int]:
+        """Number of latents left out of the labels, for each constraint that could not judge some of their samples."""
+        return {name: pool.unjudged for name, pool in self.pools.items() if pool.unjudged}
+
     def taught(self) -> list[TaughtCritic]:
         """The constraints' critics with their labels."""
         return [TaughtCritic(critic, self.pools[name]) for name, critic in self.networks.attributes.items()]
@@ -246,7 +251,7 @@ def label_first(
     real = torch.cat([torch.randperm(rows, generator=generator) for _ in range(config.max_posterior_labels // rows + 2)])
     start = labeller(draw_start(q, config.start_labels, config, generator), new)
     found: list[Labelled] = []
-    drawn, satisfying = 0, torch.zeros(len(new))
+    drawn, satisfying, violating = 0, torch.zeros(len(new)), torch.zeros(len(new))
     while True:
         on_progress("labels", drawn / config.posterior_labels)
         sought = 1000 if drawn >= config.posterior_labels else min(1000, config.posterior_labels - drawn)
@@ -254,23 +259,28 @@ def label_first(
         found.append(labelled._replace(samples=[]))  # images would fill the memory
         drawn += sought
         satisfying += (labelled.values >= SATISFIED).sum(0).cpu()
-        enough = torch.minimum(satisfying, drawn - satisfying) >= config.sought_examples
+        violating += (labelled.values < SATISFIED).sum(0).cpu()
+        enough = torch.minimum(satisfying, violating) >= config.sought_examples
         if (drawn >= config.posterior_labels and enough.all()) or drawn >= config.max_posterior_labels:
             break
     found.append(start)
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
-    for name, base_rate in zip(new, (values >= SATISFIED).float().mean(0).tolist(), strict=True):
-        if min(base_rate, 1 - base_rate) * len(z) < FEWEST_EXAMPLES:
+    pools = {name: Pool.of(z, column, real[:drawn].to(z.device)) for name, column in zip(new, values.T, strict=True)}
+    for name, pool in pools.items():
+        held, judged = int((pool.values >= SATISFIED).sum()), len(pool.values)
+        if judged == 0:
+            raise TrainingError(f"Constraint {name!r} could judge none of {len(z)} decoded samples: it returned None for each.")
+        if min(held, judged - held) < FEWEST_EXAMPLES:
+            unjudged = f" (it could not judge {pool.unjudged} others)" if pool.unjudged else ""
             raise TrainingError(
-                f"Constraint {name!r} is satisfied by {base_rate:.2%} of {len(z)} decoded samples: "
+                f"Constraint {name!r} is satisfied by {held / judged:.2%} of {judged} decoded samples{unjudged}: "
                 + (
                     "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
                     "gan.max_posterior_labels."
-                    if base_rate < 0.5
+                    if held < judged / 2
                     else "there is nothing to change. Make it stricter, or leave it out."
                 )
             )
-    pools = {name: Pool(z, column, real[:drawn].to(z.device)) for name, column in zip(new, values.T, strict=True)}
     confidence = [part.confidence for part in found if part.confidence is not None]
     if confidence and config.confidence_weight:
         pools[CONFIDENCE] = Pool(z, torch.cat(confidence))
@@ -380,7 +390,7 @@ def assess_round(
         return {"stopped": state.stopped}
     if config.actor_labels:
         labelled = labeller(moved)
-        samples, satisfying = labelled.samples, labelled.satisfied
+        samples, satisfying = labelled.samples, labelled.satisfied[labelled.satisfied | labelled.violating]
         for name, values in zip(labeller.constraints, labelled.values.T, strict=True):
             state.pools[name].add(moved, values)
         if state.confidence and labelled.confidence is not None:
@@ -388,7 +398,7 @@ def assess_round(
     else:
         samples = labeller.model.decode(moved)
         satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes.values()]).all(0)
-    satisfied = float(satisfying.float().mean())
+    satisfied = float(satisfying.float().mean()) if len(satisfying) else 0.0  # of an actor whose samples nobody can judge
     unique = labeller.model.sample_kind.unique(samples)
     drift = q.drift(moved)
     if drift > config.max_drift:

@@ -21,7 +21,8 @@ OVERLAPPING = 250
 
 
 class Labelled(NamedTuple):
-    """Latents ``[n, latent_dim]``, their decoded samples, and the constraints' values for them ``[n, constraints]``."""
+    """Latents ``[n, latent_dim]``, their decoded samples, and the constraints' values for them ``[n, constraints]``: NaN for a
+    sample that the constraint cannot judge."""
 
     z: Tensor
     samples: list[Any]
@@ -33,6 +34,11 @@ class Labelled(NamedTuple):
     def satisfied(self) -> Tensor:
         """Whether each sample satisfies all constraints, ``[n]``."""
         return (self.values >= SATISFIED).all(1)
+
+    @property
+    def violating(self) -> Tensor:
+        """Whether each sample violates a constraint, ``[n]``. One that cannot be judged neither satisfies nor violates."""
+        return (self.values < SATISFIED).any(1)
 
 
 @dataclass
@@ -104,10 +110,20 @@ class Pool:
     """Indices of the real samples from whose posteriors the first latents were drawn, ``[draws]``."""
     reused: int = 0
     """Number of labels from an earlier run; they come first."""
+    unjudged: int = 0
+    """Number of latents left out because the constraint could not judge their samples."""
+
+    @classmethod
+    def of(cls, z: Tensor, values: Tensor, real: Tensor) -> Pool:
+        """The pool of labels of which some are NaN; the first latents are drawn from the posteriors of ``real``."""
+        judged = ~values.isnan()
+        return cls(z[judged], values[judged], real[judged[: len(real)]], unjudged=int((~judged).sum()))
 
     def add(self, z: Tensor, values: Tensor) -> None:
-        self.z = torch.cat([self.z, z])
-        self.values = torch.cat([self.values, values])
+        judged = ~values.isnan()
+        self.z = torch.cat([self.z, z[judged]])
+        self.values = torch.cat([self.values, values[judged]])
+        self.unjudged += int((~judged).sum())
 
     def draws_of_real(self, n: int) -> tuple[Tensor, Tensor]:
         """How often each of n real samples was drawn and labelled, and how often the draw satisfied: both ``[n]``."""

@@ -232,7 +232,7 @@ class OffsetSampler(ClassPriorSampler):
     name = "offset"
 
     def fit(self, labelled: Labelled) -> None:
-        self.offset = labelled.z[labelled.satisfied].mean(0) - labelled.z[~labelled.satisfied].mean(0)
+        self.offset = labelled.z[labelled.satisfied].mean(0) - labelled.z[labelled.violating].mean(0)
 
     def draw(self, n: int, generator: Generator) -> Drawn:
         start = self.steering.start(n, generator)
@@ -305,15 +305,16 @@ def label_start(steering: Steering, batch: int = 1000) -> Labelled:
     """As many labelled latents of the start as a run labels posterior samples, and more if few satisfy."""
     generator = torch.Generator().manual_seed(0)
     found: list[Labelled] = []
-    drawn = held = 0
+    drawn = held = violating = 0
     config = steering.config
     while drawn < config.posterior_labels or (held < config.sought_examples and drawn < config.max_posterior_labels):
         found.append(steering.labeller(steering.start(batch, generator))._replace(samples=[]))
         drawn += batch
         held += int(found[-1].satisfied.sum())
+        violating += int(found[-1].violating.sum())
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
     labelled = Labelled(z, [], values, confidence=None)
-    if min(held, drawn - held) < 2:
+    if min(held, violating) < 2:
         raise RunError(f"{held} of {drawn} samples satisfy: nothing to fit to. Use another --sampler.")
     return labelled
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from ..constraint import Constraint
 from ..errors import ConstraintError
@@ -85,10 +85,20 @@ def reward_class(name: str) -> type[Constraint]:
         "__annotations__": {},
         "name": name,
         "reward": staticmethod(found),
+        "may_abstain": _may_abstain(found),
         "code": code_in(Path(file)) if file else "",
     }
     made: type[Constraint] = type(Reward)("Reward", (Reward,), members)  # type: ignore[misc]
     return made
+
+
+def _may_abstain(function: Callable[..., Any]) -> bool:
+    """Whether the function declares that it may return None for a sample: ``-> list[float | None]``."""
+    try:
+        returned = inspect.signature(function, eval_str=True).return_annotation
+    except (NameError, TypeError, ValueError, SyntaxError):  # no signature, or names in it that only a type checker knows
+        return False
+    return any(part is type(None) for values in get_args(returned) for part in get_args(values))
 
 
 def _is_module(where: str) -> bool:

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from ..constraint import SATISFIED, Constraint
 from ..engine.labelling import Labelled, scores
 from ..engine.samplers import Sampler
+from ..errors import ConstraintError
 from ..figures import Merit, Share, Trust
 from ..latent_model import LatentModel, memory_of, quality_of
 from ..sample_kinds import SampleKind
@@ -80,7 +81,18 @@ def quality_by_figure(model: LatentModel[Any], sets: Mapping[str, list[Any]], ki
 
 def judged(judge: Constraint, samples: Sequence[Any], kind: SampleKind[Any]) -> Share:
     """The share of samples that satisfy a constraint that no training used."""
-    return Share.of(sum(value >= SATISFIED for value in scores(judge, samples, kind)), len(samples))
+    return share_of(torch.tensor(scores(judge, samples, kind)))
+
+
+def share_of(values: Tensor) -> Share:
+    """The share of values ``[n]`` that satisfy; NaN stands for a sample that could not be judged, and is left out.
+
+    Raises ``ConstraintError`` if no sample could be judged.
+    """
+    values = values[~values.isnan()]
+    if not len(values):
+        raise ConstraintError("Not one sample could be judged: None was returned for each. Nothing can be measured.")
+    return Share.of(int((values >= SATISFIED).sum()), len(values))
 
 
 def _satisfying(labelled: Labelled) -> list[Any]:
@@ -88,7 +100,7 @@ def _satisfying(labelled: Labelled) -> list[Any]:
 
 
 def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor, trust: Trust | None = None) -> Satisfaction:
-    def share(values: Tensor) -> Share:
-        return Share.of(int((values >= SATISFIED).sum()), len(values))
-
-    return Satisfaction(prior=share(prior), posterior=share(posterior), actor=share(actor), trust=trust)
+    unjudged = sum(int(values.isnan().sum()) for values in (prior, posterior, actor))
+    return Satisfaction(
+        prior=share_of(prior), posterior=share_of(posterior), actor=share_of(actor), trust=trust, unjudged=unjudged
+    )

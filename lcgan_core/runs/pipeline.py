@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..constraint import Constraint, bound
 from ..engine.aggregate_posterior import AggregatePosterior
@@ -125,6 +127,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         best_round=state.best_round,
         stopped=state.stopped,
         labels=state.labels,
+        unjudged=state.unjudged,
         reused=tuple(name for name in constraints if name in taught),
         seconds=Seconds(
             label=round(label_seconds, 2),
@@ -219,8 +222,13 @@ def _sample_rows(folder: Path, kind: SampleKind[Any], names: list[str], evaluati
         {
             "before": kind.keep(before.samples[row], folder),
             "after": kind.keep(after.samples[row], folder),
-            "values_before": dict(zip(names, before.values[row].tolist(), strict=True)),
-            "values_after": dict(zip(names, after.values[row].tolist(), strict=True)),
+            "values_before": _values(names, before.values[row]),
+            "values_after": _values(names, after.values[row]),
         }
         for row in range(len(after.samples))[: MOST_FILES if kind.in_files else None]
     ]
+
+
+def _values(names: list[str], values: Tensor) -> dict[str, float | None]:
+    """The value of each constraint for one sample; None if it could not judge it."""
+    return {name: None if math.isnan(value) else value for name, value in zip(names, values.tolist(), strict=True)}

@@ -26,6 +26,8 @@ class Satisfaction(Record):
     """Latents from the actor."""
     trust: Trust | None = None
     """How far to trust the constraint itself, if it was learned from labels."""
+    unjudged: int = 0
+    """Number of samples of all three sets that the constraint could not judge. The shares are of the others."""
 
 
 class Quality(Merit):
@@ -85,6 +87,8 @@ class Result(Summary):
     """Why the training ended before its last round, if it did."""
     labels: int
     """Number of latents labelled during training."""
+    unjudged: dict[str, int]
+    """Number of latents left out of the labels, for each constraint that could not judge some of their samples."""
     reused: tuple[str, ...]
     """Constraints whose critics and labels come from earlier runs."""
     seconds: Seconds

@@ -96,7 +96,7 @@ def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[
         "best_score": state.best_score,
         "stopped": state.stopped,
     }
-    about = {name: {"reused": pool.reused} for name, _, pool in state.learners()}
+    about = {name: {"reused": pool.reused, "unjudged": pool.unjudged} for name, _, pool in state.learners()}
     asked = config.model_dump(mode="json")
     files.write_tensors(path, tensors, {"config": asked, "identity": identity, "progress": progress, "pools": about})
 
@@ -124,9 +124,9 @@ def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
 
 
-def _pool(tensors: dict[str, Tensor], model: LatentModel[Any], reused: int) -> Pool:
+def _pool(tensors: dict[str, Tensor], model: LatentModel[Any], reused: int, unjudged: int = 0) -> Pool:
     z, values, real = (tensors[key].to(model.device) for key in ("z", "values", "real"))
-    return Pool(z, values, real, reused)
+    return Pool(z, values, real, reused, unjudged)
 
 
 def _weights_for(path: Path, model: LatentModel[Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from ..figures import Beside, Trust
 
 
+def not_judged(name: str, measured: int, trained: int) -> str:
+    """What a constraint returned None for."""
+    return f"{name} could not judge {measured:,} of the samples measured here, and {trained:,} in training; they are left out"
+
+
 def learned_from(name: str, trust: Trust) -> str:
     """How far to trust a constraint that was learned from labels."""
     return f"{name} was learned from {trust.labels} labels; it predicted {trust.accuracy} of held-out labels correctly"

@@ -59,7 +59,7 @@ class ConstraintContract:
             f"{value:.3g} for {sample!r:.80}, which should {'satisfy' if holds else 'violate'}"
             for holds, samples in ((True, self.satisfied), (False, self.violated))
             for sample, value in zip(samples, evaluate(constraint, samples), strict=True)
-            if (value >= SATISFIED) != holds
+            if math.isnan(value) or (value >= SATISFIED) != holds
         ]
         assert not wrong, (
             f"{self._class} returns {'; '.join(wrong)}. From {SATISFIED} on a sample satisfies. "
@@ -91,7 +91,7 @@ class ConstraintContract:
         }
         for how, values in otherwise.items():
             for sample, first, second in zip(samples, together, values, strict=True):
-                assert math.isclose(first, second, rel_tol=0, abs_tol=self.tolerance), (
+                assert self._same(first, second), (
                     f"{self._class} returns {first} for {sample!r:.80} in a batch, but {second} {how}. Values may depend on "
                     "nothing but the sample and the options: no state, no chance, no other samples."
                 )
@@ -148,7 +148,7 @@ class ConstraintContract:
         far = [
             sample
             for sample, before, after in zip(self._samples, values, evaluate(again, self._samples), strict=True)
-            if not math.isclose(before, after, rel_tol=0, abs_tol=self.tolerance)
+            if not self._same(before, after)
         ]
         assert not far, (
             f"{self._class} returns another value for {far[0]!r:.80} after pickling. "
@@ -160,6 +160,10 @@ class ConstraintContract:
 
     def test_import_is_light(self) -> None:
         assert_import_is_light(self.constraint.__module__, "the constraint")
+
+    def _same(self, first: float, second: float) -> bool:
+        """Whether two values are alike; NaN stands for a sample that the constraint cannot judge."""
+        return math.isclose(first, second, rel_tol=0, abs_tol=self.tolerance) or (math.isnan(first) and math.isnan(second))
 
     @property
     def _class(self) -> str:

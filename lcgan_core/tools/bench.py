@@ -22,7 +22,7 @@ from ..errors import RunError
 from ..figures import Beside, Record, Share, Trust
 from ..latent_model import memory_of, quality_of
 from ..runs.config import Wish
-from ..runs.evaluation import judged
+from ..runs.evaluation import judged, share_of
 from ..runs.finished import FinishedRun, load_run
 from ..sample_kinds import Text
 from ..support.extras import needed
@@ -169,7 +169,8 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
     started = time.perf_counter()
     samples = model.decode(z)
     decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has already decoded them
-    held = int((plain.values(samples) >= SATISFIED).all(1).sum())
+    values = plain.values(samples)
+    held = int((values >= SATISFIED).all(1).sum())
     generator = torch.Generator().manual_seed(97)
     real = satisfying(plain, lambda drawn: steering.q.draw(drawn, generator), min(n, 1000))
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
@@ -183,7 +184,7 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
     return Row(
         run=run,
         sampler=name,
-        satisfied=Share.of(held, len(samples)),
+        satisfied=share_of(values.min(1).values),
         judged={judge_name: judged(judge, samples, kind) for judge_name, judge in yardstick.judges.items()},
         trust=yardstick.trust,
         quality={figure: mean(figures[figure] for figures in quality) for figure in names},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ class Edit:
     """``edited``; ``kept``: the sample satisfies already; ``missed``: the best candidate does not satisfy; ``unknown``: the
     model cannot even reconstruct the sample, and ``after`` is its attempt."""
     value: float
-    """The lowest of the constraints' values for ``after``."""
+    """The lowest of the constraints' values for ``after``; 0 if one of them cannot judge it."""
     closeness: float
     """How much of ``before`` is left in ``after``, in [0, 1]."""
     candidates: list[Any]
@@ -138,10 +139,10 @@ def moved(finished: FinishedRun, samples: Sequence[Any], z: Tensor) -> list[list
 
 
 def least_values(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:
-    """The lowest of the constraints' values for each sample, since all constraints must hold."""
+    """The lowest of the constraints' values for each sample, since all constraints must hold; 0 if one cannot judge it."""
     constraints = finished.steering.labeller.constraints.values()
     found = [scores(constraint, samples, finished.model.sample_kind) for constraint in constraints]
-    return [min(row) for row in zip(*found, strict=True)]
+    return [0.0 if any(map(math.isnan, row)) else min(row) for row in zip(*found, strict=True)]
 
 
 def interpolate(finished: FinishedRun, first: Any, last: Any, steps: int = 7) -> list[tuple[Any, float]]:

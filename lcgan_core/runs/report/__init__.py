@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...support.plot import COLOURS, GREY, Marks, Plot
-from ...support.wording import beside, memory_line, names_in, number, with_direction
+from ...support.wording import beside, memory_line, names_in, not_judged, number, with_direction
 from ..config import RunConfig
 from ..result import Result
 
@@ -66,6 +66,7 @@ def write_report(
         "beside": beside,
         "memory_line": memory_line,
         "names_in": names_in,
+        "not_judged": not_judged,
     }
     for name, template in ((PAGE, "report.html.jinja"), (CARD, "card.md.jinja")):
         write_text(folder / name, environment.get_template(template).render(content))
