@@ -23,6 +23,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """Keeps the name of an option on one line, which browsers break after its hyphens; mkdocs calls this."""
+    return re.sub(
+        r"<code>[^<]*</code>", lambda code: re.sub(r"--?[a-z][\w-]*", r'<span class="option">\g<0></span>', code[0]), html
+    )
+
+
 def commands() -> Iterator[str]:
     yield "# Commands\n"
     yield "What `lcgan COMMAND --help` prints, for every command. Results go to standard output, everything else to standard"
