@@ -1,8 +1,8 @@
-"""Kills ``lcgan run``, ``label`` and ``curve`` at random moments, goes on, and compares with what was never killed.
+"""Kills ``lcgan run``, ``pretrain``, ``label`` and ``curve`` at random moments, goes on, and compares with what was never killed.
 
     python benchmarks/kill.py --times 40
 
-A toy model of the tests keeps it quick. After each SIGKILL the command that goes on must end with status 0 and leave the same
+A toy model and a toy corpus of the tests keep it quick. After each SIGKILL the command that goes on must end with status 0 and leave the same
 files to the byte, times and paths aside, and no unfinished file; ``label`` must have kept every answer that it took, and must
 take more.
 """
@@ -25,14 +25,19 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
+sys.path.append(str(TESTS))
+
+from conftest import TINY_RECIPE, sentences  # noqa: E402 - beside the tests
+
 LCGAN = (sys.executable, "-m", "lcgan_core")
 SETTINGS = ("width=16", "rounds=3", "iterations=10", "critic_batches=2", "pretraining_batches=20", "posterior_labels=600")
 GAN = tuple(part for setting in SETTINGS for part in ("--set", f"gan.{setting}"))
 RUN = ("run", "--model", "linear:4", "--constraint", "half-space", *GAN, "--samples", "100")
 CURVE = ("curve", "labels.csv", "--model", "linear:4", "--judge", "half-space", "--sizes", "20", "--seeds", "2", *GAN)
 LABEL = ("label", "mine.csv", "--model", "linear:2", "-n", "1000")
+PRETRAIN = ("pretrain", "corpus.txt", *TINY_RECIPE, "--set", "epochs=4", "--set", "judge_epochs=3")
 KEYS = b"ynyynsunyn"
-SAME = ("config.json", "metrics.jsonl", "samples.jsonl", "actor.safetensors", "critics/*.safetensors")
+SAME = ("config.json", "metrics.jsonl", "samples.jsonl", "*.safetensors", "tokenizer.json", "measured.json")
 
 
 def install(folder: Path) -> None:
@@ -79,6 +84,17 @@ def try_run(work: Path, after: float) -> dict[str, Any]:
     out = work / "out"
     if not (out / "result.json").exists():
         goes_on(("run", "--resume", "out") if (out / "config.json").exists() else (*RUN, "--out", "out"), work)
+    return content(out)
+
+
+def try_pretrain(work: Path, after: float) -> dict[str, Any]:
+    (work / "corpus.txt").write_text("\n".join(sentences()), encoding="utf-8")
+    killed((*PRETRAIN, "--out", "out"), work, after)
+    out = work / "out"
+    if not (out / "measured.json").exists():
+        begun = out.is_dir() and any(out.iterdir())
+        goes_on(("pretrain", "--resume", "out") if begun else (*PRETRAIN, "--out", "out"), work)
+    assert not (out / "checkpoints").exists(), "checkpoints are left"
     return content(out)
 
 
@@ -141,10 +157,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=40, help="how often each is killed")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--only", choices=["run", "curve", "label"], help="one of them")
+    parser.add_argument("--only", choices=["run", "pretrain", "curve", "label"], help="one of them")
     asked = parser.parse_args()
     moments = random.Random(asked.seed)
-    trials: dict[str, Callable[[Path, float], dict[str, Any]]] = {"run": try_run, "curve": try_curve, "label": try_label}
+    trials: dict[str, Callable[[Path, float], dict[str, Any]]]
+    trials = {"run": try_run, "pretrain": try_pretrain, "curve": try_curve, "label": try_label}
     failed = 0
     with tempfile.TemporaryDirectory() as place:
         top = Path(place)
@@ -158,7 +175,7 @@ def main() -> None:
             random.seed(0)
             started = time.monotonic()
             whole = trial(work, 30.0 if name == "label" else 3600.0)
-            longest = time.monotonic() - started if name == "run" else (time.monotonic() - started) / 2
+            longest = (time.monotonic() - started) / (1 if name in ("run", "pretrain") else 2)
             for _ in range(asked.times):
                 shutil.rmtree(work)
                 work.mkdir()
