@@ -1,10 +1,10 @@
-"""Kills ``lcgan run``, ``pretrain``, ``label`` and ``curve`` at random moments, goes on, and compares with what was never killed.
+"""Kills ``lcgan run``, ``pretrain``, ``label`` and ``curve`` at random moments, goes on, and compares the results.
 
     python benchmarks/kill.py --times 40
 
-A toy model and a toy corpus of the tests keep it quick. After each SIGKILL the command that goes on must end with status 0 and leave the same
-files to the byte, times and paths aside, and no unfinished file; ``label`` must have kept every answer that it took, and must
-take more.
+A toy model and a toy corpus of the tests keep it quick. After each SIGKILL the command that goes on must end with status 0 and
+leave the same files as one that was never killed, to the byte, times and paths aside, and no unfinished file; ``label`` must
+have kept every answer that it took, and must take more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path.append(str(TESTS))
 
-from conftest import TINY_RECIPE, sentences  # noqa: E402 - beside the tests
+from conftest import TINY_RECIPE, sentences  # type: ignore[import-not-found]  # noqa: E402 - beside the tests
 
 LCGAN = (sys.executable, "-m", "lcgan_core")
 SETTINGS = ("width=16", "rounds=3", "iterations=10", "critic_batches=2", "pretraining_batches=20", "posterior_labels=600")

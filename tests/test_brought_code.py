@@ -62,7 +62,7 @@ def test_a_downloaded_run_executes_nothing_without_a_yes(downloaded: Path, run_l
     for ran in (resumed, *(run_lcgan(*command) for command in commands)):
         assert ran.exit_code == 1
         assert f"theirs.py brings code of its own (named in {config})" in ran.stderr
-        assert "lcgan --allow-code theirs.py COMMAND" in ran.stderr
+        assert f"lcgan --allow-code {Path('theirs.py').absolute()} COMMAND" in ran.stderr
         assert ran.stdout == ""
     assert not Path("witness").exists()
     assert not Path("again").exists()

@@ -150,7 +150,7 @@ def test_several_constraints_with_options_and_weights(run_lcgan: Lcgan) -> None:
     )
     assert ran.exit_code == 0, ran.output
     result = json.loads(ran.stdout)
-    assert set(result["constraints"]) == {"half-space", "./mine.py:low"}
+    assert set(result["constraints"]) == {"half-space", "mine.py:low"}
     assert result["all"]["actor"]["value"] > 0.7
     assert result["all"]["actor"]["value"] <= min(row["actor"]["value"] for row in result["constraints"].values())
     config = json.loads((Path(result["run"]) / "config.json").read_text(encoding="utf-8"))
@@ -200,7 +200,7 @@ def test_critics_are_saved_with_their_labels_and_used_again(run_lcgan: Lcgan) ->
     for arguments, message in (
         ((*RUN, "--set", "half-space.bound=1.5", *reused), "has a critic for half-space with these options"),
         ((*RUN, "--set", "gan.width=16", *reused), "Use it with --set gan.width=32 --set gan.depth=3"),
-        ((*RUN, "--critics", "nowhere"), "No run folder at nowhere"),
+        ((*RUN, "--critics", "nowhere"), "nowhere. lcgan run creates one"),
     ):
         ran = run_lcgan(*arguments)
         assert ran.exit_code == 1
@@ -245,8 +245,8 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "--config", "empty.json"), "empty.json is truncated"),
         (("run", "--config", "wrong.json"), "wrong.json: constraints: Field required; sed: Extra inputs"),
         (("run", "--config", "wrong.json", "--seed", "3"), "take seed from a file"),
-        (("run", "--resume", "nowhere"), "No run folder at nowhere"),
-        (("sample", "nowhere"), "No run folder at nowhere"),
+        (("run", "--resume", "nowhere"), "nowhere. lcgan run creates one"),
+        (("sample", "nowhere"), "nowhere. lcgan run creates one"),
         (("sample", "."), "is not a run folder"),
     ],
 )
@@ -265,9 +265,9 @@ def test_bad_input_gets_one_line_and_leaves_nothing(run_lcgan: Lcgan, arguments:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("return [1.0]", "'./mine.py:f' returned 1 values for"),
-        ("return [float('nan')] * len(samples)", "'./mine.py:f' returned nan for ("),
-        ("return [2] * len(samples)", "'./mine.py:f' returned 2 for ("),
+        ("return [1.0]", "mine.py:f' returned 1 values for"),
+        ("return [float('nan')] * len(samples)", "mine.py:f' returned nan for ("),
+        ("return [2] * len(samples)", "mine.py:f' returned 2 for ("),
         ("raise KeyError('colour')", "mine.py line 2 on a batch of"),
     ],
 )

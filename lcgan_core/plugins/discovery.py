@@ -266,6 +266,17 @@ def _loaded(model: str) -> LatentModel[Any]:
     return kinds["text-vae"].load(model)
 
 
+def located(model: str) -> str:
+    """The same model with the absolute path of its folder or file, if it has one."""
+    from ..models.text_vae.latent_model import EMBEDDED
+
+    kind, colon, source = model.partition(":")
+    if colon and kind in latent_model_classes():
+        return f"{kind}:{Path(source).absolute()}" if Path(source).exists() else model
+    ships = (EMBEDDED / model / "config.json").is_file()
+    return str(Path(model).absolute()) if not ships and Path(model).exists() else model
+
+
 def sample_kind(name: str) -> SampleKind[Any]:
     """The kind of sample called ``name``, with its default options. Raises ``SampleError`` if none is installed."""
     kinds = sample_kind_classes()

@@ -37,7 +37,12 @@ class Wish(BaseModel):
 
     @property
     def name(self) -> str:
-        return self.alias or self.constraint
+        return self.alias or self.short
+
+    @property
+    def short(self) -> str:
+        """The constraint, without the folder of a file."""
+        return Path(self.constraint).name if ".py:" in self.constraint else self.constraint
 
 
 class RunConfig(BaseModel):

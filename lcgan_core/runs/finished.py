@@ -18,7 +18,8 @@ from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
 from . import folder as run_folder
 from .brought_code import require_yes
-from .config import RunConfig, Wish, load_config
+from .config import RunConfig, Wish
+from .places import config_of
 from .result import read_result
 from .weights import constraints_of, load_actor, load_critic, load_labels
 
@@ -74,7 +75,7 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     read_result(folder)
     critics_of_run = f"{run_folder.CRITICS}/*"
     run_folder.check_run_files(folder, run_folder.CONFIG, run_folder.RESULT, run_folder.ACTOR, critics_of_run)
-    config = load_config(folder / run_folder.CONFIG)
+    config = config_of(folder)
     model = load_latent_model(config.model, device)
     trained_for = constraints_of(folder / run_folder.ACTOR)
     constraints = {wish.name: _as_trained(wish, model, trained_for.get(wish.name), folder) for wish in config.constraints}

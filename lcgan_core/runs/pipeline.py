@@ -29,8 +29,9 @@ from ..support.claim import claimed
 from ..support.manifest import write_manifest
 from . import folder as run_folder
 from .brought_code import remember_own, require_yes
-from .config import RunConfig, load_config
+from .config import RunConfig
 from .evaluation import Evaluation, evaluate_sampler
+from .places import config_of, made_absolute
 from .report import PAIRS, Latents, write_report
 from .result import Result, Seconds
 from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
@@ -56,6 +57,7 @@ def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, 
 
     Code that ``config`` names is taken for the user's own from now on; a configuration from elsewhere is for ``require_yes``.
     """
+    config = made_absolute(config)
     remember_own(config.constraints)
     with claimed(folder):
         if any(folder.iterdir()):
@@ -80,7 +82,7 @@ def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, dev
             )
         if not any(folder.iterdir()):
             raise RunError(f"The run in {folder} stopped before it wrote anything. Start it again with --out {folder}.")
-        config = load_config(folder / run_folder.CONFIG)
+        config = config_of(folder)
         require_yes(config.constraints, folder / run_folder.CONFIG)
         checkpoint = folder / run_folder.CHECKPOINT
         return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device)
@@ -102,7 +104,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     state = load_checkpoint(checkpoint, config, model, identity) if checkpoint else None
     rehearse_evaluation(model, config.seed)
     files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
-    files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity, model.device))
+    files.write_json(folder / run_folder.ENVIRONMENT, _environment(folder, identity, model.device))
     metrics = _metrics_so_far(folder, state.round if state else 0)
 
     def on_round(state: State, figures: dict[str, Any]) -> None:
@@ -187,9 +189,10 @@ def _taught(config: RunConfig, constraints: dict[str, Constraint], model: Latent
     return taught
 
 
-def _environment(identity: dict[str, Any], device: str) -> dict[str, Any]:
+def _environment(folder: Path, identity: dict[str, Any], device: str) -> dict[str, Any]:
     packages = ("lcgan-core", "torch", "transformers", "pydantic", "pluggy", "click")
     return {
+        "folder": str(folder.absolute()),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),

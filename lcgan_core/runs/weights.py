@@ -16,8 +16,9 @@ from ..errors import RunError
 from ..latent_model import LatentModel
 from ..support import files
 from . import folder as run_folder
-from .config import RunConfig, differences
+from .config import RunConfig, differences, validated
 from .folder import check_run_files
+from .places import found_again
 from .result import read_result
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -98,14 +99,16 @@ def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[
     }
     about = {name: {"reused": pool.reused, "unjudged": pool.unjudged} for name, _, pool in state.learners()}
     asked = config.model_dump(mode="json")
-    files.write_tensors(path, tensors, {"config": asked, "identity": identity, "progress": progress, "pools": about})
+    where = {"config": asked, "folder": str(path.parent.absolute())}
+    files.write_tensors(path, tensors, {**where, "identity": identity, "progress": progress, "pools": about})
 
 
 def load_checkpoint(path: Path, config: RunConfig, model: LatentModel[Any], identity: dict[str, Any]) -> State:
     """The state that ``save_checkpoint`` wrote; raises ``RunError`` if it belongs to another config, model or constraints."""
     tensors, metadata = files.read_tensors(path)
     asked = path.parent / run_folder.CONFIG
-    if edited := differences(metadata.get("config"), config.model_dump(mode="json")):
+    before = found_again(validated(RunConfig, metadata["config"], str(path)), Path(metadata["folder"]), path.parent.absolute())
+    if edited := differences(before.model_dump(mode="json"), config.model_dump(mode="json")):
         raise RunError(
             f"{asked} was edited since {path} was written: {'; '.join(edited)}. Undo the edits to resume, or start a new run: "
             f"lcgan run --config {asked} --out OTHER"

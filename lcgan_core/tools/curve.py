@@ -15,11 +15,12 @@ from ..constraint import SATISFIED, Constraint, bound
 from ..constraints.from_labels import Labels
 from ..errors import ConstraintError, RunError
 from ..figures import Record, Share, Trust
-from ..runs.config import RunConfig, Wish, differences, load_config
+from ..runs.config import RunConfig, Wish, differences
 from ..runs.evaluation import judged
 from ..runs.finished import load_run
 from ..runs.folder import CONFIG, RESULT
 from ..runs.pipeline import resume, run
+from ..runs.places import config_of, made_absolute
 from ..runs.result import read_result
 from ..support.claim import claimed
 from ..support.files import whole
@@ -63,6 +64,7 @@ def curve(
     other labels or settings.
     """
     rows: list[CurveRow] = []
+    config = made_absolute(config)
     todo = [(size, seed) for size in sizes for seed in seeds]
     places = {(size, seed): folder / f"labels-{size}-seed-{seed}" for size, seed in todo}
     files = {place: place.with_suffix(".csv").absolute() for place in places.values()}
@@ -119,7 +121,7 @@ def check_it_fits(place: Path, wanted: RunConfig, file: Path, part: bytes, label
     config = place / CONFIG
     if not config.is_file():
         return
-    found = load_config(config).model_dump(mode="json")
+    found = config_of(place).model_dump(mode="json")
     if other := differences(found, wanted.model_dump(mode="json")):
         raise RunError(f"{config} does not fit: {'; '.join(other)}. Ask for the same, or give another --out.")
     if not file.is_file() or file.read_bytes() != part:

@@ -78,7 +78,7 @@ def _wishes(config: RunConfig) -> list[str]:
         options = ", ".join(f"{name} = {value}" for name, value in wish.options.items())
         alias = f"{wish.alias}: " if wish.alias else ""
         weight = "" if wish.weight == 1 else f", weight {wish.weight:g}"
-        told.append(f"{alias}{wish.constraint}{f' ({options})' if options else ''}{weight}")
+        told.append(f"{alias}{wish.short}{f' ({options})' if options else ''}{weight}")
     return told
 
 
