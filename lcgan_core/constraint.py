@@ -93,7 +93,7 @@ def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
     except BaseException as error:  # SystemExit too: sys.exit() in a constraint must not end the run as if it had succeeded
         raise ConstraintError(
             f"{label} failed{place_of(error)} on a batch of {len(samples)} samples, the first of them {_shown(samples[0])}: "
-            f"{type(error).__name__}: {error}. Mend the constraint; no sample was scored as unsatisfied."
+            f"{type(error).__name__}: {error}. Fix the constraint; no sample was scored as unsatisfied."
         ) from error
     if len(values) != len(samples):
         raise ConstraintError(

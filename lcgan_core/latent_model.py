@@ -188,5 +188,5 @@ def _asked(model: LatentModel[Any], what: str, samples: Sequence[Any]) -> Iterat
     except Exception as error:
         raise ModelError(
             f"The model {model.name} could not tell the {what} of {len(samples)} samples: {type(error).__name__}: {error}. "
-            "Mend that method of the model; a run that this stopped after its training goes on with lcgan run --resume."
+            "Fix that method of the model. If this stopped a run after its training, continue it with lcgan run --resume."
         ) from error

@@ -254,7 +254,7 @@ def test_a_sound_constraint_passes(check: str) -> None:
         (OneForNothing, "no_samples_get_no_values", r"returns \[0.0\] for no samples at all"),
         (RelativeToBatch, "values_depend_on_the_sample_alone", "returns 0.0 for 'hey!' in a batch, but 1.0 alone"),
         (ByPosition, "values_depend_on_the_sample_alone", "Values may depend on nothing but the sample"),
-        (ByChance, "values_depend_on_the_sample_alone", "no state, no chance, no other samples"),
+        (ByChance, "values_depend_on_the_sample_alone", "no state, no randomness, no other samples"),
         (TakesAnything, "unknown_options_are_refused", "mistyped --set would go unnoticed"),
         (Changeable, "is_frozen_and_equal_by_options", "can be changed after it was made"),
         (Hashless, "is_frozen_and_equal_by_options", "Declare options as tuples, not lists"),

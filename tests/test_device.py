@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from lcgan_core.engine.labelling import Labeller
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.engine.samplers import SAMPLERS
 from lcgan_core.plugins.discovery import load_latent_model
+from lcgan_core.runs.folder import ACTOR, METRICS, SAMPLES
 from lcgan_core.support.device import VISIBLE, usable_device, use_only
 from lcgan_core.tools.editing import edit
+
+GPU = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))
 
 pytestmark = pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")  # one with content
 
@@ -64,6 +68,13 @@ def elsewhere() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=[ELSEWHERE, GPU])
+def away(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A device other than the processor."""
+    with OtherDevice() if request.param == ELSEWHERE else nullcontext():
+        yield request.param
+
+
 def test_the_other_device_refuses_silent_copies(elsewhere: None) -> None:
     there = torch.ones(2, device=ELSEWHERE)
     with pytest.raises(AssertionError, match=r"aten\.add\.Tensor mixes tensors of both devices"):
@@ -75,18 +86,18 @@ FEW = [argument for setting in ("rounds=1", "iterations=30") for argument in ("-
 RUN = ("run", "--model", "movable:4", "-c", "half-space", *QUICK_GAN, *FEW, "--samples", "50")
 
 
-@pytest.mark.usefixtures("movable_plugin", "elsewhere")
-def test_every_command_computes_where_it_is_told_to(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = ("--device", ELSEWHERE)
+@pytest.mark.usefixtures("movable_plugin")
+def test_every_command_computes_where_it_is_told_to(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch, away: str) -> None:
+    there = ("--device", away)
     ran = run_lcgan(*RUN, *there, "--json")
     assert ran.exit_code == 0, (ran.output, ran.exception)
     result = json.loads(ran.stdout)
     assert result["labels"] == 600 + 200 + 200
     folder = Path(result["run"])
-    assert json.loads((folder / "environment.json").read_text())["device"] == ELSEWHERE
-    finished = load_run(folder, ELSEWHERE)
-    assert finished.steering.q.mean.device.type == ELSEWHERE
-    assert next(finished.steering.actor.parameters()).device.type == ELSEWHERE
+    assert json.loads((folder / "environment.json").read_text())["device"] == away
+    finished = load_run(folder, away)
+    assert finished.steering.q.mean.device.type == away
+    assert next(finished.steering.actor.parameters()).device.type == away
     for name in set(SAMPLERS) - {"ode"}:  # torchdiffeq asks for numbers that this device does not tell it
         ran = run_lcgan("sample", folder, "-n", "3", "--sampler", name, *there)
         assert ran.exit_code == 0, (name, ran.output, ran.exception)
@@ -103,22 +114,34 @@ def test_every_command_computes_where_it_is_told_to(run_lcgan: Lcgan, monkeypatc
 
 
 @pytest.mark.usefixtures("movable_plugin")
-def test_a_run_goes_on_and_is_used_on_another_device(run_lcgan: Lcgan) -> None:
-    folder = json.loads(run_lcgan(*RUN, "--json").stdout)["run"]
-    drawn = load_run(Path(folder), "cpu").sample(20)
-    with OtherDevice():
-        assert torch.allclose(torch.tensor(load_run(Path(folder), ELSEWHERE).sample(20)), torch.tensor(drawn), atol=0.05)
+def test_a_run_goes_on_and_is_used_on_another_device(run_lcgan: Lcgan, away: str) -> None:
+    folder = json.loads(run_lcgan(*RUN, "--device", "cpu", "--json").stdout)["run"]
+    z = torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
+    here, there = load_run(Path(folder), "cpu"), load_run(Path(folder), away)
+    with torch.no_grad():
+        assert torch.allclose(there.steering.actor(z.to(away)).cpu(), here.steering.actor(z), atol=1e-3)
+    assert len(there.sample(20)) == 20
 
 
-def test_random_numbers_are_those_of_the_processor(elsewhere: None) -> None:
+def test_random_numbers_are_those_of_the_processor(away: str) -> None:
     config = LINEAR_GAN.model_copy(update={"rounds": 1, "iterations": 1, "pretraining_batches": 0})
     pools = []
-    for device in ("cpu", ELSEWHERE):
+    for device in ("cpu", away):
         model = MovableModel(4)
         model.move_to(device)
         pools.append(train(Labeller(model, {"right": HalfSpace()}), {"right": 1.0}, config, seed=0).pools["right"])
     assert torch.equal(pools[0].z[:3000], pools[1].z[:3000].cpu())
     assert torch.equal(pools[0].values[:3000], pools[1].values[:3000].cpu())
+
+
+@pytest.mark.usefixtures("movable_plugin")
+@pytest.mark.parametrize("device", ["cpu", GPU])
+def test_one_seed_gives_one_result_on_a_device(run_lcgan: Lcgan, device: str) -> None:
+    for out in ("first", "second"):
+        ran = run_lcgan(*RUN, "--device", device, "--out", out)
+        assert ran.exit_code == 0, (ran.output, ran.exception)
+    for file in (ACTOR, SAMPLES, METRICS):
+        assert Path("first", file).read_bytes() == Path("second", file).read_bytes(), file
 
 
 @pytest.mark.usefixtures("movable_plugin")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from lcgan_core import Text
 from lcgan_core.constraints.rules import Keyword, Length
-from lcgan_core.support.words import characters, contains, words
+from lcgan_core.sample_kinds.words import characters, contains, words
 
 
 @pytest.mark.parametrize(

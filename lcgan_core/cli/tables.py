@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # listings need no torch
     from ..tools.check import Check
 
 WIDTH_WITHOUT_TERMINAL = 110
+"""Characters in a line of a table. Arbitrary."""
 
 
 class PlainConsole(Console):

@@ -130,7 +130,7 @@ class Labels(Constraint):
         except OSError as error:
             raise ConstraintError(
                 f"labels.file: {self.file} names {name}, which cannot be read: {error.strerror}. "
-                f"Files are sought from {self.file.parent}. Mend or remove that row."
+                f"Paths are relative to {self.file.parent}. Fix or remove that row."
             ) from error
 
     def bind(self, model: LatentModel[Any]) -> Constraint:
@@ -164,7 +164,7 @@ class LearnedLabels(Labels):
         found._model = model
         samples = [kind.parse(given, found.file.parent) for given, _ in found.rows]
         found._samples, found._values, contradictory = counted_once(kind, samples, [value for _, value in found.rows])
-        features, wanted = found._data()  # says first what the model lacks: no label mends that
+        features, wanted = found._data()  # says first what the model lacks: no label makes up for that
         if contradictory:
             found._report(contradictory)
         found._require_enough(found._values, "different samples")

@@ -48,7 +48,7 @@ class Length(Constraint):
         return self.min_characters is not None or self.max_characters is not None
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        from ..support.words import characters, words
+        from ..sample_kinds.words import characters, words
 
         if self._counts_characters:
             least, most = self.min_characters or 0, self.max_characters or math.inf
@@ -84,7 +84,7 @@ class Keyword(Constraint):
         return words
 
     def __call__(self, samples: Sequence[str]) -> list[float]:
-        from ..support.words import contains
+        from ..sample_kinds.words import contains
 
         decide = any if self.match == "any" else all
         return [float(decide(contains(text, word) for word in self.words)) for text in samples]

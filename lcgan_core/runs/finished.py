@@ -48,7 +48,7 @@ class FinishedRun:
 
     @property
     def unusable(self) -> list[str]:
-        """Why constraints of the run cannot be asked any more; what asks none of them, such as the actor, works without."""
+        """Why some of the run's constraints can no longer be asked. What asks none of them, such as the actor, still works."""
         return [found.reason for found in self.steering.labeller.constraints.values() if isinstance(found, Unusable)]
 
     def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> list[Any]:
@@ -89,7 +89,7 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
 
 
 def _as_trained(wish: Wish, model: LatentModel[Any], fingerprint: str | None, folder: Path) -> Constraint:
-    again = f"Bring back what it was, or train on what it is: lcgan run --config {folder / run_folder.CONFIG}"
+    again = f"Restore it as it was, or train again: lcgan run --config {folder / run_folder.CONFIG}"
     try:
         require_yes([wish], folder / run_folder.CONFIG)
         found = bound(make_constraint(wish.constraint, wish.options), model)

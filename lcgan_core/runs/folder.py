@@ -42,5 +42,5 @@ def slug(name: str) -> str:
 
 def check_run_files(folder: Path, *names: str) -> None:
     """Raises ``RunError`` if one of the files of a finished run, given by names or patterns, is not as the run wrote it."""
-    advice = f"Bring back the right one, or run again: lcgan run --config {folder / CONFIG} --out OTHER"
+    advice = f"Restore the right one, or run again: lcgan run --config {folder / CONFIG} --out OTHER"
     check_files(folder, names, RunError, "lcgan run", advice)

@@ -76,7 +76,7 @@ class Text(SampleKind[str]):
         """
         from sacrebleu.metrics.bleu import BLEU
 
-        from ..support.words import words
+        from .words import words
 
         bleu = BLEU(tokenize="none", force=True, effective_order=True)
         pairs = ((" ".join(words(first)), " ".join(words(second))) for first, second in zip(before, after, strict=True))

@@ -93,7 +93,7 @@ class ConstraintContract:
             for sample, first, second in zip(samples, together, values, strict=True):
                 assert self._same(first, second), (
                     f"{self._class} returns {first} for {sample!r:.80} in a batch, but {second} {how}. Values may depend on "
-                    "nothing but the sample and the options: no state, no chance, no other samples."
+                    "nothing but the sample and the options: no state, no randomness, no other samples."
                 )
 
     def test_unknown_options_are_refused(self) -> None:

@@ -70,7 +70,7 @@ class LatentModelContract:
         except Exception as error:
             raise AssertionError(
                 f"{self._class}.load({missing!r}) raises {type(error).__name__}: {error}. "
-                "Raise a lcgan_core.ModelError that says what was sought and what to do."
+                "Raise a lcgan_core.ModelError that says what was looked for and what to do."
             ) from error
         raise AssertionError(f"{self._class}.load takes {missing!r}, so a mistyped --model would go unnoticed.")
 
@@ -128,7 +128,7 @@ class LatentModelContract:
             self._assert_alike(
                 together,
                 samples,
-                f"another sample {how}. Let it depend on the latent alone: no state, no chance, no other rows",
+                f"another sample {how}. Let it depend on the latent alone: no state, no randomness, no other rows",
             )
 
     def test_latents_make_a_difference(self) -> None:
@@ -166,7 +166,7 @@ class LatentModelContract:
             worst = int(off.argmax())
             assert float(off[worst]) <= self.tolerance, (
                 f"{self._class} encodes {self._kind.line(samples[worst])!r:.80} to another posterior {how}; it differs by "
-                f"{float(off[worst]):.2g}. Return posteriors in the order given, each of its own sample: no state, no chance."
+                f"{float(off[worst]):.2g}. Return posteriors in order, each of its own sample: no state, no randomness."
             )
         assert self._encoded([]).mean.shape[0] == 0
 
@@ -185,7 +185,7 @@ class LatentModelContract:
         if real is None:
             return
         self._assert_posterior(real, "real_posteriors()", len(real.mean))
-        assert len(real.mean) > 1, f"{self._class}.real_posteriors() has {len(real.mean)} rows. Bring thousands, or None."
+        assert len(real.mean) > 1, f"{self._class}.real_posteriors() has {len(real.mean)} rows. Return thousands, or None."
 
     def test_figures_are_finite_numbers_by_name(self) -> None:
         for method in ("quality", "diversity"):

@@ -166,7 +166,7 @@ def read_answers(file: Path, kind: SampleKind[Any], encoding: str | None = None)
         value = value_of(row.value)
         if value is None:
             raise ConstraintError(
-                f"{file} {row.where}: {row.value!r} is no number in [0, 1], nor yes or no. Mend that row, or give another file."
+                f"{file} {row.where}: {row.value!r} is no number in [0, 1], nor yes or no. Fix that row, or give another file."
             )
         answers.append((kind.parse(row.given, file.parent), value))
     return answers

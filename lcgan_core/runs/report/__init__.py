@@ -21,6 +21,7 @@ TEMPLATES = Path(__file__).parent
 PAIRS = 25
 """Number of sample pairs in a report. Arbitrary."""
 POINTS = 600
+"""Number of latents of each kind on the map. Arbitrary."""
 MOST_BARS = 512
 """Maximum dimension of z for which each dimension has its own bar; more bars would be as thin as a pixel."""
 BINS = 50
