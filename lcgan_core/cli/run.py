@@ -66,6 +66,11 @@ if TYPE_CHECKING:
     help="A finished run whose critics and labels are reused for the constraints that it shares with this one.",
 )
 @click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Continue this interrupted run.")
+@click.option(
+    "--keep-labels",
+    is_flag=True,
+    help="With --resume, if a constraint was changed since: keep the labels that it gave before.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; runs/CONSTRAINTS by default.")
 @DEVICE
 @AS_JSON
@@ -81,6 +86,7 @@ def run(
     config_file: Path | None,
     critics: tuple[Path, ...],
     resumed: Path | None,
+    keep_labels: bool,
     out: Path | None,
     device: str,
     as_json: bool,
@@ -91,6 +97,8 @@ def run(
     refuse_with_file(
         ctx, ("settings", "weights", "model", "seed", "samples", "critics", *(("out",) if resumed else ())), not names
     )
+    if keep_labels and not resumed:
+        raise click.UsageError("--keep-labels is for --resume: a new run has no labels to keep.")
     found = allowed_config(config_file) if config_file else None
     if resumed and (resumed / "config.json").is_file():
         allowed_config(resumed / "config.json")
@@ -121,7 +129,7 @@ def run(
             name = "+".join(slug(wish.name) for wish in config.constraints)
             folder = claim.enter_context(claimed(out) if out else next_claimed(Path("runs"), name))
         with what_is_left(lambda: f"Resume with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""):
-            result = resume(folder, on_progress, device) if resumed else start(config, folder, on_progress, device)
+            result = resume(folder, on_progress, device, keep_labels) if resumed else start(config, folder, on_progress, device)
     if as_json:
         echo(json.dumps(result.model_dump(mode="json")))
         return

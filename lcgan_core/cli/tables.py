@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..constraint import Constraint
-from ..support.wording import beside, learned_from, memory_line, names_in, not_judged, number, with_direction
+from ..support.wording import beside, learned_from, memory_line, names_in, not_judged, number, versions_line, with_direction
 from ..visible import visible
 from .common import results
 
@@ -53,6 +53,9 @@ def print_result(result: Result, pairs: list[dict[str, Any]]) -> None:
             out.print(learned_from(name, row.trust))
         if row.unjudged:
             out.print(not_judged(name, row.unjudged, result.unjudged.get(name, 0)))
+
+    for name, versions in result.versions.items():
+        out.print(versions_line(name, versions))
 
     if result.quality:
         table = Table(title=f"quality of {result.compared} samples of each kind", title_justify="left")

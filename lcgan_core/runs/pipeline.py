@@ -34,7 +34,7 @@ from .evaluation import Evaluation, evaluate_sampler
 from .places import config_of, made_absolute
 from .report import PAIRS, Latents, write_report
 from .result import Result, Seconds
-from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights
+from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights, versions_of
 
 MOST_FILES = 100
 """Number of sample pairs that a run keeps if each sample is a file. Arbitrary: enough to look at."""
@@ -67,8 +67,16 @@ def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, 
         return _run(config, folder, None, on_progress, device)
 
 
-def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
+def resume(
+    folder: Path,
+    on_progress: OnProgress = lambda what, share: None,
+    device: str = "auto",
+    keep_labels: bool = False,
+) -> Result:
     """Resumes an interrupted run after its last round; the result is the same as without the interruption.
+
+    If a constraint was changed since, ``keep_labels`` goes on with it and with the labels of its earlier version; the result
+    counts both. Otherwise that raises ``RunError``.
 
     Raises ``RunError`` if there is no run to resume, if the run is finished, or if its config.json was edited since or names
     code that the user has neither run here nor allowed.
@@ -85,10 +93,17 @@ def resume(folder: Path, on_progress: OnProgress = lambda what, share: None, dev
         config = config_of(folder)
         require_yes(config.constraints, folder / run_folder.CONFIG)
         checkpoint = folder / run_folder.CHECKPOINT
-        return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device)
+        return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device, keep_labels)
 
 
-def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: OnProgress, device: str) -> Result:
+def _run(
+    config: RunConfig,
+    folder: Path,
+    checkpoint: Path | None,
+    on_progress: OnProgress,
+    device: str,
+    keep_labels: bool = False,
+) -> Result:
     started = time.perf_counter()
     constraints = {wish.name: make_constraint(wish.constraint, wish.options) for wish in config.constraints}
     on_progress("model", 0.0)
@@ -97,11 +112,11 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     warn_of_chance(constraints)
     labeller = Labeller(model, constraints)
     taught = _taught(config, constraints, model)
-    identity = {
+    identity: dict[str, Any] = {
         "model": model.fingerprint,
         "constraints": {name: constraint.fingerprint for name, constraint in constraints.items()},
     }
-    state = load_checkpoint(checkpoint, config, model, identity) if checkpoint else None
+    state, earlier = load_checkpoint(checkpoint, config, model, identity, keep_labels) if checkpoint else (None, {})
     rehearse_evaluation(model, config.seed)
     files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
     files.write_json(folder / run_folder.ENVIRONMENT, _environment(folder, identity, model.device))
@@ -110,7 +125,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     def on_round(state: State, figures: dict[str, Any]) -> None:
         metrics.append(figures)
         files.write_lines(folder / run_folder.METRICS, metrics)
-        save_checkpoint(folder / run_folder.CHECKPOINT, state, config, identity)
+        save_checkpoint(folder / run_folder.CHECKPOINT, state, config, identity, earlier)
 
     weights = {wish.name: wish.weight for wish in config.constraints}
     state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
@@ -119,7 +134,8 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
     steering = Steering.trained(labeller, weights, config.gan, state)
     on_progress("evaluation", 0.0)
     evaluation = evaluate_sampler(ActorSampler(steering), config.samples, generator_of(config.seed, "evaluation"))
-    save_weights(folder, config.gan, constraints, state, model)
+    versions = versions_of(state, identity["constraints"], earlier)
+    save_weights(folder, config.gan, constraints, state, model, versions)
     files.write_lines(folder / run_folder.SAMPLES, _sample_rows(folder, model.sample_kind, list(constraints), evaluation))
     finished = time.perf_counter()
     result = Result(
@@ -130,6 +146,7 @@ def _run(config: RunConfig, folder: Path, checkpoint: Path | None, on_progress: 
         stopped=state.stopped,
         labels=state.labels,
         unjudged=state.unjudged,
+        versions={name: labels for name, labels in versions.items() if len(labels) > 1},
         reused=tuple(name for name in constraints if name in taught),
         seconds=Seconds(
             label=round(label_seconds, 2),

@@ -89,6 +89,9 @@ class Result(Summary):
     """Number of latents labelled during training."""
     unjudged: dict[str, int]
     """Number of latents left out of the labels, for each constraint that could not judge some of their samples."""
+    versions: dict[str, dict[str, int]]
+    """Number of labels by each version, known by its fingerprint, for each constraint that was changed before the run was
+    resumed and whose earlier labels were kept."""
     reused: tuple[str, ...]
     """Constraints whose critics and labels come from earlier runs."""
     seconds: Seconds

@@ -15,6 +15,7 @@ from ..engine.networks import CONFIDENCE, REALISM, Actor, Critic, GanConfig, Net
 from ..errors import RunError
 from ..latent_model import LatentModel
 from ..support import files
+from ..support.wording import versions_line
 from . import folder as run_folder
 from .config import RunConfig, differences, validated
 from .folder import check_run_files
@@ -25,16 +26,27 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 def save_weights(
-    folder: Path, gan: GanConfig, constraints: Mapping[str, Constraint], state: State, model: LatentModel[Any]
+    folder: Path,
+    gan: GanConfig,
+    constraints: Mapping[str, Constraint],
+    state: State,
+    model: LatentModel[Any],
+    versions: Versions,
 ) -> None:
-    """Writes the actor and critics of a trained ``state``. Each file holds the fingerprints of its model and constraints."""
+    """Writes the actor and critics of a trained ``state``. Each file holds the fingerprints of its model and constraints.
+
+    A critic that learned from several ``versions`` of its constraint has the fingerprints of all, so that no run takes it for
+    that of one of them.
+    """
     common = {"model": model.fingerprint, "gan": gan.model_dump(mode="json")}
     asked = {name: constraint.fingerprint for name, constraint in constraints.items()}
     files.write_tensors(folder / run_folder.ACTOR, state.best_actor, {**common, "constraints": asked})
     for name, critic, pool in state.learners():
         tensors = {f"critic/{key}": value for key, value in critic.state_dict().items()}
         tensors |= {f"pool/{key}": getattr(pool, key) for key in ("z", "values", "real")}
-        files.write_tensors(run_folder.critic_file(folder, name), tensors, {**common, "constraint": asked.get(name, name)})
+        files.write_tensors(
+            run_folder.critic_file(folder, name), tensors, {**common, "constraint": "+".join(versions.get(name, [name]))}
+        )
     realism = {f"critic/{key}": value for key, value in state.networks.realism.state_dict().items()}
     files.write_tensors(run_folder.critic_file(folder, REALISM), realism, {**common, "constraints": asked})
 
@@ -86,7 +98,20 @@ def load_taught(runs: list[Path], fingerprint: str, gan: GanConfig, model: Laten
     return None
 
 
-def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[str, Any]) -> None:
+Versions = dict[str, dict[str, int]]
+"""For each constraint, the number of its labels by the fingerprint of the version that gave them."""
+
+
+def versions_of(state: State, constraints: Mapping[str, str], earlier: Versions) -> Versions:
+    """Who gave the labels of ``state``: the ``constraints``, given by their fingerprints, but for those of ``earlier`` ones."""
+    found: Versions = {}
+    for name, now in constraints.items():
+        before = {version: labels for version, labels in earlier.get(name, {}).items() if version != now}
+        found[name] = {**before, now: len(state.pools[name].z) - sum(before.values())}
+    return found
+
+
+def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[str, Any], earlier: Versions) -> None:
     tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
     for name, _, pool in state.learners():
@@ -100,11 +125,18 @@ def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[
     about = {name: {"reused": pool.reused, "unjudged": pool.unjudged} for name, _, pool in state.learners()}
     asked = config.model_dump(mode="json")
     where = {"config": asked, "folder": str(path.parent.absolute())}
-    files.write_tensors(path, tensors, {**where, "identity": identity, "progress": progress, "pools": about})
+    versions = versions_of(state, identity["constraints"], earlier)
+    labelled = {"identity": identity, "versions": {name: list(found.items()) for name, found in versions.items()}}
+    files.write_tensors(path, tensors, {**where, **labelled, "progress": progress, "pools": about})
 
 
-def load_checkpoint(path: Path, config: RunConfig, model: LatentModel[Any], identity: dict[str, Any]) -> State:
-    """The state that ``save_checkpoint`` wrote; raises ``RunError`` if it belongs to another config, model or constraints."""
+def load_checkpoint(
+    path: Path, config: RunConfig, model: LatentModel[Any], identity: dict[str, Any], keep_labels: bool
+) -> tuple[State, Versions]:
+    """The state that ``save_checkpoint`` wrote, and who gave its labels.
+
+    Raises ``RunError`` if it belongs to another config or model and, unless ``keep_labels``, if a constraint has changed.
+    """
     tensors, metadata = files.read_tensors(path)
     asked = path.parent / run_folder.CONFIG
     before = found_again(validated(RunConfig, metadata["config"], str(path)), Path(metadata["folder"]), path.parent.absolute())
@@ -113,13 +145,25 @@ def load_checkpoint(path: Path, config: RunConfig, model: LatentModel[Any], iden
             f"{asked} was edited since {path} was written: {'; '.join(edited)}. Undo the edits to resume, or start a new run: "
             f"lcgan run --config {asked} --out OTHER"
         )
-    if metadata.get("identity") != identity:
-        raise RunError(f"{path} belongs to another model or other constraints than {asked}. Start a new run.")
+    if metadata["identity"]["model"] != identity["model"]:
+        raise RunError(f"{path} belongs to another model than {asked}. Start a new run.")
+    versions: Versions = {name: dict(pairs) for name, pairs in metadata["versions"].items()}  # in their order
+    changed = [name for name, now in identity["constraints"].items() if metadata["identity"]["constraints"].get(name) != now]
+    if changed and not keep_labels:
+        told = "; ".join(
+            f"{versions_line(name, versions[name])}, and it is {identity['constraints'][name]} now" for name in changed
+        )
+        raise RunError(
+            f"{' and '.join(changed)} changed since the run was interrupted: {told}. To keep these labels and go on with the "
+            f"version of now: lcgan run --resume {path.parent} --keep-labels. To label everything by it: "
+            f"lcgan run --config {asked} --out OTHER"
+        )
     pools = {name: _pool(part(tensors, f"pool/{name}"), model, **about) for name, about in metadata["pools"].items()}
     confidence = pools.pop(CONFIDENCE, None)
     networks = Networks.new(model, pools, config.gan, config.seed)
     networks.load_tensors(part(tensors, "networks"))
-    return State(networks, pools, confidence, best_actor=part(tensors, "best"), **metadata["progress"])
+    state = State(networks, pools, confidence, best_actor=part(tensors, "best"), **metadata["progress"])
+    return state, versions
 
 
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

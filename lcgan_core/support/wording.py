@@ -12,6 +12,12 @@ def not_judged(name: str, measured: int, trained: int) -> str:
     return f"{name} could not judge {measured:,} of the samples measured here, and {trained:,} in training; they are left out"
 
 
+def versions_line(name: str, versions: Mapping[str, int]) -> str:
+    """Which version of a constraint gave how many labels."""
+    told = " and ".join(f"{labels:,} by version {version}" for version, labels in versions.items())
+    return f"labels of {name}: {told}"
+
+
 def learned_from(name: str, trust: Trust) -> str:
     """How far to trust a constraint that was learned from labels."""
     return f"{name} was learned from {trust.labels} labels; it predicted {trust.accuracy} of held-out labels correctly"

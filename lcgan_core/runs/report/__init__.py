@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...support.plot import COLOURS, GREY, Marks, Plot
-from ...support.wording import beside, memory_line, names_in, not_judged, number, with_direction
+from ...support.wording import beside, memory_line, names_in, not_judged, number, versions_line, with_direction
 from ..config import RunConfig
 from ..result import Result
 
@@ -68,6 +68,7 @@ def write_report(
         "memory_line": memory_line,
         "names_in": names_in,
         "not_judged": not_judged,
+        "versions_line": versions_line,
     }
     for name, template in ((PAGE, "report.html.jinja"), (CARD, "card.md.jinja")):
         write_text(folder / name, environment.get_template(template).render(content))
