@@ -18,6 +18,7 @@ from ..errors import ConstraintError, LcganError, SampleError
 from ..sources import place_of
 from ..support.files import read_json_text
 from ..support.foreign_code import allowing, asking
+from ..support.threads import use_threads
 from ..visible import visible
 
 SEED = click.IntRange(0, 2**32 - 1)
@@ -171,15 +172,21 @@ def note(text: str, nl: bool = True) -> None:
     metavar="SOURCE",
     help="Execute the code that this model or run contains. Repeat for several.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Threads to compute with; by default, OMP_NUM_THREADS or one for each usable core.",
+)
 @_debug
 @click.pass_context
-def lcgan(ctx: click.Context, code: tuple[str, ...]) -> None:
+def lcgan(ctx: click.Context, code: tuple[str, ...], threads: int | None) -> None:
     """Make a frozen generative model produce the samples you want.
 
     \b
     lcgan run --constraint length         train until samples are short
     lcgan sample runs/length -n 20        more of them
     """
+    use_threads(threads)
     ctx.with_resource(allowing(*code))
     ctx.with_resource(asking(asked_on_terminal))
 
