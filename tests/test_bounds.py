@@ -51,6 +51,11 @@ def test_settings_that_are_absurd_together(run_lcgan: Lcgan) -> None:
             {"constraints": [{"constraint": f"c{number}"} for number in range(100_000)]},
             "Tuple should have at most 64",
         ),
+        ({"gan": {"depth": 100_000}}, "gan.depth: Input should be less than or equal to 64"),
+        ({"constraints": [{"constraint": "length", "options": dict.fromkeys(map(str, range(10**5)))}]}, "at most 100 items"),
+        ({"critics": [f"runs/{number}" for number in range(100_000)]}, "critics: Tuple should have at most 64"),
+        ({f"x{number}": 1 for number in range(50_000)}, r"x9: Extra inputs are not permitted; and 49990 more\.$"),
+        ({"constraints": [{"constraint": "length", "alias": "a" * 10**6}]}, "is too long for a file"),
         ({"constraints": [{"constraint": "length", "weight": 1e999}]}, "constraints.0.weight: Input should be a finite number"),
     ],
 )
@@ -76,6 +81,41 @@ def test_deep_nesting_is_refused_wherever_it_is_read(tmp_path: Path, run_lcgan: 
         ran = run_lcgan("run", "-c", "length", "--set", f"length.most={deep}")
         assert ran.exit_code == 1
         assert "Traceback" not in ran.output
+
+
+def test_200_000_constraints_in_toml(tmp_path: Path) -> None:
+    tables = "".join(f'[[constraints]]\nconstraint = "length"\nalias = "a{number}"\n' for number in range(200_000))
+    (tmp_path / "config.toml").write_text(tables)
+    with pytest.raises(RunError, match="Tuple should have at most 64"):
+        load_config(tmp_path / "config.toml")
+
+
+def test_a_million_keywords(run_lcgan: Lcgan) -> None:
+    words = json.dumps(["soup"] * 10**6)
+    Path("c.json").write_text(f'{{"constraints": [{{"constraint": "keyword", "options": {{"words": {words}}}}}]}}')
+    ran = run_lcgan("run", "--config", "c.json")
+    assert ran.exit_code == 1
+    assert "keyword.words: Tuple should have at most 1000 items" in ran.stderr
+    assert len(ran.stderr) < 3000
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_hidden_layers", 100_000),
+        ("vocab_size", 10**12),
+        ("hidden_size", 10**9),
+        ("intermediate_size", -(10**9)),
+        ("num_attention_heads", 10**6),
+        ("max_position_embeddings", 10**15),
+    ],
+)
+def test_models_of_sizes_that_no_model_has(tmp_path: Path, run_lcgan: Lcgan, key: str, value: int) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text(json.dumps({"model_type": "bert", key: value}))
+    ran = run_lcgan("try", "classifier", "good", "--set", f"model={tmp_path / 'm'}", "--set", "label=x")
+    assert ran.exit_code == 1
+    assert f"config.json says {key}: {value}. No model has more than" in ran.stderr
 
 
 def test_deep_toml_is_refused(tmp_path: Path) -> None:

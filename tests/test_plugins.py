@@ -216,7 +216,7 @@ def test_the_second_listing_loads_nothing_slow(install: Callable[..., None], run
         (
             "length",
             {"max_word": 3},
-            "length.max_word: no such option; length has min_words, max_words .did you mean 'max_words'",
+            "length.max_word: no such option; length has min_words, .*did you mean 'max_words'",
         ),
         ("length", {"max_words": "few"}, "length.max_words: .*integer.*not 'few'"),
         (

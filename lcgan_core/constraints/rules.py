@@ -66,7 +66,7 @@ class Keyword(Constraint):
     name = "keyword"
     judges = frozenset({"text"})
 
-    words: tuple[str, ...] = Field(min_length=1)
+    words: tuple[str, ...] = Field(min_length=1, max_length=1000)
     """The words to look for."""
     match: Literal["any", "all"] = "any"
     """Whether any one of the words is enough, or all are required."""

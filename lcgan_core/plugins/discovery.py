@@ -230,7 +230,9 @@ def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
                 problems.append(f"{name}.{option}: needs a value; give it with --set {name}.{option}=VALUE")
             else:
                 message = problem["msg"].removeprefix("Value error, ")
-                problems.append(f"{name}{'.' + option if option else ''}: {message}, not {problem['input']!r}")
+                given = repr(problem["input"])
+                given = given if len(given) <= 80 else given[:77] + "..."
+                problems.append(f"{name}{'.' + option if option else ''}: {message}, not {given}")
         raise ConstraintError("; ".join(problems) + f". See: lcgan constraints {name}") from error
 
 

@@ -17,6 +17,9 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 MOST_BYTES = 150
 """Of a constraint's name, which becomes a part of file names; file systems take 255 for all of it."""
 
+REPORTED = 10
+"""Wrong fields that an error names. Arbitrary: a screen holds them."""
+
 MOST_SEED = 2**32 - 1
 """Maximum seed: what every library takes."""
 
@@ -28,7 +31,7 @@ class Wish(BaseModel):
 
     constraint: str
     """An installed constraint, or ``file.py:function``."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field({}, max_length=100)
     """The constraint's own options."""
     weight: float = Field(1.0, gt=0, allow_inf_nan=False)
     """Weight in the actor's loss."""
@@ -58,7 +61,7 @@ class RunConfig(BaseModel):
     """The same seed gives the same result."""
     samples: int = Field(1000, ge=10, le=1_000_000)
     """Number of samples of each kind in the evaluation."""
-    critics: tuple[Path, ...] = ()
+    critics: tuple[Path, ...] = Field((), max_length=64)
     """Finished runs on the same model. Critics that they have for constraints of this run are reused, with their labels."""
     gan: GanConfig = GanConfig()
     """Settings of the training."""
@@ -94,15 +97,16 @@ def load_config(path: Path) -> RunConfig:
 
 
 def validated(kind: type[ConfigT], content: Any, where: str) -> ConfigT:
-    """``content`` as a configuration of this ``kind``; raises a ``RunError`` that names every invalid field in one line."""
+    """``content`` as a configuration of this ``kind``; raises a ``RunError`` that names the invalid fields in one line."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        problems = (
+        problems = [
             f"{'.'.join(map(str, problem['loc'])) or 'all of it'}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors()
-        )
-        raise RunError(f"{where}: {'; '.join(problems)}.") from error
+        ]
+        more = f"; and {len(problems) - REPORTED} more" if len(problems) > REPORTED else ""
+        raise RunError(f"{where}: {'; '.join(problems[:REPORTED])}{more}.") from error
 
 
 def differences(before: Any, now: Any, where: str = "") -> list[str]:

@@ -13,6 +13,7 @@ from transformers.utils import logging
 
 from ..errors import ModelError
 from .foreign_code import allows, refusal
+from .model_sizes import refuse_absurd_sizes
 
 
 @contextmanager
@@ -38,6 +39,7 @@ def load_whole(kind: Any, folder: Path, **options: Any) -> Any:
     trusted = allows(folder)
     if not trusted and (code := remote_code_in(folder)):
         raise ModelError(refusal(folder, code))
+    refuse_absurd_sizes(folder, json.loads((folder / "config.json").read_bytes()))
     with quiet():
         model, report = kind.from_pretrained(
             folder,

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoTokenizer
 from ..errors import ModelError
 from .foreign_code import allows, refusal
 from .loading import quiet
+from .model_sizes import refuse_absurd_sizes
 
 
 def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str = "auto") -> tuple[Any, Any]:
@@ -42,7 +43,7 @@ def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str 
 def check_it_is_there(source: str) -> None:
     """Raises ``ModelError`` if neither this machine nor the hub has a model of this name, or if it needs code of its own."""
     try:
-        AutoConfig.from_pretrained(source, trust_remote_code=allows(source))
+        config = AutoConfig.from_pretrained(source, trust_remote_code=allows(source))
     except (OSError, ValueError) as error:
         refuse_code(source, error)
         if Path(source).is_dir():
@@ -54,6 +55,7 @@ def check_it_is_there(source: str) -> None:
             f"{source} is not a folder here, and could not be loaded from the hub: {first_line(error)} {offline}"
             f"on a machine with a network: hf download {source} --local-dir FOLDER, and then"
         ) from error
+    refuse_absurd_sizes(source, config.to_dict())
 
 
 def refuse_code(source: str, error: Exception) -> None:
