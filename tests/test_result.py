@@ -132,7 +132,7 @@ def test_a_model_that_fails_to_tell_something_after_all_is_named_and_the_trainin
     ran = run_lcgan(*RUN, "--model", "measured:4")
     assert ran.exit_code == 1
     assert f"Error: The model measured could not tell the {told} of 60 samples:" in ran.stderr
-    assert ran.stderr.strip().endswith("goes on with lcgan run --resume.")
+    assert ran.stderr.strip().endswith("continue it with lcgan run --resume.")
     measured = sys.modules["measured_plugin"].Measured
     monkeypatch.setattr(measured, "memory", lambda self, samples: {"copied": Beside(share=0.0, expected=0.1)})
     monkeypatch.setattr(measured, "quality", lambda self, samples: {"fid": 1})
