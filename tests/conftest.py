@@ -23,6 +23,17 @@ from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import forget_plugins
 
+SLOW = ("test_readme", "test_wheels", "test_pretrain", "test_text_vae", "test_studio", "test_examples")
+"""Files that take minutes. They start first, so that no process is left with one of them when all others are done;
+``pytest -m 'not slow'`` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -239,6 +250,16 @@ QUICK_GAN = [
     )
     for argument in ("--set", f"gan.{setting}")
 ]
+
+FEWER_LABELS = {
+    "rounds": 4,
+    "pretraining_batches": 500,
+    "posterior_labels": 3000,
+    "max_posterior_labels": 3000,
+    "start_labels": 3000,
+    "actor_labels": 1000,
+}
+"""Options of ``gan`` with a quarter of the labels and half the rounds: enough for a common wish of the shipped model."""
 
 LINEAR_GAN = GanConfig(
     width=64,
