@@ -1,4 +1,7 @@
-"""Labels for latents: decode each z, and evaluate every constraint on the sample that comes from that very z."""
+"""Labels for latents: decode each z, and evaluate every constraint on the sample that comes from that very z.
+
+Which latents are labelled, and how many more for a rare constraint, is part of the method: ``gan.label_first``.
+"""
 
 from __future__ import annotations
 
