@@ -18,7 +18,7 @@ import torch
 from click.testing import CliRunner, Result
 from torch import Tensor
 
-from lcgan_core import Constraint, LatentModel, Posterior, SampleKind, hookimpl
+from lcgan_core import Constraint, LatentModel, Posterior, SampleError, SampleKind, hookimpl
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import forget_plugins
@@ -56,13 +56,19 @@ class Points(SampleKind[tuple[float, ...]]):
         return self.key(sample)
 
     def parse(self, given: str, folder: Path = Path()) -> tuple[float, ...]:
-        return tuple(map(float, given.split(",")))
+        try:
+            return tuple(map(float, given.split(",")))
+        except ValueError as error:
+            raise SampleError(f"Not numbers: {given[:80]!r}") from error
 
     def keep(self, sample: tuple[float, ...], folder: Path, within: str = "samples") -> str:
         return self.key(sample)
 
     def load(self, path: Path, column: str = "text") -> list[tuple[float, ...]]:
-        return [self.parse(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [self.parse(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise SampleError(f"{path} cannot be read: {error}") from error
 
     def save(self, samples: Sequence[tuple[float, ...]], folder: Path) -> list[Path]:
         raise NotImplementedError

@@ -147,3 +147,19 @@ def test_absurd_numbers_on_the_command_line(run_lcgan: Lcgan, arguments: tuple[s
     ran = run_lcgan(*map(str, arguments))
     assert ran.exit_code == 2
     assert "is not in the range" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "-c", "x" * 90_000),
+        ("run", "-c", "length", "--model", "x" * 90_000),
+        ("sample", "x" * 90_000),
+        ("try", "length", "a", "--set", f"{'x' * 90_000}=1"),
+    ],
+)
+def test_errors_quote_no_more_than_a_screen(run_lcgan: Lcgan, arguments: tuple[str, ...]) -> None:
+    ran = run_lcgan(*arguments)
+    assert ran.exit_code in (1, 2)
+    assert "Error: " in ran.stderr
+    assert len(ran.stderr) < 3000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_text(tmp_path: Path, encoding
         (tmp_path / f"mine{suffix}.gz").write_bytes(gzip.compress(data))
         for ending in ("", ".gz"):
             assert load_corpus(tmp_path / f"mine{suffix}{ending}") == ["äh one", "two of two", "three"]
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04{{{", b"\x1f\x8bnot gzip", b"\x28\xb5\x2f\xfdxx", b"BZh9", b"\xfd7zXZ\x00"])
+@pytest.mark.parametrize("name", ["c.csv", "c.jsonl", "c.parquet", "c.tsv"])
+def test_files_that_are_something_else(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CorpusError, match=re.escape(str(tmp_path / name))):
+        load_corpus(tmp_path / name)

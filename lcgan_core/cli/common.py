@@ -35,6 +35,8 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 DEBUG = "lcgan.debug"
 
+LONGEST = 2000
+"""Maximum length of an error message, which may quote what a user gave. Arbitrary."""
 MOST_LINE_BYTES = 2**20
 """Maximum length of a line of standard input. Arbitrary: far beyond the text of any model."""
 
@@ -83,14 +85,20 @@ def _one_line(error: LcganError | OSError | SystemExit) -> str:
         return of_file(error)
     if isinstance(error, SystemExit):
         return f"sys.exit({error.code!r}) was called{place_of(error)} before the command was done. Remove that call."
-    return " ".join(str(error).split())
+    return _shortened(str(error))
+
+
+def _shortened(text: str) -> str:
+    """The text as one line, without its middle if that is too long: its end says what to do."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} [...] {line[-LONGEST // 2 :]}"
 
 
 def of_file(error: OSError) -> str:
     """A system error as one line."""
     if error.strerror is None:
-        return " ".join(str(error).split())
-    return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}."
+        return _shortened(str(error))
+    return _shortened(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}.")
 
 
 @contextlib.contextmanager

@@ -58,7 +58,7 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
         reason = error.__cause__ if isinstance(error, DatasetGenerationError) else error
         what = "is not UTF-8 text" if isinstance(reason, UnicodeDecodeError) else "cannot be read"
         raise CorpusError(f"{path} {what}: {reason}. Convert the file, or repair that row.") from error
-    except ValueError as error:
+    except Exception as error:  # of any type: many libraries read these files
         if "no data" in str(error):  # a table with only a header
             raise nothing from error
         raise CorpusError(f"{path} cannot be read: {error}.") from error
