@@ -4,8 +4,8 @@
 
 Each case is generated from a seed: options with values that nobody can mean, broken files of settings, labels and texts,
 rewards that misbehave, run folders with a byte flipped or a file gone, and odd input lines. It runs in a process of its own,
-on the toy model of the tests. Right is one line that says what is wrong; where a run folder was damaged, also what the whole one
-prints.
+on the toy model of the tests. Right is one line that says what is wrong; where a run folder was damaged, also what the whole
+one prints.
 """
 
 from __future__ import annotations
