@@ -245,7 +245,7 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "--config", "empty.json"), "empty.json is truncated"),
         (("run", "--config", "wrong.json"), "wrong.json: constraints: Field required; sed: Extra inputs"),
         (("run", "--config", "wrong.json", "--seed", "3"), "take seed from a file"),
-        (("run", "--resume", "nowhere"), "nowhere. lcgan run creates one"),
+        (("run", "--resume", "nowhere"), "No run folder at nowhere. lcgan run creates one"),
         (("sample", "nowhere"), "nowhere. lcgan run creates one"),
         (("sample", "."), "is not a run folder"),
     ],

@@ -82,7 +82,7 @@ def resume(
     code that the user has neither run here nor allowed.
     """
     if not folder.is_dir():
-        raise RunError(f"No run folder at {folder}. lcgan run makes one.")
+        raise RunError(f"No run folder at {folder}. lcgan run creates one.")
     with claimed(folder):
         if (folder / run_folder.RESULT).is_file():
             raise RunError(
