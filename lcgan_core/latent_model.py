@@ -75,12 +75,12 @@ class LatentModel(ABC, Generic[SampleT]):
     def decode(self, z: Tensor) -> list[SampleT]:
         """The sample of each row of ``z`` ``[n, latent_dim]``, in order; the same z gives the same sample."""
 
-    def decode_with_confidence(self, z: Tensor) -> tuple[list[SampleT], Tensor | None]:
-        """What ``decode`` returns, and how sure the decoder is of each sample, ``[n]`` in [0, 1]; None if it cannot tell.
+    def naturalness(self, samples: Sequence[SampleT]) -> Tensor | None:
+        """How natural each sample is, ``[n]`` in [0, 1]; None if the model cannot judge that.
 
-        For a sample of several parts, such as tokens, this is the geometric mean of their probabilities.
+        The share of real samples that are no more natural, for example. ``gan.naturalness_weight`` teaches it to a critic.
         """
-        return self.decode(z), None
+        return None
 
     def encode(self, samples: Sequence[SampleT]) -> Posterior:
         """q(z|x) of each sample, in the order given. Raises ``ModelError`` unless a model with an encoder defines it."""

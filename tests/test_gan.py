@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -213,18 +213,18 @@ def test_a_new_constraint_beside_a_taught_one_is_labelled_alone(trained: tuple[S
     assert ((moved[:, 0] > 1) & (moved[:, 1] < 0)).float().mean() > 0.9
 
 
-class SureOfFlat(LinearModel):
-    """Its decoder is sure of samples whose second coordinate is near 0."""
+class NaturallyFlat(LinearModel):
+    """It finds samples natural whose second coordinate is near 0."""
 
-    def decode_with_confidence(self, z: torch.Tensor) -> tuple[list[tuple[float, ...]], torch.Tensor]:
-        return self.decode(z), torch.exp(-z[:, 1].square())
+    def naturalness(self, samples: Sequence[tuple[float, ...]]) -> torch.Tensor:
+        return torch.exp(-torch.tensor([sample[1] / 2 for sample in samples]).square())
 
 
-def test_the_actor_goes_where_the_decoder_is_sure() -> None:
+def test_the_actor_goes_where_samples_are_natural() -> None:
     def spread_and_satisfied(weight: float) -> tuple[float, float]:
-        config = LINEAR_GAN.model_copy(update={"confidence_weight": weight})
-        state = train(Labeller(SureOfFlat(6), {"right": HalfSpace()}), WEIGHTS, config, seed=0)
-        assert (state.confidence is None) == (weight == 0)
+        config = LINEAR_GAN.model_copy(update={"naturalness_weight": weight})
+        state = train(Labeller(NaturallyFlat(6), {"right": HalfSpace()}), WEIGHTS, config, seed=0)
+        assert (state.naturalness is None) == (weight == 0)
         _, moved = moved_by(state)
         return float(moved[:, 1].std()), float((moved[:, 0] > 1).float().mean())
 
@@ -233,17 +233,17 @@ def test_the_actor_goes_where_the_decoder_is_sure() -> None:
     assert satisfied > 0.95
 
 
-def test_a_confidence_critic_of_an_earlier_run_learns_on_only_from_new_labels() -> None:
-    sure = LINEAR_GAN.model_copy(update={"confidence_weight": 0.03})
-    state = train(Labeller(SureOfFlat(6), {"right": HalfSpace()}), WEIGHTS, sure, seed=0)
+def test_a_naturalness_critic_of_an_earlier_run_learns_on_only_from_new_labels() -> None:
+    sure = LINEAR_GAN.model_copy(update={"naturalness_weight": 0.03})
+    state = train(Labeller(NaturallyFlat(6), {"right": HalfSpace()}), WEIGHTS, sure, seed=0)
     learners = {
         name: TaughtCritic(critic, dataclasses.replace(pool, reused=len(pool.z))) for name, critic, pool in state.learners()
     }
-    assert set(learners) == {"right", "confidence"}
-    before = {name: value.clone() for name, value in state.networks.confidence.state_dict().items()}
+    assert set(learners) == {"right", "naturalness"}
+    before = {name: value.clone() for name, value in state.networks.naturalness.state_dict().items()}
     config = sure.model_copy(update={"actor_labels": 0})
-    again = train(Labeller(SureOfFlat(6), {"right": HalfSpace()}), WEIGHTS, config, 1, learners)
-    assert all(torch.equal(again.networks.confidence.state_dict()[name], value) for name, value in before.items())
+    again = train(Labeller(NaturallyFlat(6), {"right": HalfSpace()}), WEIGHTS, config, 1, learners)
+    assert all(torch.equal(again.networks.naturalness.state_dict()[name], value) for name, value in before.items())
     assert again.labels == 0
 
 

@@ -14,6 +14,7 @@ from lcgan_core import ModelError
 from lcgan_core.figures import Beside
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
 from lcgan_core.models.text_vae.memory import FIGURES, REST_BITS, TextMemory, TrainingTexts, normal
+from lcgan_core.support.manifest import write_manifest
 
 CORPUS = ("the soup was hot .", "Great food!", "i'd go again")
 
@@ -120,6 +121,7 @@ def test_a_model_tells_what_its_samples_repeat(tiny_model: Path, tmp_path: Path)
     assert told["made_up_words"].share == pytest.approx(1 / 51)
     shutil.copytree(tiny_model, tmp_path / "model")
     (tmp_path / "model" / "memory.safetensors").write_bytes(b"no memory")
+    write_manifest(tmp_path / "model")
     with pytest.raises(ModelError, match="is incomplete or damaged"):
         TextVaeModel(tmp_path / "model").memory(texts)
     (tmp_path / "model" / "memory.safetensors").unlink()

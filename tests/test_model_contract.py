@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import lcgan_core.models
 from lcgan_core import LatentModel, ModelError, Posterior
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
+from lcgan_core.support.manifest import write_manifest
 from lcgan_core.testing import LatentModelContract
 
 WORDS = ("soup", "room", "place", "waiter", "bread", "table")
@@ -69,6 +70,9 @@ class FromFile(Sound):
 class TestTheTextVae(LatentModelContract):
     model = TextVaeModel
     source = str(Path(lcgan_core.models.__file__).parent / "reviews")
+
+    def take_for_whole(self, changed: Path) -> None:
+        write_manifest(changed)
 
 
 class HereTorchIsThere(LatentModelContract):
@@ -176,11 +180,11 @@ class LeavesZAlone(Sound):
         return ["soup"] * len(z)
 
 
-class SureOfTooMuch(Sound):
+class TooNatural(Sound):
     """."""
 
-    def decode_with_confidence(self, z: Tensor) -> tuple[list[str], Tensor]:
-        return self.decode(z), torch.full((len(z),), 1.5)
+    def naturalness(self, samples: Sequence[str]) -> Tensor:
+        return torch.full((len(samples),), 1.5)
 
 
 class Sorts(Sound):
@@ -304,7 +308,7 @@ def test_a_sound_model_passes(check: str) -> None:
         (ByPosition, "a_sample_depends_on_its_latent_alone", "then to 'soup': another sample alone"),
         (ByTheGlobalSeed, "a_sample_depends_on_its_latent_alone", "another sample with other random numbers"),
         (LeavesZAlone, "latents_make_a_difference", "decodes 12 latents to one sample, 'soup'. Use z"),
-        (SureOfTooMuch, "confidence_is_of_the_samples_that_decode_gives", "not in .0, 1."),
+        (TooNatural, "naturalness_is_a_share_for_each_sample", "not in .0, 1."),
         (Sorts, "posteriors_are_of_the_samples_in_their_order", "another posterior alone; it differs by"),
         (FailsOnOddTexts, "posteriors_are_of_the_samples_in_their_order", "an empty text"),
         (OfLogStd, "posteriors_are_of_the_samples_in_their_order", "a std that is not above 0. It is σ: not σ², not log σ"),

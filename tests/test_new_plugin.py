@@ -187,7 +187,7 @@ def test_a_name_that_does_not_serve_a_model(run_lcgan: Lcgan, name: str, message
     assert message in ran.stderr
 
 
-@pytest.mark.parametrize("name", ["realism", "confidence", "gan", "lcgan-realism-plugin"])
+@pytest.mark.parametrize("name", ["realism", "naturalness", "gan", "lcgan-realism-plugin"])
 def test_names_of_the_engine_are_refused(run_lcgan: Lcgan, name: str) -> None:
     ran = run_lcgan("new-plugin", name)
     assert ran.exit_code == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,29 @@ import torch
 from conftest import TINY_RECIPE, Lcgan, sentences
 from datasets import Dataset
 from safetensors.torch import load_file
-from transformers import BertConfig, BertModel
+from tokenizers import normalizers
+from transformers import (
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 import lcgan_core.models.text_vae.pretraining.pretrain as pretraining
-import lcgan_core.models.text_vae.pretraining.prior_texts as choosing
+import lcgan_core.models.text_vae.pretraining.writer as writer
 from lcgan_core import CorpusError
+from lcgan_core.errors import TrainingError
+from lcgan_core.models.text_vae.batches import JudgeBatches, Rows
 from lcgan_core.models.text_vae.judge import corpus_bleu
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
-from lcgan_core.models.text_vae.pretraining.crossovers import crossovers
 from lcgan_core.models.text_vae.pretraining.meaning import MEANING_SIZE, meanings
-from lcgan_core.models.text_vae.pretraining.prior_texts import Trigrams, prior_texts
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
+from lcgan_core.models.text_vae.pretraining.start import start
+from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
+from lcgan_core.models.text_vae.pretraining.training import fit, last_whole_checkpoint, new_judge
 from lcgan_core.sample_kinds.corpus import load_corpus
 
 TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
@@ -83,6 +94,7 @@ def test_a_model_folder_is_whole_and_measured(tiny_model: Path) -> None:
         "config.json",
         "judge",
         "latents.safetensors",
+        "manifest.json",
         "measured.json",
         "memory.safetensors",
         "model.safetensors",
@@ -128,7 +140,7 @@ def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Pat
         cut = run_lcgan("pretrain", corpus, "--out", "model", *short)
     assert cut.exit_code == 1
     assert "Interrupted. Resume with: lcgan pretrain --resume model" in cut.stderr
-    assert "is incomplete or damaged" in run_lcgan("run", "--model", "model", "-c", "length").stderr
+    assert "Finish it with lcgan pretrain --resume " in run_lcgan("run", "--model", "model", "-c", "length").stderr
     weights = Path("model/model.safetensors").read_bytes()
 
     refused = run_lcgan("pretrain", corpus, "--out", "model", *short)
@@ -142,6 +154,80 @@ def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Pat
     assert not Path("model/checkpoints").exists()
 
 
+def small_language_model(texts: list[str]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(texts, vocab_size=300, max_tokens=16)
+    special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes, **special)), tokenizer
+
+
+def test_a_language_model_writes_more_texts_of_the_kind_and_none_that_the_corpus_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LEARNING_RATE", 1e-2)
+    monkeypatch.setattr(writer, "EPOCHS", 6)
+    texts = sentences()
+    model, tokenizer = small_language_model(texts)
+    stages: list[str] = []
+    options = {"batch_size": 16, "seed": 0, "on_progress": lambda what, share: stages.append(what)}
+    written = writer.write(model, tokenizer, texts, 600, tmp_path, **options)
+    assert 20 < len(written) <= 768, "three rounds of 256"
+    assert len(set(written)) == len(written)
+    assert not set(written) & set(texts)
+    assert {"writer", "written texts"} == set(stages)
+    words = {word for text in texts for word in text.split()}
+    known = [word in words for text in written for word in text.split()]
+    assert sum(known) / len(known) > 0.9, "it has learned the words of the corpus"
+
+    stages.clear()
+    untrained = small_language_model(texts)[0]
+    assert writer.write(untrained, tokenizer, texts, 600, tmp_path, **options) == written
+    assert not stages, "nothing is made twice"
+    (tmp_path / "000001.json").unlink()
+    assert writer.write(untrained, tokenizer, texts, 600, tmp_path, **options) == written
+    assert set(stages) == {"written texts"}, "it is not trained again, and one round is written as it was"
+
+
+def test_rows_count_texts_of_the_corpus_as_often_as_asked_and_others_once() -> None:
+    tokenizer = train_tokenizer(sentences(), vocab_size=300, max_tokens=16)
+    texts = [*sentences()[:10], *sentences()[20:25]]
+    rows = Rows(tokenizer, texts, epochs=2.5, repeated=10, meanings=torch.ones(10, 3))
+    assert len(rows) == 30
+    assert rows.order.bincount().tolist() == [3] * 5 + [2] * 5 + [1] * 5
+    batch = rows.__getitems__([0, 29, 7])
+    assert batch["lengths"].tolist() == [len(tokenizer(texts[i])["input_ids"]) for i in (0, 14, 7)]
+    for ids, length, i in zip(batch["input_ids"].tolist(), batch["lengths"].tolist(), (0, 14, 7), strict=True):
+        assert ids[:length] == tokenizer(texts[i])["input_ids"]
+    assert batch["meanings"].isnan().all(1).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("state", [None, b"", b'{"global_step": 20, "log_hi'])
+def test_a_checkpoint_that_was_cut_short_is_passed_over(tmp_path: Path, state: bytes | None) -> None:
+    assert last_whole_checkpoint(tmp_path / "not begun") is None
+    for step in (9, 10, 20):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    (tmp_path / "checkpoint-9" / "trainer_state.json").write_text('{"global_step": 9}', encoding="utf-8")
+    (tmp_path / "checkpoint-10" / "trainer_state.json").write_text('{"global_step": 10}', encoding="utf-8")
+    if state is not None:
+        (tmp_path / "checkpoint-20" / "trainer_state.json").write_bytes(state)
+    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+def test_a_training_that_diverges_stops_with_its_step_and_names_the_last_checkpoint(tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(sentences(), vocab_size=300, max_tokens=16)
+    rows = Rows(tokenizer, sentences()[:32], epochs=1)
+    judge = new_judge(tokenizer, 8)
+
+    def lose_it(share: float) -> None:
+        if share >= 0.5:
+            judge.transformer.wte.weight.data.fill_(float("nan"))
+
+    options = {"batch_size": 4, "learning_rate": 1e-3, "seed": 0, "on_progress": lose_it}
+    with pytest.raises(TrainingError, match=r"step 5 of 8 is nan. The last checkpoint before it is none. .* than 0.001"):
+        fit(judge, rows, JudgeBatches(tokenizer), tmp_path, **options)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -151,6 +237,7 @@ def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Pat
         (("pretrain", "few.txt", "--out", "m", "--set", "kl_wait=1"), "kl_wait: Extra inputs"),
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs=0"), "epochs: Input should be greater than 0"),
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs"), "expected OPTION=VALUE"),
+        (("pretrain", "few.txt", "--out", "m", "--set", "written=9"), "written: name the language model that writes"),
         (("pretrain", "--resume", "nowhere"), "Nothing to resume in nowhere"),
     ],
 )
@@ -174,28 +261,75 @@ def test_bleu() -> None:
     assert corpus_bleu(["the food was very bad ."], ["the food was very good ."]) < 70
 
 
-def test_training_starts_from_another_model(tiny_model: Path, run_lcgan: Lcgan) -> None:
-    Path("more.txt").write_text("\n".join(sentences()[:400]), encoding="utf-8")
-    options = ("--set", "epochs=4", "--set", "judge_epochs=0", "--set", "kl_warmup=0", "--set", "latents=100")
-    ran = run_lcgan("pretrain", "more.txt", "--out", "more", "--set", f"start={tiny_model}", *options, "--json")
+@pytest.fixture
+def causal(tmp_path: Path) -> Path:
+    """A folder that anyone may have saved: a causal language model and its tokenizer, of byte-level BPE."""
+    tokenizer = train_tokenizer([*sentences(), "of 17 reviews some were written in haste"], vocab_size=420, max_tokens=64)
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFC()  # as others have it: no space goes before a text
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path / "causal")
+    tokenizer.save_pretrained(tmp_path / "causal")
+    return tmp_path / "causal"
+
+
+def test_a_vae_starts_from_the_first_layers_of_a_language_model(causal: Path) -> None:
+    theirs = LlamaForCausalLM.from_pretrained(causal)
+    config = PretrainConfig(corpus=Path("any"), decoder=str(causal), decoder_layers=2, encoder_layers=1)
+    vae, tokenizer, whole = start(config, sentences()[:20])
+    assert len(vae.decoder.layers) == 2
+    assert len(vae.encoder.layers) == 1
+    for network in (vae.decoder, vae.encoder):
+        assert torch.equal(network.layers[0].mlp.up_proj.weight, theirs.model.layers[0].mlp.up_proj.weight)
+    word = tokenizer.vocab["Ġwas"]
+    there = PreTrainedTokenizerFast.from_pretrained(causal).vocab["Ġwas"]
+    assert torch.equal(vae.embedding.weight[word], theirs.get_input_embeddings().weight[there])
+    assert whole is not None
+    assert whole.config.num_hidden_layers == theirs.config.num_hidden_layers
+    assert torch.equal(whole.get_output_embeddings().weight[word], theirs.get_output_embeddings().weight[there])
+    assert len(tokenizer) < theirs.config.vocab_size
+
+
+def test_other_architectures_serve_too_and_what_does_not_is_an_error(causal: Path, run_lcgan: Lcgan) -> None:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(causal)
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=2, n_head=2)).save_pretrained("gpt2")
+    tokenizer.save_pretrained("gpt2")
+    Path("corpus.txt").write_text("\n".join(sentences()[:100]), encoding="utf-8")
+    line = (
+        "pretrain",
+        "corpus.txt",
+        "--out",
+        "model",
+        "--set",
+        "epochs=1",
+        "--set",
+        "judge_epochs=1",
+        "--set",
+        "decoder_layers=2",
+    )
+    ran = run_lcgan(*line, "--set", "decoder=gpt2", "--set", "written=100")
     assert ran.exit_code == 0, ran.output
-    first, more = TextVaeModel(tiny_model), TextVaeModel(Path("more"))
-    assert more.latent_dim == 8
-    assert more.tokenizer.get_vocab() == first.tokenizer.get_vocab()
-    assert more.fingerprint != first.fingerprint
-    weights = (load_file(folder / "judge" / "model.safetensors") for folder in (tiny_model, Path("more")))
-    assert all(torch.equal(*pair) for pair in zip(*(found.values() for found in weights), strict=True))
-    assert json.loads(ran.stdout)["exact"] > 0.2, "four epochs from chance reconstruct nothing"
-    card = Path("more/README.md").read_text(encoding="utf-8")
-    commands = [line for line in card.splitlines() if line.startswith("lcgan pretrain")]
-    assert len(commands) == 2
-    assert f"--out {tiny_model}" in commands[0]
-    assert "start=" in commands[1]
-    missing = run_lcgan("pretrain", "more.txt", "--out", "other", "--set", "start=nowhere")
-    assert "'nowhere'" in missing.stderr or "nowhere" in missing.stderr
+    assert TextVaeModel(Path("model")).encode(["the food was good ."]).mean.isfinite().all()
+    assert "begun from the first layers and the tokens of `gpt2`" in Path("model/README.md").read_text(encoding="utf-8")
+
+    missing = run_lcgan(*line[:3], "other", "--set", "decoder=./nowhere")
     assert missing.exit_code == 1
-    refused = run_lcgan("pretrain", "more.txt", "--out", "other", "--set", "judge_epochs=0")
-    assert "there is no start" in refused.stderr
+    assert "decoder: there is no folder ./nowhere. Choose another: --set decoder=FOLDER" in missing.stderr
+    deep = run_lcgan(*line[:3], "deep", "--set", f"decoder={causal}", "--set", "decoder_layers=4")
+    assert "has 3 layers, and decoder_layers=4 asks for more" in deep.stderr
+
+
+def test_longest_texts_follow_the_corpus() -> None:
+    def longest(texts: list[str], **recipe: int) -> int:
+        config = PretrainConfig(corpus=Path("any"), width=8, decoder_layers=1, encoder_layers=1, **recipe)
+        found: int = start(config, texts)[1].model_max_length
+        return found
+
+    short = sentences()[:200]
+    assert longest(short) < longest([text + " " + text for text in short]) <= 128
+    assert longest([" ".join(short)]) == 128
+    assert longest(short, max_tokens=6) == 6
 
 
 def test_what_is_asked_of_z_beside_the_text_can_be_told_from_it(tiny_model: Path) -> None:
@@ -207,7 +341,7 @@ def test_what_is_asked_of_z_beside_the_text_can_be_told_from_it(tiny_model: Path
     assert sum(a == b for a, b in zip(told, tokens, strict=True)) / 300 > 0.7
 
 
-def test_what_texts_mean_can_be_told_from_z(tiny_model: Path, run_lcgan: Lcgan) -> None:
+def test_what_texts_mean_is_read_from_z(tiny_model: Path, run_lcgan: Lcgan) -> None:
     corpus = sentences()[:400]
     Path("corpus.txt").write_text("\n".join(corpus), encoding="utf-8")
     torch.manual_seed(0)
@@ -215,100 +349,18 @@ def test_what_texts_mean_can_be_told_from_z(tiny_model: Path, run_lcgan: Lcgan) 
     tokenizer = TextVaeModel(tiny_model).tokenizer
     BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=24, **sizes)).save_pretrained("encoder")
     tokenizer.save_pretrained("encoder")
-    line = ("pretrain", "corpus.txt", "--set", f"start={tiny_model}", "--set", "judge_epochs=0", "--set", "latents=100")
-    more = (*line, "--set", "epochs=30", "--set", "learning_rate=0.005", "--set", "kl_weight=0.05")
-    ran = run_lcgan(*more, "--out", "model", "--set", "meaning_model=encoder", "--set", "meaning_weight=2")
+    line = ("pretrain", "corpus.txt", *TINY_RECIPE, "--set", "judge_epochs=1", "--set", "latents=100")
+    ran = run_lcgan(*line, "--out", "model", "--set", "meaning_model=encoder", "--set", "meaning_weight=2")
     assert ran.exit_code == 0, ran.output
     model = TextVaeModel(Path("model"))
     trained_on = [text for i, text in enumerate(corpus) if i % 20]
     meant = meanings("encoder", trained_on)
-    told = model.vae.to_meaning(encode_texts(model.vae, model.tokenizer, trained_on, refining_steps=0).mean)
+    found = model.vae.to_meaning(encode_texts(model.vae, model.tokenizer, trained_on, refining_steps=0).mean)
     assert model.vae.config.meaning_size == meant.shape[1] == MEANING_SIZE
-    assert (told - meant).square().mean() < 0.5 * meant.square().mean()
-    assert torch.equal(model.features(trained_on), told), "labels are learned from what the model can tell"
-    both = meanings("encoder", trained_on, ["the soup was hot ."])
-    assert torch.allclose(both[:-1], meant, atol=1e-4), "other texts have no part in the directions"
-    assert "sentence embeddings that `encoder` gives" in Path("model/README.md").read_text(encoding="utf-8")
+    assert (found - meant).square().mean() < 0.5 * meant.square().mean()
+    assert torch.equal(model.features(trained_on), found), "labels are learned from what the model can read"
+    assert "`encoder`: what a text means lies along directions" in Path("model/README.md").read_text(encoding="utf-8")
 
     missing = run_lcgan(*line, "--out", "other", "--set", "meaning_model=./nowhere")
     assert missing.exit_code == 1
     assert "meaning_model: there is no folder ./nowhere. Choose another: --set meaning_model=FOLDER" in missing.stderr
-
-
-def test_trigrams_find_what_was_seen_likelier() -> None:
-    rows = [[5, 6, 7, 2], [5, 6, 8, 2], [6, 5, 2]]
-    trigrams = Trigrams(rows, begin=1)
-    every = [math.exp(2 * trigrams.log_likelihood([5, token]) - trigrams.log_likelihood([5])) for token in range(1, 10)]
-    assert sum(every) == pytest.approx(1, abs=1e-6), "a probability for each token that may follow"
-    assert trigrams.log_likelihood([5, 6, 7, 2]) > trigrams.log_likelihood([7, 6, 5, 2])
-    assert trigrams.log_likelihood([]) == trigrams.acceptable([]) == 0
-
-
-def test_rare_tokens_are_acceptable_where_they_belong() -> None:
-    rows = [*[[5, 6, 2]] * 50, [7, 8, 2]]
-    trigrams = Trigrams(rows, begin=1)
-    rarer = trigrams.log_likelihood([5, 6, 2]) - trigrams.log_likelihood([7, 8, 2])
-    assert rarer > 1
-    assert trigrams.acceptable([5, 6, 2]) - trigrams.acceptable([7, 8, 2]) < 0.5 * rarer
-    assert trigrams.acceptable([7, 8, 2]) > trigrams.acceptable([8, 7, 2])
-
-
-def test_crossovers_are_new_texts_of_what_was_said_before() -> None:
-    texts = ["the soup was hot and good .", "my soup was cold .", "we like it", "ok"]
-    made = crossovers(texts, 10, seed=0)
-    assert sorted(made) == ["my soup was hot and good .", "the soup was cold ."], "all there are, and none twice"
-    assert crossovers(texts, 1, seed=0) == made[:1]
-    assert crossovers(texts, 0, seed=0) == []
-    corpus = sentences()[:200]
-    many = crossovers(corpus, 100, seed=1)
-    assert len(set(many)) == 100
-    assert not set(many) & set(corpus)
-    seen = {tuple(words[i : i + 3]) for words in map(str.split, corpus) for i in range(len(words) - 2)}
-    assert all(tuple(words[i : i + 3]) in seen for words in map(str.split, many) for i in range(len(words) - 2))
-    assert max(len(text.split()) for text in many) <= max(len(text.split()) for text in corpus)
-
-
-def test_draws_of_the_prior_learn_to_read_well(tiny_model: Path, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choosing, "PRIOR_TEXTS", 600)
-    corpus = sentences()[:400]
-    Path("corpus.txt").write_text("\n".join(corpus), encoding="utf-8")
-    options = ("--set", "epochs=30", "--set", "judge_epochs=0", "--set", "kl_warmup=0", "--set", "latents=100")
-    line = ("pretrain", "corpus.txt", "--set", f"start={tiny_model}", *options, "--set", "learning_rate=0.003")
-    for out, weight in (("without", 0), ("with", 1)):
-        ran = run_lcgan(*line, "--out", out, "--set", f"prior_weight={weight}")
-        assert ran.exit_code == 0, ran.output
-    before = TextVaeModel(tiny_model)
-    rows = before.tokenizer([text for i, text in enumerate(corpus) if i % 20])["input_ids"]
-    chosen = prior_texts(before.vae, before.real_posteriors(), rows, seed=0, on_progress=lambda share: None)
-    trigrams = Trigrams(rows, begin=before.vae.config.bos_token_id)
-
-    def fluency(found: list[list[int]]) -> float:
-        return sum(trigrams.log_likelihood([*row, 2]) for row in found) / len(found)
-
-    texts = [[token for token in row if token > 2] for row in chosen["labels"].tolist()]
-    assert fluency(texts) > fluency(before.vae.generate_tokens(chosen["z"])[0]) + 0.1
-    z = torch.randn(1000, 8, generator=torch.Generator().manual_seed(1))  # none that training saw
-    without, with_texts = (fluency(TextVaeModel(Path(out)).vae.generate_tokens(z)[0]) for out in ("without", "with"))
-    assert with_texts > without + 0.1
-
-    refused = run_lcgan("pretrain", "corpus.txt", "--out", "other", "--set", "prior_weight=1")
-    assert "prior_weight wants a trained model to learn from" in refused.stderr
-
-
-def test_a_model_goes_on_with_a_prior_that_fits(tiny_model: Path, run_lcgan: Lcgan) -> None:
-    Path("corpus.txt").write_text("\n".join(sentences()[:400]), encoding="utf-8")
-    options = ("--set", f"start={tiny_model}", "--set", "judge_epochs=0", "--set", "kl_warmup=0", "--set", "epochs=10")
-    line = ("pretrain", "corpus.txt", *options, "--set", "crossovers=0.5", "--set", "length_weight=2")
-
-    def off(folder: Path) -> float:
-        model = TextVaeModel(folder)
-        posterior = model.encode(sentences()[:1000])
-        second = torch.cov(posterior.mean.T) + posterior.std.square().mean(0).diag()
-        return float((second - torch.eye(len(second))).square().sum() + posterior.mean.mean(0).square().sum())
-
-    for out, weight in (("without", 0), ("with", 0.1)):
-        ran = run_lcgan(*line, "--out", out, "--set", f"moment_weight={weight}")
-        assert ran.exit_code == 0, ran.output
-    assert off(Path("with")) < 0.5 * min(off(Path("without")), off(tiny_model))
-    assert "mean and covariance" in Path("with/README.md").read_text(encoding="utf-8")
-    assert "made of the beginning of one" in Path("with/README.md").read_text(encoding="utf-8")

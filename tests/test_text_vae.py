@@ -12,16 +12,26 @@ import pytest
 import torch
 from conftest import sentences
 from safetensors.torch import load_file
+from tokenizers import normalizers
 from transformers import BertConfig, BertLMHeadModel, GPT2Config, GPT2LMHeadModel, GPT2Model, PreTrainedTokenizerFast
 
-from lcgan_core import ModelError
+from lcgan_core import ModelError, Posterior
 from lcgan_core.models.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
 from lcgan_core.models.text_vae.judge import Judge, chosen_judge, distinct, self_bleu
-from lcgan_core.models.text_vae.latent_model import REFINING_RATE, REFINING_STEPS, TextVaeModel, encode_texts
+from lcgan_core.models.text_vae.latent_model import (
+    REFINING_RATE,
+    REFINING_STEPS,
+    WEIGHTS,
+    TextVaeModel,
+    encode_texts,
+    load_vae,
+)
 from lcgan_core.models.text_vae.mixing import mixed_texts
 from lcgan_core.models.text_vae.modeling import TextVae, TextVaeConfig
-from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
+from lcgan_core.models.text_vae.pretraining.tokenizer import narrowed_tokenizer, train_tokenizer
 from lcgan_core.models.text_vae.pretraining.whitening import whiten
+from lcgan_core.models.text_vae.quantized import load_quantized, save_quantized
+from lcgan_core.support.manifest import write_manifest
 
 ODD_TEXTS = ["", "plain words", "it 's _num_ , ok ?", "naïve 😀 日本", "a  double  space", "UPPER lower"]
 
@@ -98,34 +108,44 @@ def test_decoding_depends_on_the_latent_alone(model: TextVaeModel) -> None:
     assert model.decode(z, batch_size=7) == together
 
 
+def tiny_vae(**sizes: int) -> TextVae:
+    transformer = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "vocab_size": 50,
+    }
+    vae = TextVae(TextVaeConfig(transformer, **{"encoder_layers": 1, "latent_size": 4} | sizes))
+    vae.fit_to_embeddings()
+    return vae.requires_grad_(False).eval()
+
+
 def test_generation_is_greedy_decoding_of_the_trained_network(model: TextVaeModel) -> None:
     vae, z = model.vae, torch.randn(12, 8, generator=torch.Generator().manual_seed(1))
-    for row, fast in zip(z, vae.generate_tokens(z)[0], strict=True):
-        tokens = [vae.config.bos_token_id]
-        state = torch.tanh(vae.to_first_state(row[None]))[None]
-        while len(tokens) <= vae.config.max_tokens:
-            step = torch.cat([vae.embedding(torch.tensor([[tokens[-1]]])), row[None, None]], -1)
-            output, state = vae.decoder(step, state)
-            hidden = vae.to_embedding(torch.cat([output[:, 0], row[None]], -1))
-            token = int((hidden @ vae.embedding.weight.T + vae.token_bias).argmax())
+    for row, fast in zip(z, vae.generate_tokens(z), strict=True):
+        tokens: list[int] = []
+        while len(tokens) < vae.config.max_tokens:
+            ways = torch.tensor([[*tokens, token] for token in range(vae.embedding.num_embeddings)])
+            each = vae.losses(row.expand(len(ways), -1), ways)[0].reshape(ways.shape)
+            token = int(each[:, -1].argmin())
             if token == vae.config.eos_token_id:
                 break
             tokens.append(token)
-        assert fast == tokens[1:]
+        assert fast == tokens
 
 
 def test_generation_always_ends() -> None:
     torch.manual_seed(0)
-    vae = TextVae(TextVaeConfig(vocab_size=50, latent_size=4, decoder_size=8, encoder_size=8, embedding_size=8, max_tokens=9))
-    with torch.no_grad():
-        vae.token_bias[vae.config.eos_token_id] = -1e9
-    assert [len(row) for row in vae.eval().generate_tokens(torch.randn(5, 4))[0]] == [9] * 5
+    vae = tiny_vae(max_tokens=9)
+    vae.embedding.weight[vae.config.eos_token_id] = -vae.embedding.weight.sum(0)
+    vae.decoder.norm.weight.zero_()  # every token is as likely as any other, and the first of them is no end
+    assert [len(row) for row in vae.generate_tokens(torch.randn(5, 4))] == [9] * 5
 
 
 def test_the_loss_is_the_evidence_lower_bound() -> None:
     torch.manual_seed(0)
-    sizes = {"latent_size": 4, "decoder_size": 8, "encoder_size": 8, "embedding_size": 8}
-    vae = TextVae(TextVaeConfig(vocab_size=50, **sizes)).eval()
+    vae = tiny_vae()
     ids, lengths = torch.tensor([[5, 6, 2], [7, 2, 0]]), torch.tensor([3, 2])
     labels = torch.tensor([[5, 6, 2], [7, 2, IGNORED]])
     mean, log_std = vae.encode(ids, lengths)
@@ -139,31 +159,67 @@ def test_the_loss_is_the_evidence_lower_bound() -> None:
 
     torch.manual_seed(1)
     padded = vae(torch.nn.functional.pad(ids, (0, 3)), lengths, torch.nn.functional.pad(labels, (0, 3), value=IGNORED), 0.5)
-    assert torch.allclose(padded.loss, output.loss)
+    assert torch.allclose(padded.loss, output.loss, atol=1e-4)
+
+
+def test_without_z_the_decoder_is_a_language_model() -> None:
+    torch.manual_seed(0)
+    vae = tiny_vae()
+    labels = torch.tensor([[5, 6, 2], [7, 2, IGNORED]])
+    found = vae.language_model_losses(labels)
+    assert found.shape == labels.shape
+    assert found[1, 2] == 0
+    hidden = torch.ones(2, dtype=torch.bool)
+    for z in torch.randn(3, 2, 4):
+        assert torch.allclose(vae.losses(z, labels, hidden)[0].sum(), found.sum()), "whatever z says"
+        assert not torch.allclose(vae.reconstruction_loss(z, labels), found.sum(), atol=1e-3)
+    first = [vae.language_model_losses(torch.tensor([[token]])).item() for token in range(50)]
+    assert torch.tensor(first).neg().exp().sum() == pytest.approx(1, abs=1e-4), "a probability for each token"
+
+
+def test_the_encoder_reads_both_ways_and_the_decoder_one() -> None:
+    torch.manual_seed(0)
+    vae, z = tiny_vae(), torch.zeros(1, 4)
+    first, other = torch.tensor([[5, 6, 7, 2]]), torch.tensor([[5, 6, 8, 2]])
+    states = [vae.encoder(inputs_embeds=vae.embedding(ids), use_cache=False).last_hidden_state for ids in (first, other)]
+    assert torch.allclose(states[0][:, :2], states[1][:, :2], atol=1e-6), "the transformer itself is causal"
+    assert not torch.allclose(vae.encode(first, torch.tensor([4]))[0], vae.encode(first[:, [1, 0, 2, 3]], torch.tensor([4]))[0])
+    each = [vae.losses(z, ids)[0] for ids in (first, other)]
+    assert torch.allclose(each[0][:2], each[1][:2], atol=1e-6)
+    assert not torch.allclose(each[0][3], each[1][3], atol=1e-6)
 
 
 def test_deletion_noise_hides_tokens_from_the_encoder_only() -> None:
     torch.manual_seed(0)
-    rows = [{"input_ids": [*range(10, 200), 2]}]
+    long, short = [*range(10, 200), 2], [*range(10, 60), 2]
+    padded = [long, short + [0] * (len(long) - len(short))]
+    rows = {"input_ids": torch.tensor(padded), "lengths": torch.tensor([len(long), len(short)])}
     batch = VaeBatches(pad_id=0, deletion_noise=0.25)(rows)
-    assert batch["labels"].tolist() == [rows[0]["input_ids"]]
-    kept = batch["input_ids"][0].tolist()
-    assert kept[-1] == 2
-    assert 120 < len(kept) < 165
-    assert kept == [*sorted(kept[:-1]), 2]
-    assert VaeBatches(0, 0.0)(rows)["input_ids"].tolist() == [rows[0]["input_ids"]]
+    assert batch["labels"].tolist() == [long, short + [IGNORED] * (len(long) - len(short))]
+    for ids, length, most in zip(batch["input_ids"].tolist(), batch["lengths"].tolist(), (190, 50), strict=True):
+        kept = ids[:length]
+        assert kept[-1] == 2
+        assert 0.6 * most < length < 0.9 * most
+        assert kept == [*sorted(kept[:-1]), 2]
+        assert not any(ids[length:])
+    assert VaeBatches(0, 0.0)(rows)["input_ids"].tolist() == padded
+    assert VaeBatches(0, 0.0)(rows)["lengths"].tolist() == [len(long), len(short)]
 
 
-def test_half_precision_weights_come_back_as_float32_within_rounding(tiny_model: Path, tmp_path: Path) -> None:
-    assert {tensor.dtype for tensor in load_file(tiny_model / "model.safetensors").values()} == {torch.float16}
-    vae = TextVae.from_pretrained(tiny_model, dtype=torch.float32)
-    vae.half().save_pretrained(tmp_path)
-    again = TextVae.from_pretrained(tmp_path, dtype=torch.float32)
-    assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
-    for name, value in vae.float().state_dict().items():
-        assert torch.equal(again.state_dict()[name], value), name
-    exact = {name: torch.randn(200, 8) for name in ("mean", "std")}
-    assert all(torch.allclose(value.half().float(), value, rtol=1e-3, atol=1e-6) for value in exact.values())
+def test_weights_of_eight_bits_come_back_within_rounding(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(torch.nn.Linear(100, 80), torch.nn.LayerNorm(80))
+    with torch.no_grad():
+        layers[0].weight[3] *= 1000
+        layers[0].weight[4] = 0
+    save_quantized(layers, tmp_path / "weights")
+    assert {value.dtype for value in load_file(tmp_path / "weights").values()} == {torch.int8, torch.float32, torch.float16}
+    again = load_quantized(lambda: torch.nn.Sequential(torch.nn.Linear(100, 80), torch.nn.LayerNorm(80)), tmp_path / "weights")
+    off = (again[0].weight - layers[0].weight).abs()
+    assert (off <= layers[0].weight.abs().amax(1, keepdim=True) / 127 / 2 + 1e-6).all()
+    assert torch.allclose(again[0].bias, layers[0].bias, atol=1e-3)
+    with pytest.raises(ValueError, match="do not fit the architecture"):
+        load_quantized(lambda: torch.nn.Linear(10**7, 10**7), tmp_path / "weights")
 
 
 def test_special_tokens_survive_saving(tiny_model: Path) -> None:
@@ -221,7 +277,7 @@ def test_a_tokenizer_without_a_beginning_begins_with_the_end(causal: Path, model
     tokenizer = PreTrainedTokenizerFast.from_pretrained(causal)
     tokenizer.bos_token = tokenizer.pad_token = None
     tokenizer.save_pretrained(causal)
-    assert chosen_judge(str(causal)).batches.bos.tolist() == [model.tokenizer.eos_token_id]
+    assert chosen_judge(str(causal)).batches.bos_id == model.tokenizer.eos_token_id
     tokenizer.eos_token = None
     tokenizer.save_pretrained(causal)
     with pytest.raises(ModelError, match=r"causal has no token that a text begins with\. Choose another:$"):
@@ -239,8 +295,10 @@ def test_a_model_that_looks_ahead_tells_no_perplexity(causal: Path, model: TextV
 
 
 def test_judge_batches_start_with_bos_and_score_no_padding(model: TextVaeModel) -> None:
-    batch = JudgeBatches(model.tokenizer)([{"input_ids": [7, 8, 2]}, {"input_ids": [9, 2]}])
     bos, pad = model.tokenizer.bos_token_id, model.tokenizer.pad_token_id
+    rows = {"input_ids": torch.tensor([[7, 8, 2], [9, 2, pad]]), "lengths": torch.tensor([3, 2])}
+    batch = JudgeBatches(model.tokenizer)(rows)
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 1, 0]]
     assert batch["input_ids"].tolist() == [[bos, 7, 8, 2], [bos, 9, 2, pad]]
     assert batch["labels"].tolist() == [[bos, 7, 8, 2], [bos, 9, 2, IGNORED]]
 
@@ -261,10 +319,10 @@ def test_fingerprints_follow_the_weights(tiny_model: Path, tmp_path: Path) -> No
     copy = tmp_path / "copy"
     shutil.copytree(tiny_model, copy)
     assert TextVaeModel.load(str(copy)).fingerprint == before
-    vae = TextVae.from_pretrained(copy, dtype=torch.float32)
-    with torch.no_grad():
-        vae.token_bias[3] += 0.5
-    vae.half().save_pretrained(copy)
+    vae, _ = load_vae(copy)
+    vae.bag_bias[3] += 0.5
+    save_quantized(vae, copy / WEIGHTS)
+    write_manifest(copy)
     assert TextVaeModel.load(str(copy)).fingerprint != before
 
 
@@ -278,9 +336,24 @@ def test_a_damaged_model_folder_is_told(tiny_model: Path, tmp_path: Path, name: 
     header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     foreign = struct.pack("<Q", len(header)) + header + b"\0\0\0\0" if name.endswith("safetensors") else b'{"a": 1}'
     file.write_bytes({"half": content[: len(content) // 2], "empty": b"", "foreign": foreign}[damage])
+    with pytest.raises(ModelError, match=f"{name} is not as lcgan pretrain wrote it"):
+        TextVaeModel.load(str(copy))
+    write_manifest(copy)  # as whoever made a folder with such a file would have done
     with pytest.raises(ModelError, match="is incomplete or damaged") as error:
         TextVaeModel.load(str(copy))
     assert str(copy) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["judge/model.safetensors", "judge/config.json", "memory.safetensors"])
+def test_one_flipped_bit_in_what_is_read_later_is_told(tiny_model: Path, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_model, copy)
+    content = bytearray((copy / name).read_bytes())
+    content[-1] ^= 1
+    (copy / name).write_bytes(content)
+    model = TextVaeModel.load(str(copy))
+    with pytest.raises(ModelError, match=f"{name} is not as lcgan pretrain wrote it"):
+        model.memory(["good food ."]) if name.startswith("memory") else model.judge
 
 
 def test_no_such_model() -> None:
@@ -314,32 +387,34 @@ def test_no_mixture_is_less_fluent_than_both(tiny_model: Path) -> None:
 
 def test_a_whitened_model_says_the_same_in_other_coordinates(tiny_model: Path) -> None:
     model = TextVaeModel(tiny_model)
-    texts = sentences()[:300]
-    real = model.real_posteriors()
-    before = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
-    said, length = model.decode(before.mean), model.vae.to_length(before.mean)
-    bag = model.vae.to_bag(before.mean)
-    whitened = whiten(model.vae, real)
-    after = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
-    covariance = torch.cov(whitened.mean.T) + whitened.std.square().mean(0).diag()
-    off = (torch.cov(real.mean.T) + real.std.square().mean(0).diag() - torch.eye(8)).square().sum()
-    assert (covariance - torch.eye(8)).square().sum() < 0.5 * off, "all but what posteriors cannot say on their diagonals"
-    assert whitened.mean.mean(0).abs().max() < 1e-3
-    assert not torch.allclose(before.mean, after.mean, atol=0.1)
+    texts, vae = sentences()[:300], model.vae
+    with torch.no_grad():  # a latent space that is far from N(0, I)
+        vae.to_posterior.weight[:4] *= 3
+        vae.to_posterior.bias[:4] += 1
+    before = encode_texts(vae, model.tokenizer, texts, refining_steps=0)
+    said, length, bag = model.decode(before.mean), vae.to_length(before.mean), vae.to_bag(before.mean)
+    whiten(vae, before)
+    after = encode_texts(vae, model.tokenizer, texts, refining_steps=0)
+
+    def off(posterior: Posterior) -> float:
+        covariance = torch.cov(posterior.mean.T) + posterior.std.square().mean(0).diag()
+        return float((covariance - torch.eye(8)).square().sum())
+
+    assert off(after) < 0.1 * off(before)
+    assert after.mean.mean(0).abs().max() < 1e-3
     assert sum(a == b for a, b in zip(model.decode(after.mean), said, strict=True)) > 295
-    assert torch.allclose(model.vae.to_length(after.mean), length, atol=0.05)
-    assert torch.allclose(model.vae.to_bag(after.mean), bag, atol=0.05)
-    assert (after.std.log().mean(0) - whitened.std.log().mean(0)).abs().max() < 0.1
+    assert torch.allclose(vae.to_length(after.mean), length, atol=0.05)
+    assert torch.allclose(vae.to_bag(after.mean), bag, atol=0.05)
 
 
-def test_moments_are_off_by_what_they_are_off_by() -> None:
-    generator = torch.Generator().manual_seed(0)
-    z = torch.randn(3000, 16, 3, generator=generator)
-    vae = TextVae(TextVaeConfig(vocab_size=20, embedding_size=4, encoder_size=4, decoder_size=4, latent_size=3))
-    for scale, shift, off in ((1.0, 0.0, 0.0), (2.0, 0.0, 3 * 3**2), (1.0, torch.tensor([1.0, 0.0, 0.0]), 1 + 1)):
-        found = [vae.off_moments(scale * batch + shift) for batch in z]
-        assert float(found[-1]) == pytest.approx(off, rel=0.3, abs=0.1)
-    batch = (z[0] + torch.tensor([1.0, 0.0, 0.0])).requires_grad_()
-    (slope,) = torch.autograd.grad(vae.off_moments(batch), batch)
-    assert (slope[:, 0] * batch[:, 0]).sum() > 0, "less of it where there is too much"
-    assert slope[:, 0].abs().sum() > 5 * slope[:, 1].abs().sum()
+def test_a_narrowed_tokenizer_splits_the_corpus_as_the_whole_one_does() -> None:
+    whole = train_tokenizer([*sentences(), "of 17 reviews some were written in haste"], vocab_size=420, max_tokens=64)
+    whole.backend_tokenizer.normalizer = normalizers.NFC()  # as others have it: no space goes before a text
+    texts = sentences()[:7]
+    narrow, ids = narrowed_tokenizer(whole, texts, max_tokens=12)
+    assert len(narrow) == len(ids) < len(whole)
+    assert narrow.model_max_length == 12
+    for text in texts:
+        there = whole(" " + text, add_special_tokens=False)["input_ids"]
+        assert [int(ids[token]) for token in narrow(text)["input_ids"][:-1]] == there
+    assert narrow.batch_decode(narrow(ODD_TEXTS)["input_ids"], skip_special_tokens=True) == ODD_TEXTS

@@ -164,9 +164,7 @@ def print_check(model: str, found: Check) -> None:
     out.print(table)
     if found.memory:
         out.print(memory_table("", found.memory))
-    out.print(
-        "repaired: prior noise, moved by an actor trained without constraints, on the realism and confidence critics only"
-    )
+    out.print("repaired: prior noise, moved by an actor that was trained on the critics of realism and naturalness only")
     for sentence in verdict(found):
         out.print(sentence)
 

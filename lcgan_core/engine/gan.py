@@ -2,10 +2,10 @@
 
 Engel, Hoffman & Roberts 2017 (arXiv 1711.05772); Jaques et al. 2018 (arXiv 1802.04877). Read ``train`` from top to bottom:
 
-    label latents of noise and of real samples   decode(z) -> the constraints' values for that sample, the decoder's confidence
+    label latents of noise and of real samples   decode(z) -> the constraints' values for that sample, and its naturalness
     for each round:
         for each iteration:
-            M critic batches                     attribute and confidence critics on their labels, realism critic on q(z)
+            M critic batches                     attribute and naturalness critics on their labels, realism critic on q(z)
                                                  against G(z0)
             N actor batches                      through the critics, back to the actor
         label the actor's own samples            they join the pool, so that the critics learn where the actor goes
@@ -28,7 +28,7 @@ from ..constraint import SATISFIED
 from ..errors import TrainingError
 from .aggregate_posterior import AggregatePosterior
 from .labelling import Labelled, Labeller, Pool
-from .networks import ACTOR, CONFIDENCE, REALISM, Critic, GanConfig, Networks
+from .networks import ACTOR, NATURALNESS, REALISM, Critic, GanConfig, Networks
 
 SAMPLES_WITHOUT_LABELS = 1000
 """Number of the actor's samples to assess after a round that labels none. Arbitrary."""
@@ -117,8 +117,8 @@ class State:
     networks: Networks
     pools: dict[str, Pool]
     """The labels for each constraint's critic, by the constraint's name."""
-    confidence: Pool | None = None
-    """The labels for the confidence critic, if the model reports its decoder's confidence."""
+    naturalness: Pool | None = None
+    """The labels for the naturalness critic, if the model judges naturalness and the run asks for it."""
     round: int = 0
     best_round: int = -1
     best_score: float = -1.0
@@ -141,19 +141,19 @@ class State:
         return [TaughtCritic(critic, self.pools[name]) for name, critic in self.networks.attributes.items()]
 
     def learners(self) -> list[Learner]:
-        """The critics that learn from labels: the attribute critics, then the confidence critic if it has labels."""
+        """The critics that learn from labels: the attribute critics, then the naturalness critic if it has labels."""
         found = [Learner(name, critic, self.pools[name]) for name, critic in self.networks.attributes.items()]
-        return found + ([Learner(CONFIDENCE, self.networks.confidence, self.confidence)] if self.confidence else [])
+        return found + ([Learner(NATURALNESS, self.networks.naturalness, self.naturalness)] if self.naturalness else [])
 
     def critics(self) -> dict[str, Critic]:
         """All critics that the actor learns from, by name; the constraints' critics come first."""
         found = {**self.networks.attributes, REALISM: self.networks.realism}
-        return found | ({CONFIDENCE: self.networks.confidence} if self.confidence else {})
+        return found | ({NATURALNESS: self.networks.naturalness} if self.naturalness else {})
 
 
 def weighed(critics: Mapping[str, Critic], weights: Mapping[str, float], config: GanConfig) -> dict[str, tuple[Critic, float]]:
     """Each critic with its weight in the actor's loss; ``weights`` gives those of the constraints, by name."""
-    known = {**weights, REALISM: config.realism_weight, CONFIDENCE: config.confidence_weight}
+    known = {**weights, REALISM: config.realism_weight, NATURALNESS: config.naturalness_weight}
     return {name: (critic, known[name]) for name, critic in critics.items()}
 
 
@@ -220,7 +220,7 @@ def begin(
     for name, (critic, pool) in taught.items():
         networks.modules()[name].load_state_dict(critic.state_dict())
         pools[name] = dataclasses.replace(pool)
-    state = State(networks, {name: pools[name] for name in labeller.constraints}, pools.get(CONFIDENCE))
+    state = State(networks, {name: pools[name] for name in labeller.constraints}, pools.get(NATURALNESS))
     learners = [learner for learner in state.learners() if learner.name not in taught]
     generator = generator_of(seed, "pretraining")
     for batch in range(config.pretraining_batches if learners else 0):
@@ -242,7 +242,7 @@ def label_first(
     generator: Generator,
     on_progress: Callable[[str, float], None],
 ) -> dict[str, Pool]:
-    """The first pools, for the ``new`` constraints and the decoder's confidence, by the name of the critic that uses them.
+    """The first pools, for the ``new`` constraints and for naturalness, by the name of the critic that uses them.
 
     Labels draws from the posteriors of real samples, more of them for a rare constraint, and draws of the start.
     No real sample is drawn again until all have been drawn.
@@ -251,19 +251,26 @@ def label_first(
     real = torch.cat([torch.randperm(rows, generator=generator) for _ in range(config.max_posterior_labels // rows + 2)])
     start = labeller(draw_start(q, config.start_labels, config, generator), new)
     found: list[Labelled] = []
+    naturalness: list[Tensor] = []
+
+    def add(labelled: Labelled) -> None:
+        found.append(labelled._replace(samples=[]))  # images would fill the memory
+        if (natural := judged_natural(labeller, labelled.samples, config)) is not None:
+            naturalness.append(natural)
+
     drawn, satisfying, violating = 0, torch.zeros(len(new)), torch.zeros(len(new))
     while True:
         on_progress("labels", drawn / config.posterior_labels)
         sought = 1000 if drawn >= config.posterior_labels else min(1000, config.posterior_labels - drawn)
         labelled = labeller(q.draw_of(real[drawn : drawn + sought], generator), new)
-        found.append(labelled._replace(samples=[]))  # images would fill the memory
+        add(labelled)
         drawn += sought
         satisfying += (labelled.values >= SATISFIED).sum(0).cpu()
         violating += (labelled.values < SATISFIED).sum(0).cpu()
         enough = torch.minimum(satisfying, violating) >= config.sought_examples
         if (drawn >= config.posterior_labels and enough.all()) or drawn >= config.max_posterior_labels:
             break
-    found.append(start)
+    add(start)
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
     pools = {name: Pool.of(z, column, real[:drawn].to(z.device)) for name, column in zip(new, values.T, strict=True)}
     for name, pool in pools.items():
@@ -281,10 +288,14 @@ def label_first(
                     else "there is nothing to change. Make it stricter, or leave it out."
                 )
             )
-    confidence = [part.confidence for part in found if part.confidence is not None]
-    if confidence and config.confidence_weight:
-        pools[CONFIDENCE] = Pool(z, torch.cat(confidence))
+    if naturalness:
+        pools[NATURALNESS] = Pool(z, torch.cat(naturalness))
     return pools
+
+
+def judged_natural(labeller: Labeller, samples: Sequence[Any], config: GanConfig) -> Tensor | None:
+    """How natural the samples are, ``[n]``; None if the model cannot judge that, or the run does not ask."""
+    return labeller.model.naturalness(samples) if config.naturalness_weight else None
 
 
 def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
@@ -393,8 +404,8 @@ def assess_round(
         samples, satisfying = labelled.samples, labelled.satisfied[labelled.satisfied | labelled.violating]
         for name, values in zip(labeller.constraints, labelled.values.T, strict=True):
             state.pools[name].add(moved, values)
-        if state.confidence and labelled.confidence is not None:
-            state.confidence.add(moved, labelled.confidence)
+        if state.naturalness and (natural := judged_natural(labeller, samples, config)) is not None:
+            state.naturalness.add(moved, natural)
     else:
         samples = labeller.model.decode(moved)
         satisfying = torch.stack([critic(moved) >= 0 for critic in state.networks.attributes.values()]).all(0)

@@ -30,8 +30,6 @@ class Labelled(NamedTuple):
     z: Tensor
     samples: list[Any]
     values: Tensor
-    confidence: Tensor | None
-    """How sure the decoder is of each sample, ``[n]`` in [0, 1], if the model can tell."""
 
     @property
     def satisfied(self) -> Tensor:
@@ -57,30 +55,29 @@ class Labeller:
         """Labels ``z`` by all constraints, or by those that ``only`` names, in that order."""
         started = time.perf_counter()
         slow = any(self.constraints[name].expensive for name in (self.constraints if only is None else only))
-        samples, values, confidence = self._overlapping(z, only) if slow else self._one_by_one(z, only)
+        samples, values = self._overlapping(z, only) if slow else self._one_by_one(z, only)
         self.seconds += time.perf_counter() - started
-        return Labelled(z, samples, values.to(z.device), confidence)
+        return Labelled(z, samples, values.to(z.device))
 
-    def _one_by_one(self, z: Tensor, only: Collection[str] | None) -> tuple[list[Any], Tensor, Tensor | None]:
-        samples, confidence = self.model.decode_with_confidence(z)
-        return samples, self.values(samples, only), confidence
+    def _one_by_one(self, z: Tensor, only: Collection[str] | None) -> tuple[list[Any], Tensor]:
+        samples = self.model.decode(z)
+        return samples, self.values(samples, only)
 
-    def _overlapping(self, z: Tensor, only: Collection[str] | None) -> tuple[list[Any], Tensor, Tensor | None]:
+    def _overlapping(self, z: Tensor, only: Collection[str] | None) -> tuple[list[Any], Tensor]:
         """The same in batches: a separate thread judges one batch while the next is decoded."""
         samples: list[Any] = []
-        values, confidence = [], []
+        values: list[Tensor] = []
         with ThreadPoolExecutor(1) as judging:
             judged: Future[Tensor] | None = None
             for part in z.split(OVERLAPPING):
-                decoded, sure = self.model.decode_with_confidence(part)
+                decoded = self.model.decode(part)
                 if judged:
                     values.append(judged.result())
                 judged = judging.submit(self.values, decoded, only)
                 samples += decoded
-                confidence += [sure] if sure is not None else []
             if judged:
                 values.append(judged.result())
-        return samples, torch.cat(values), torch.cat(confidence) if confidence else None
+        return samples, torch.cat(values)
 
     def values(self, samples: Sequence[Any], only: Collection[str] | None = None) -> Tensor:
         """The values of decoded samples by all constraints, or by those that ``only`` names: ``[n, constraints]``."""

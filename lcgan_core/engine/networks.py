@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from ..latent_model import LatentModel
 from ..support.device import steps_fused
 
-REALISM, CONFIDENCE = "realism", "confidence"
+REALISM, NATURALNESS = "realism", "naturalness"
 """The critics that every run has in addition to those of its constraints."""
 
 ACTOR = "actor"
 
-RESERVED = (ACTOR, REALISM, CONFIDENCE)
+RESERVED = (ACTOR, REALISM, NATURALNESS)
 """Names of the networks of every run; no constraint may have one of them."""
 
 MOST_LABELS = 10_000_000
@@ -69,9 +69,9 @@ class GanConfig(BaseModel):
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1, le=10_000)
     """Interval in batches between gradient penalties; each counts that many times (lazy regularisation, Karras et al. 2020)."""
-    confidence_weight: float = Field(0.0, ge=0)
-    """Weight in the actor's loss of the confidence critic, which learns how sure the decoder is of its samples. A higher value
-    gives better quality and less variety."""
+    naturalness_weight: float = Field(0.0, ge=0)
+    """Weight in the actor's loss of the naturalness critic, which learns how natural the model finds samples. A higher value
+    gives more natural samples and less variety."""
     distance_weight: float = Field(0.02, ge=0)
     """Weight of the distance between z and z' (lambda). A higher value keeps edits closer. Above 0, the actor also learns to
     edit real latents."""
@@ -83,17 +83,17 @@ class GanConfig(BaseModel):
     start_spread: float = Field(1.4, gt=0)
     """Factor by which posteriors are widened when samples start from them. A higher value gives newer samples, a lower one
     samples closer to real ones."""
-    posterior_labels: int = Field(12000, ge=2, le=MOST_LABELS)
+    posterior_labels: int = Field(6000, ge=2, le=MOST_LABELS)
     """Posterior samples to label before training. They show which real samples satisfy, and teach the critics to judge edits.
     A rare constraint gets more."""
-    start_labels: int = Field(10000, ge=0, le=MOST_LABELS)
+    start_labels: int = Field(5000, ge=0, le=MOST_LABELS)
     """Samples of the actor's start to label before training."""
-    actor_labels: int = Field(2000, ge=0, le=MOST_LABELS)
+    actor_labels: int = Field(1000, ge=0, le=MOST_LABELS)
     """Actor's samples to label after each round. With 0, none are labelled and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1, le=MOST_LABELS)
     """Posterior samples are added until this many satisfy and this many violate each constraint, up to
     ``max_posterior_labels``."""
-    max_posterior_labels: int = Field(25000, ge=2, le=MOST_LABELS)
+    max_posterior_labels: int = Field(20000, ge=2, le=MOST_LABELS)
     """Maximum number of posterior samples to label."""
     proposals: float = Field(2.0, ge=1, le=1000)
     """Latents that the actor draws per sample asked for; only those that the constraints' critics trust most are decoded."""
@@ -197,7 +197,7 @@ class Networks:
     attributes: dict[str, Critic]
     """The critic of each constraint, by the constraint's name in this run."""
     realism: Critic
-    confidence: Critic
+    naturalness: Critic
     config: GanConfig
     averaged_actor: Actor = field(init=False)
     optimizers: dict[str, torch.optim.Adam] = field(init=False)
@@ -224,7 +224,7 @@ class Networks:
 
     def modules(self) -> dict[str, nn.Module]:
         """The trained networks, by name."""
-        return {ACTOR: self.actor, **self.attributes, REALISM: self.realism, CONFIDENCE: self.confidence}
+        return {ACTOR: self.actor, **self.attributes, REALISM: self.realism, NATURALNESS: self.naturalness}
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimizer states: ``weights/NETWORK/PARAMETER`` and ``adam/NETWORK/NUMBER.FIGURE``. They are not

@@ -313,7 +313,7 @@ def label_start(steering: Steering, batch: int = 1000) -> Labelled:
         held += int(found[-1].satisfied.sum())
         violating += int(found[-1].violating.sum())
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
-    labelled = Labelled(z, [], values, confidence=None)
+    labelled = Labelled(z, [], values)
     if min(held, violating) < 2:
         raise RunError(f"{held} of {drawn} samples satisfy: nothing to fit to. Use another --sampler.")
     return labelled

@@ -11,7 +11,7 @@ import torch
 
 from ..constraint import Constraint, bound
 from ..engine.labelling import Labeller
-from ..engine.networks import CONFIDENCE, REALISM
+from ..engine.networks import NATURALNESS, REALISM
 from ..engine.samplers import SAMPLERS, Steering
 from ..errors import ConstraintError, LcganError
 from ..latent_model import LatentModel
@@ -79,8 +79,8 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     model = load_latent_model(config.model, device)
     trained_for = constraints_of(folder / run_folder.ACTOR)
     constraints = {wish.name: _as_trained(wish, model, trained_for.get(wish.name), folder) for wish in config.constraints}
-    files = {name: run_folder.critic_file(folder, name) for name in (*constraints, REALISM, CONFIDENCE)}
-    critics = {name: load_critic(file, model) for name, file in files.items() if name != CONFIDENCE or file.is_file()}
+    files = {name: run_folder.critic_file(folder, name) for name in (*constraints, REALISM, NATURALNESS)}
+    critics = {name: load_critic(file, model) for name, file in files.items() if name != NATURALNESS or file.is_file()}
     pools = {name: load_labels(files[name], model) for name in constraints}
     weights = {wish.name: wish.weight for wish in config.constraints}
     actor = load_actor(folder / run_folder.ACTOR, model)

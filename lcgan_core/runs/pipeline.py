@@ -18,7 +18,7 @@ from ..constraint import Constraint, bound
 from ..engine.aggregate_posterior import AggregatePosterior
 from ..engine.gan import State, TaughtCritic, generator_of, train
 from ..engine.labelling import Labeller
-from ..engine.networks import CONFIDENCE
+from ..engine.networks import NATURALNESS
 from ..engine.samplers import ActorSampler, Steering
 from ..errors import RunError
 from ..latent_model import LatentModel, memory_of, quality_of
@@ -195,10 +195,10 @@ def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
 def _taught(config: RunConfig, constraints: dict[str, Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
     """The critics to reuse from the earlier runs in ``config.critics``, by their name in this run."""
     runs = list(config.critics)
-    asked = {name: constraint.fingerprint for name, constraint in constraints.items()} | {CONFIDENCE: CONFIDENCE}
+    asked = {name: constraint.fingerprint for name, constraint in constraints.items()} | {NATURALNESS: NATURALNESS}
     found = {name: load_taught(runs, fingerprint, config.gan, model) for name, fingerprint in asked.items()}
     taught = {name: critic for name, critic in found.items() if critic is not None}
-    if runs and not taught.keys() - {CONFIDENCE}:
+    if runs and not taught.keys() - {NATURALNESS}:
         raise RunError(
             f"None of {', '.join(map(str, runs))} has a critic for {', '.join(wish.name for wish in config.constraints)} with "
             f"these options on the model {config.model}. Give runs with the same constraints and options, or omit --critics."

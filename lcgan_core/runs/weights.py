@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..constraint import Constraint
 from ..engine.gan import State, TaughtCritic
 from ..engine.labelling import Pool
-from ..engine.networks import CONFIDENCE, REALISM, Actor, Critic, GanConfig, Networks
+from ..engine.networks import NATURALNESS, REALISM, Actor, Critic, GanConfig, Networks
 from ..errors import RunError
 from ..latent_model import LatentModel
 from ..support import files
@@ -159,10 +159,10 @@ def load_checkpoint(
             f"lcgan run --config {asked} --out OTHER"
         )
     pools = {name: _pool(part(tensors, f"pool/{name}"), model, **about) for name, about in metadata["pools"].items()}
-    confidence = pools.pop(CONFIDENCE, None)
+    naturalness = pools.pop(NATURALNESS, None)
     networks = Networks.new(model, pools, config.gan, config.seed)
     networks.load_tensors(part(tensors, "networks"))
-    state = State(networks, pools, confidence, best_actor=part(tensors, "best"), **metadata["progress"])
+    state = State(networks, pools, naturalness, best_actor=part(tensors, "best"), **metadata["progress"])
     return state, versions
 
 

@@ -17,18 +17,24 @@ from .model_sizes import refuse_absurd_sizes
 def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str = "auto") -> tuple[Any, Any]:
     """The frozen model at ``source``, loaded with the auto class ``kind`` onto the device ``place``, and its tokenizer.
 
-    ``dtype`` is transformers' name for it; auto is float32 on a CPU and the saved type elsewhere. Raises a ``ModelError`` that
-    describes the kind of model as ``called``. Its message is incomplete: the caller appends the option and a folder.
+    ``source`` is a folder, a name on the hub, or a .gguf file. ``dtype`` is transformers' name for it; auto is float32 on a CPU
+    and the saved type elsewhere. Raises a ``ModelError`` that describes the kind of model as ``called``. Its message is
+    incomplete: the caller appends the option and a folder.
 
     A model that needs code of its own is refused, unless ``allows`` says that the user trusts it.
     """
     trusted = allows(source)
     precision = "float32" if dtype == "auto" and place == "cpu" else dtype
+    weights: dict[str, str] = {}
+    if source.endswith(".gguf"):
+        source, weights = str(Path(source).parent), {"gguf_file": Path(source).name}
     with quiet():
-        check_it_is_there(source)
+        check_it_is_there(source, **weights)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trusted)
-            model, report = kind.from_pretrained(source, dtype=precision, output_loading_info=True, trust_remote_code=trusted)
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trusted, **weights)
+            model, report = kind.from_pretrained(
+                source, dtype=precision, output_loading_info=True, trust_remote_code=trusted, **weights
+            )
         except Exception as error:  # of any type: many libraries read these files
             refuse_code(source, error)
             raise ModelError(f"{source} is not a {called}: {first_line(error)} Repair it, or choose another:") from error
@@ -40,10 +46,10 @@ def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str 
     return model.to(place).requires_grad_(False).eval(), tokenizer
 
 
-def check_it_is_there(source: str) -> None:
+def check_it_is_there(source: str, **weights: str) -> None:
     """Raises ``ModelError`` if neither this machine nor the hub has a model of this name, or if it needs code of its own."""
     try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=allows(source))
+        config = AutoConfig.from_pretrained(source, trust_remote_code=allows(source), **weights)
     except (OSError, ValueError) as error:
         refuse_code(source, error)
         if Path(source).is_dir():

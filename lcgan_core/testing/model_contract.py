@@ -136,12 +136,14 @@ class LatentModelContract:
             f"{self._class} decodes {LATENTS} latents to one sample, {self._kind.line(self._decoded[0])!r:.80}. Use z."
         )
 
-    def test_confidence_is_of_the_samples_that_decode_gives(self) -> None:
-        samples, confidence = self._loaded.decode_with_confidence(self._z)
-        self._assert_alike(self._decoded, samples, "another sample in decode_with_confidence. Return what decode does")
-        if confidence is not None:
-            assert confidence.shape == (LATENTS,), f"Confidence has the shape {tuple(confidence.shape)}, not [n]."
-            assert bool(((confidence >= 0) & (confidence <= 1)).all()), "Confidence is not in [0, 1]."
+    def test_naturalness_is_a_share_for_each_sample(self) -> None:
+        naturalness = self._loaded.naturalness(self._decoded)
+        if naturalness is not None:
+            assert naturalness.shape == (LATENTS,), f"Naturalness has the shape {tuple(naturalness.shape)}, not [n]."
+            assert bool(((naturalness >= 0) & (naturalness <= 1)).all()), "Naturalness is not in [0, 1]."
+            turned = self._loaded.naturalness(self._decoded[::-1])
+            assert turned is not None, "Naturalness is None for the same samples in another order."
+            assert bool(((turned.flip(0) - naturalness).abs() < 1e-3).all()), "Naturalness of a sample depends on the others."
 
     def test_drawing_near_without_pull_is_decoding(self) -> None:
         import torch
@@ -207,7 +209,7 @@ class LatentModelContract:
 
     def test_nothing_is_there_to_be_trained(self) -> None:
         model = self._loaded
-        found = {"decode_with_confidence": model.decode_with_confidence(self._z)[1]}
+        found = {"naturalness": model.naturalness(self._decoded)}
         if model.encodes:
             found["encode"] = model.encode(self._given).mean
         if real := model.real_posteriors():
@@ -259,6 +261,7 @@ class LatentModelContract:
                 assert _nudge(changed), (
                     f"{self._source} holds no safetensors. Say in {type(self).__name__}.other_source where other weights are."
                 )
+                self.take_for_whole(changed)
                 other = str(changed)
             assert self.model.load(other).fingerprint != self._loaded.fingerprint, (
                 f"{self._class} with other weights has the same fingerprint, so an actor of one would be taken for one of the "
@@ -269,6 +272,9 @@ class LatentModelContract:
         """Tests the package, which has the hooks; a module in it that only a hook imports may import torch."""
         package = self.model.__module__.partition(".")[0]
         assert_import_is_light(package, "the model")
+
+    def take_for_whole(self, changed: Path) -> None:
+        """Called with a copy of ``source`` that got other weights, for models that refuse what was edited."""
 
     @property
     def _class(self) -> str:

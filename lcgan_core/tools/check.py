@@ -19,9 +19,8 @@ from ..latent_model import LatentModel, memory_of
 from ..runs.evaluation import quality_by_figure
 from .bench import frechet_distance, two_sample_auc
 
-CONFIDENCE_WEIGHT = 0.15
-"""Confidence weight for the realism-only actor. This actor has no constraint to satisfy; without confidence, its latents look
-real but its samples read worse. Measured on reviews: with this weight, perplexity is 1.14 times that of reconstructions."""
+NATURALNESS_WEIGHT = 0.15
+"""Naturalness weight for the realism-only actor, which has no constraint to satisfy. Arbitrary."""
 
 KEPT = 0.5
 """Closeness of samples to their reconstructions below which edits and labels mean little. Arbitrary."""
@@ -46,7 +45,7 @@ class Decoded(Merit):
     prior: float | None = None
     """Noise, z ~ N(0, I)."""
     repaired: float | None = None
-    """Noise, moved by an actor that was trained only for realism and confidence."""
+    """Noise, moved by an actor that was trained only for realism and naturalness."""
 
 
 class Check(Record):
@@ -90,7 +89,7 @@ def check(
     labeller = Labeller(model, {})
     config = GanConfig(
         realism_weight=1.0,
-        confidence_weight=CONFIDENCE_WEIGHT,
+        naturalness_weight=NATURALNESS_WEIGHT,
         distance_weight=0.0,
         keep_weight=0.0,
         proposals=1,

@@ -23,6 +23,9 @@ PULLS = (0.0, 2.0, 4.0)
 Chosen on held-out reviews."""
 MIXED = 5
 """Number of best candidates whose changes are also tried in part. Arbitrary."""
+NATURAL = 0.3
+"""Naturalness that is enough for an edit, or that of the sample itself if that is lower; among edits that have enough, the
+closest is chosen. Arbitrary: seven in ten real samples are as natural as that."""
 RECOGNISED = 0.3
 """If neither its reconstruction nor its best edit is this close to a sample, the model does not know it. Arbitrary."""
 
@@ -46,7 +49,8 @@ class Edit:
 
 def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.99) -> list[Edit]:
     """Edits each sample: the result is the closest candidate whose value is at least ``strength``, or else the one with the
-    highest value.
+    highest value. Where the model can judge naturalness, a candidate that reads worse than most real samples, and worse than
+    the sample, comes after all that do not.
 
     With strength 0 only closeness counts, with 1 only the constraints. Raises ``RunError`` if the strength is not in [0, 1],
     ``ModelError`` if the model has no encoder.
@@ -69,8 +73,14 @@ class Candidate(NamedTuple):
     """A possible edit of a sample."""
 
     value: float
+    naturalness: float
+    """As a share of what is enough for an edit of that sample, at most 1."""
     closeness: float
     sample: Any
+
+    @property
+    def reads_well(self) -> bool:
+        return self.naturalness == 1
 
 
 def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> list[Edit]:
@@ -82,7 +92,7 @@ def changed(finished: FinishedRun, samples: Sequence[Any], strength: float) -> l
     reconstructed = model.decode(z)
     known = model.sample_kind.closeness(samples, reconstructed)
     decoded = ranked(finished, samples, moved(finished, samples, z), strength)
-    nearest = [mine[0].closeness if mine[0].value >= strength else -1.0 for mine in decoded]
+    nearest = [mine[0].closeness if mine[0].value >= strength and mine[0].reads_well else -1.0 for mine in decoded]
     mixed = ranked(finished, samples, mixtures(finished, samples, decoded), strength, nearest)
     edits = []
     for sample, back, recognised, mine, finer in zip(samples, reconstructed, known, decoded, mixed, strict=True):
@@ -109,12 +119,24 @@ def ranked(
     close = [[(one, next(closeness)) for one in mine] for mine in found]
     if nearest is not None:  # the rest cannot win: do not ask for their values
         close = [[(one, share) for one, share in mine if share > least] for mine, least in zip(close, nearest, strict=True)]
-    values = iter(least_values(finished, [one for mine in close for one, _ in mine]))
-    return [best_first([Candidate(next(values), share, one) for one, share in mine], strength) for mine in close]
+    asked = [one for mine in close for one, _ in mine]
+    before = [sample for sample, mine in zip(samples, close, strict=True) for _ in mine]
+    values, natural = iter(least_values(finished, asked)), iter(reading(finished, before, asked))
+    return [best_first([Candidate(next(values), next(natural), share, one) for one, share in mine], strength) for mine in close]
 
 
 def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
-    return sorted(candidates, key=lambda one: (min(one.value, strength), one.closeness), reverse=True)
+    """Those that satisfy most, up to ``strength``; of these, those that read well; of these, the closest."""
+    return sorted(candidates, key=lambda one: (min(one.value, strength), one.naturalness, one.closeness), reverse=True)
+
+
+def reading(finished: FinishedRun, before: Sequence[Any], after: Sequence[Any]) -> list[float]:
+    """The naturalness of each ``after`` as a share of what is enough for an edit of ``before``; 1 where no model can tell."""
+    naturalness = finished.model.naturalness([*before, *after])
+    if naturalness is None:
+        return [1.0] * len(after)
+    first, second = naturalness[: len(before)], naturalness[len(before) :]
+    return (second / first.clamp(max=NATURAL)).nan_to_num(1.0).clamp(max=1.0).tolist()
 
 
 def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[Candidate]]) -> list[list[Any]]:

@@ -1,16 +1,20 @@
-"""Padding rows of token ids into batches, for the text VAE and for its judge."""
+"""Rows of token ids, and their batches for the text VAE and for its judge."""
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import chain
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
 
 IGNORED = -100
 """The label that transformers' losses skip."""
+AT_ONCE = 50_000
+"""Texts that the tokenizer is given at once: what it answers is large."""
 
 Batch = dict[str, Tensor]
 
@@ -19,51 +23,82 @@ def pad(rows: list[Tensor], value: int) -> Tensor:
     return pad_sequence(rows, batch_first=True, padding_value=value)
 
 
+class Rows(Dataset[Batch]):
+    """The token ids of texts in one matrix, padded on the right: a batch is one indexing.
+
+    ``meanings`` ``[texts, meaning_size]`` may be known of the first texts only. The first ``repeated`` texts count ``epochs``
+    times, a fraction of them once more or less often; the others once.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        texts: list[str],
+        *,
+        epochs: float,
+        repeated: int | None = None,
+        meanings: Tensor | None = None,
+    ) -> None:
+        self.ids = torch.full((len(texts), tokenizer.model_max_length), tokenizer.pad_token_id, dtype=torch.int32)
+        self.lengths = torch.zeros(len(texts), dtype=torch.int32)
+        fast = tokenizer.backend_tokenizer
+        fast.enable_truncation(tokenizer.model_max_length)
+        for start in range(0, len(texts), AT_ONCE):
+            found = [each.ids for each in fast.encode_batch_fast(texts[start : start + AT_ONCE])]
+            lengths = torch.tensor([len(row) for row in found], dtype=torch.int32)
+            places = torch.arange(self.ids.shape[1]) < lengths[:, None]
+            self.ids[start : start + len(found)].masked_scatter_(places, torch.tensor([*chain(*found)], dtype=torch.int32))
+            self.lengths[start : start + len(found)] = lengths
+        self.meanings = meanings
+        repeated = len(texts) if repeated is None else repeated
+        self.order = torch.cat([torch.arange(round(epochs * repeated)) % repeated, torch.arange(repeated, len(texts))])
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, place: int) -> Batch:
+        return self.__getitems__([place])
+
+    def __getitems__(self, places: list[int]) -> Batch:
+        """``input_ids`` ``[batch, time]``, ``lengths`` and, where some are known, ``meanings``, NaN of the others."""
+        texts = self.order[places]
+        lengths = self.lengths[texts].long()
+        batch = {"input_ids": self.ids[texts, : int(lengths.max())].long(), "lengths": lengths}
+        if self.meanings is not None:
+            known = texts < len(self.meanings)
+            batch["meanings"] = self.meanings[texts.where(known, 0)].float().masked_fill(~known[:, None], torch.nan)
+        return batch
+
+
 class JudgeBatches:
-    """Pads rows of token ids into causal language model batches; ``<s>`` goes first, padding is not scored."""
+    """Makes causal language model batches of rows; ``<s>`` goes first, padding is not scored."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.pad_id: int = tokenizer.pad_token_id
-        self.bos = torch.tensor([tokenizer.bos_token_id])
+        self.bos_id: int = tokenizer.bos_token_id
 
-    def __call__(self, rows: list[dict[str, list[int]]]) -> Batch:
-        ids = [torch.cat([self.bos, torch.tensor(row["input_ids"])]) for row in rows]
-        return {
-            "input_ids": pad(ids, self.pad_id),
-            "attention_mask": pad([torch.ones_like(row) for row in ids], 0),
-            "labels": pad(ids, IGNORED),
-        }
+    def __call__(self, rows: Batch) -> Batch:
+        ids = F.pad(rows["input_ids"], (1, 0), value=self.bos_id)
+        real = torch.arange(ids.shape[1]) <= rows["lengths"][:, None]
+        return {"input_ids": ids, "attention_mask": real.long(), "labels": ids.masked_fill(~real, IGNORED)}
 
 
 class VaeBatches:
-    """Pads rows of token ids into VAE batches; each encoder token is dropped with probability ``deletion_noise``.
+    """Makes VAE batches of rows; each encoder token is dropped with probability ``deletion_noise``."""
 
-    What the texts mean goes along where the rows say it, and with ``prior_texts`` a quarter as many of those.
-    """
-
-    def __init__(self, pad_id: int, deletion_noise: float, prior_texts: Batch | None = None) -> None:
+    def __init__(self, pad_id: int, deletion_noise: float) -> None:
         self.pad_id = pad_id
         self.deletion_noise = deletion_noise
-        self.prior_texts = prior_texts
 
-    def __call__(self, rows: list[dict[str, Any]]) -> Batch:
-        clean = [torch.tensor(row["input_ids"]) for row in rows]
-        seen = [self._corrupt(row) for row in clean]
-        batch = {
-            "input_ids": pad(seen, self.pad_id),
-            "lengths": torch.tensor([len(row) for row in seen]),
-            "labels": pad(clean, IGNORED),
+    def __call__(self, rows: Batch) -> Batch:
+        ids, lengths = rows["input_ids"], rows["lengths"][:, None]
+        time = torch.arange(ids.shape[1])
+        kept = (torch.rand(ids.shape) >= self.deletion_noise) | (time == lengths - 1)  # </s> stays: no row is empty
+        kept &= time < lengths
+        seen = kept.sum(1)
+        first = (~kept).byte().argsort(dim=1, stable=True)[:, : int(seen.max())]
+        return {
+            **rows,
+            "input_ids": ids.gather(1, first).masked_fill(time[: first.shape[1]] >= seen[:, None], self.pad_id),
+            "lengths": seen,
+            "labels": ids.masked_fill(time >= lengths, IGNORED),
         }
-        if "meaning" in rows[0]:
-            batch["meanings"] = torch.tensor([row["meaning"] for row in rows])
-        if self.prior_texts:
-            z, labels = self.prior_texts["z"], self.prior_texts["labels"]
-            drawn = torch.randint(len(z), (max(1, len(rows) // 4),))
-            longest = int((labels[drawn] != IGNORED).sum(1).max())
-            batch |= {"prior_z": z[drawn], "prior_labels": labels[drawn, :longest]}
-        return batch
-
-    def _corrupt(self, row: Tensor) -> Tensor:
-        kept = torch.rand(len(row)) >= self.deletion_noise
-        kept[-1] = True  # </s> stays, so that no row is empty
-        return row[kept]

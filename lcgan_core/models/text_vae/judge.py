@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from ...errors import ModelError
 from ...support.device import usable_device
 from ...support.pretrained import load_pretrained
-from .batches import IGNORED, JudgeBatches
+from .batches import IGNORED, JudgeBatches, pad
 
 MOST_TOKENS = 1024
 """A longer text is cut, if not earlier by what the model takes."""
@@ -51,7 +51,8 @@ class Judge:
         loss = torch.zeros(len(rows), dtype=torch.float64)
         for start in range(0, len(order), self.batch_size):
             some = order[start : start + self.batch_size]
-            batch = self.batches([{"input_ids": rows[i]} for i in some])
+            ids = pad([torch.tensor(rows[i]) for i in some], self.tokenizer.pad_token_id)
+            batch = self.batches({"input_ids": ids, "lengths": torch.tensor([len(rows[i]) for i in some])})
             labels = batch.pop("labels")[:, 1:]
             logits = self.model(**{name: part.to(self.model.device) for name, part in batch.items()}).logits[:, :-1].cpu()
             scored = labels != IGNORED

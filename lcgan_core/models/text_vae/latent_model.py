@@ -17,22 +17,37 @@ from ...errors import ModelError
 from ...figures import Beside
 from ...latent_model import LatentModel, Posterior
 from ...support.loading import load_whole
+from ...support.manifest import check_files
 from .batches import IGNORED, pad
 from .judge import Judge, distinct, self_bleu
 from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
+from .naturalness import worst_tokens
+from .quantized import load_quantized
 
 EMBEDDED = Path(__file__).parent.parent
 """Model folders that ship with lcgan, each reached by its bare name."""
 
+WEIGHTS = "model.safetensors"
 LATENTS = "latents.safetensors"
+JUDGE = "judge"
+READ_AT_ONCE = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", LATENTS)
+"""The files that a model needs to decode and to encode; the others are read where they are asked for."""
 
 REFINING_STEPS = 3
 """Adam steps from the encoder's mean towards the text. Of the shipped model's held-out texts, three take BLEU from 69 to 90."""
 REFINING_RATE = 0.1
 REFINING_EPS = 0.01
 """Slopes below this hardly move z, so that what rounding leaves of none does not."""
+
+
+def load_vae(folder: Path) -> tuple[TextVae, PreTrainedTokenizerFast]:
+    """The frozen VAE in ``folder`` and its tokenizer; raises whatever the readers of these formats raise."""
+    config = TextVaeConfig.from_pretrained(folder, local_files_only=True)
+    vae = load_quantized(lambda: TextVae(config), folder / WEIGHTS)
+    vae.requires_grad_(False).train(False)
+    return vae, PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
 
 
 def encode_texts(
@@ -80,17 +95,17 @@ class TextVaeModel(LatentModel[str]):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._check(*READ_AT_ONCE)
         try:
-            config = TextVaeConfig.from_pretrained(folder, local_files_only=True)
-            self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-            self.vae: TextVae = load_whole(TextVae, folder, config=config)
+            self.vae, self.tokenizer = load_vae(folder)
             latents = load_file(folder / LATENTS)
             self._real_posteriors = Posterior(latents["mean"].float(), latents["std"].float())
+            self._worst_of_real = latents["worst_tokens"].float()
         except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
             raise self._damaged(error) from error
-        self.latent_dim = config.latent_size
+        self.latent_dim = self.vae.config.latent_size
         self.fingerprint = hashlib.sha256(
-            (folder / "model.safetensors").read_bytes() + (folder / "tokenizer.json").read_bytes()
+            (folder / WEIGHTS).read_bytes() + (folder / "tokenizer.json").read_bytes()
         ).hexdigest()[:16]
 
     def _damaged(self, error: Exception) -> ModelError:
@@ -98,6 +113,10 @@ class TextVaeModel(LatentModel[str]):
             f"The model folder {self.folder} is incomplete or damaged: {type(error).__name__}: {error}. "
             "Train it again with lcgan pretrain, or give another --model."
         )
+
+    def _check(self, *names: str) -> None:
+        advice = f"Finish it with lcgan pretrain --resume {self.folder}, train it again, or give another --model."
+        check_files(self.folder, names, ModelError, "lcgan pretrain", advice)
 
     def move_to(self, device: str) -> None:
         self.device = device
@@ -125,14 +144,8 @@ class TextVaeModel(LatentModel[str]):
 
     def decode(self, z: Tensor, batch_size: int = 512) -> list[str]:
         """The most likely text of each z, token by token."""
-        return self.decode_with_confidence(z, batch_size)[0]
-
-    def decode_with_confidence(self, z: Tensor, batch_size: int = 512) -> tuple[list[str], Tensor]:
-        """The most likely text of each z, token by token, and the geometric mean of the probabilities of its tokens."""
-        parts = [self.vae.generate_tokens(part) for part in z.split(batch_size) if len(part)]
-        ids = [row for part, _ in parts for row in part]
-        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
-        return texts, torch.cat([z.new_empty(0), *(confidence for _, confidence in parts)])
+        ids = [row for part in z.split(batch_size) if len(part) for row in self.vae.generate_tokens(part)]
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
 
     def decode_near(self, z: Tensor, samples: Sequence[str], pull: Tensor, batch_size: int = 512) -> list[str]:
         """Token by token the most likely text of each z, where ``pull`` is added to the logits of the tokens of the sample."""
@@ -142,7 +155,7 @@ class TextVaeModel(LatentModel[str]):
         near = pad([torch.tensor(start + row) for row in self.tokenizer(list(samples), truncation=True)["input_ids"]], -1)
         ids: list[list[int]] = []
         for part in torch.arange(len(z)).split(batch_size):
-            ids += self.vae.generate_tokens(z[part], near[part].to(z.device), pull[part])[0]
+            ids += self.vae.generate_tokens(z[part], near[part].to(z.device), pull[part])
         texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 
@@ -159,13 +172,19 @@ class TextVaeModel(LatentModel[str]):
             for first, second, some in zip(before, after, mixed, strict=True)
         ]
 
+    def naturalness(self, samples: Sequence[str]) -> Tensor:
+        """The share of held-out texts whose least likely tokens are no likelier than those of the sample."""
+        worst = worst_tokens(self.vae, self.tokenizer, samples).cpu()
+        return torch.searchsorted(self._worst_of_real, worst, right=True) / len(self._worst_of_real)
+
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors
 
     @cached_property
     def judge(self) -> Judge:
         """Of the same corpus and tokens as the VAE, but of another architecture."""
-        return Judge(load_whole(AutoModelForCausalLM, self.folder / "judge").to(self.device), self.tokenizer)
+        self._check(f"{JUDGE}/*")
+        return Judge(load_whole(AutoModelForCausalLM, self.folder / JUDGE).to(self.device), self.tokenizer)
 
     def quality(self, samples: Sequence[str]) -> dict[str, float]:
         """The judge's perplexity, and the share of distinct pairs of words."""
@@ -180,6 +199,7 @@ class TextVaeModel(LatentModel[str]):
         """The training texts' hashes; None in a folder that was given away without them."""
         if not (self.folder / MEMORY).is_file():
             return None
+        self._check(MEMORY)
         try:
             return TextMemory.load(self.folder / MEMORY)
         except Exception as error:

@@ -19,10 +19,8 @@ LONGEST = 128
 
 
 @torch.inference_mode()
-def meanings(source: str, texts: list[str], more: list[str] | None = None) -> Tensor:
+def meanings(source: str, texts: list[str]) -> Tensor:
     """``[texts, MEANING_SIZE]``: the first principal components of the texts' embeddings by the encoder at ``source``.
-
-    Behind those the same components of ``more`` texts, which have no part in finding the directions.
 
     An embedding is the mean of the last hidden states, of length 1 (Reimers & Gurevych 2019). The components keep their
     proportions; their mean variance is 1. Raises ``ModelError`` where there is no such encoder.
@@ -33,7 +31,6 @@ def meanings(source: str, texts: list[str], more: list[str] | None = None) -> Te
         raise ModelError(f"meaning_model: {error} --set meaning_model=FOLDER") from error
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     limit = min(LONGEST, getattr(encoder.config, "max_position_embeddings", LONGEST))
-    known, texts = len(texts), texts + (more or [])
     embedded = torch.empty(len(texts), encoder.config.hidden_size)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     for batch in (order[start : start + BATCH] for start in range(0, len(order), BATCH)):
@@ -42,15 +39,12 @@ def meanings(source: str, texts: list[str], more: list[str] | None = None) -> Te
             states = encoder(**tokens.to(encoder.device)).last_hidden_state.float()
         kept = tokens["attention_mask"][..., None]
         embedded[batch] = F.normalize((states * kept).sum(1) / kept.sum(1), dim=-1).cpu()
-    return principal(embedded, MEANING_SIZE, known)
+    return principal(embedded, MEANING_SIZE)
 
 
-def principal(rows: Tensor, size: int, known: int) -> Tensor:
-    """``[n, size]``: ``rows`` ``[n, width]`` along the first principal components of the first ``known`` of them.
-
-    Of those the mean variance is 1.
-    """
-    centred = rows - rows[:known].mean(0)
-    directions = torch.linalg.eigh(centred[:known].T @ centred[:known]).eigenvectors.flip(1)[:, :size]
+def principal(rows: Tensor, size: int) -> Tensor:
+    """``[n, size]``: ``rows`` ``[n, width]`` along their first principal components, whose mean variance is then 1."""
+    centred = rows - rows.mean(0)
+    directions = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :size]
     components = F.pad(centred @ directions, (0, max(0, size - rows.shape[1])))
-    return components / components[:known].square().mean().sqrt().clamp(min=1e-12)
+    return components / components.square().mean().sqrt().clamp(min=1e-12)

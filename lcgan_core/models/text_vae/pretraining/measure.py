@@ -12,6 +12,7 @@ from ..judge import corpus_bleu, distinct
 from ..latent_model import REFINING_STEPS, TextVaeModel, encode_texts
 from .meaning import MEANING_SIZE
 from .recipe import PretrainConfig
+from .writer import EPOCHS, TEMPERATURE
 
 FigureT = TypeVar("FigureT")
 
@@ -106,37 +107,28 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) 
         f"| {name} | {' | '.join(beside(figure) for figure in figures.values())} |" for name, figures in measured.memory
     )
     parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
-    commands = "\n".join(recipe.commands("OUT"))
+    command = recipe.command("OUT")
     told = (
-        f"\nThe first {MEANING_SIZE} principal components of the sentence embeddings that `{recipe.meaning_model}` gives\n"
-        "are told linearly from z: what a text means lies along directions, and few labels go far.\n"
+        f"\nA linear layer reads from z the first {MEANING_SIZE} principal components of the sentence embeddings of\n"
+        f"`{recipe.meaning_model}`: what a text means lies along directions, and few labels go far.\n"
         if recipe.meaning_model
         else ""
     )
-    repaired = (
-        "\nDraws of N(0, I) and of widened posteriors were taught to decode to what the model before had nearby that\n"
-        "reads best, as trigrams of the corpus find; the judge had no part in that.\n"
-        if recipe.prior_weight
-        else ""
-    )
-    fitted = (
-        "\nThe mean and covariance of q(z), the latents of real texts, were brought to those of N(0, I), and kept there.\n"
-        if recipe.moment_weight
-        else ""
-    )
-    made_up = (
-        f"\nBeside the corpus, {recipe.crossovers:g} times as many texts were learned that are made of the beginning of one\n"
-        "and the end of another.\n"
-        if recipe.crossovers
+    begun = f", begun from the first layers and the tokens of `{recipe.decoder}`" if recipe.decoder else ""
+    written = (
+        f"\nIt was trained on {recipe.written:,} more texts, less those that are in the corpus or came twice: the whole of\n"
+        f"`{recipe.decoder}` wrote them after {EPOCHS} passes over the corpus, sampled at temperature {TEMPERATURE}.\n"
+        if recipe.written
         else ""
     )
     return f"""# A text VAE for lcgan
 
-A seq2seq variational autoencoder (bidirectional GRU encoder, GRU decoder fed z at every step, {vae:,} parameters,
-{measured.latent_dim} latent dimensions), made by `lcgan pretrain`. Beside it: a causal transformer as judge of fluency
+A variational autoencoder of two transformers ({recipe.encoder_layers} layers read, {recipe.decoder_layers} write from z;
+{vae:,} parameters, {measured.latent_dim} latent dimensions){begun}, made by `lcgan pretrain`.
+Beside it: a causal transformer as judge of fluency
 ({judge:,} parameters), the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, and hashes of
 all training texts.
-{told}{repaired}{fitted}{made_up}
+{told}{written}
 ## Data
 
 {recipe.about or "Not described (`--set about=...`)."}
@@ -165,7 +157,7 @@ texts of the same lengths.{" " + REPEATED if recipe.repeated is not None else ""
 ## Recipe
 
 ```console
-{commands}
+{command}
 ```
 
 | part | value |

@@ -1,8 +1,8 @@
 """``lcgan pretrain``: from a corpus to a model folder that lcgan can constrain.
 
-The folder gets, stage by stage: tokenizer, VAE, judge, the latents of real texts, the memory of training texts, and
-``measured.json`` with the model card of what one must know before constraining it. A finished stage is not done again by
-``resume``.
+The folder gets, stage by stage: tokenizer, VAE (before it, where asked for, more texts to train it on), judge, the latents of
+real texts, the memory of training texts, the manifest of all these, and ``measured.json`` with the model card of what one must
+know before constraining it. ``resume`` repeats no stage that is finished.
 """
 
 from __future__ import annotations
@@ -12,31 +12,41 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from datasets import Dataset, concatenate_datasets
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ....errors import CorpusError, ModelError
-from ....latent_model import Posterior
 from ....sample_kinds.corpus import load_corpus
 from ....support.files import whole, write_json
-from ....support.loading import load_whole
-from ..batches import JudgeBatches, VaeBatches
-from ..latent_model import LATENTS, TextVaeModel, encode_texts
+from ....support.manifest import write_manifest
+from ..batches import JudgeBatches, Rows, VaeBatches
+from ..latent_model import JUDGE, LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
 from ..memory import MEMORY, TextMemory
-from ..modeling import TextVae, TextVaeConfig
-from .crossovers import crossovers
-from .meaning import MEANING_SIZE, meanings
+from ..modeling import TextVae
+from ..naturalness import worst_tokens
+from ..quantized import save_quantized
+from .meaning import meanings
 from .measure import Measured, measure, model_card
-from .prior_texts import prior_texts
 from .recipe import RECIPE, PretrainConfig
-from .tokenizer import train_tokenizer
+from .start import start
 from .training import VaeTrainer, fit, new_judge
 from .whitening import whiten
+from .writer import write
 
 CHECKPOINTS = "checkpoints"
 MEASURED = "measured.json"
+
+TEXTS_SEEN = 450_000
+"""By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
+FEWEST_EPOCHS = 3
+
+JUDGE_BATCH = 64
+"""Texts a batch of the judge."""
+
+WHITENED_BY = 10_000
+"""Texts whose posteriors say how q(z) lies."""
+HELD_OUT_BY = 2000
+"""Held-out texts that say how likely the least likely tokens of real text are."""
 
 
 def pretrain(
@@ -48,128 +58,94 @@ def pretrain(
 ) -> Measured:
     """Trains a text VAE and its judge into ``out``; returns what ``measured.json`` holds.
 
-    Raises ``CorpusError`` where there is nothing to train on, ``ModelError`` where ``out`` holds another model.
+    Raises ``CorpusError`` if there is nothing to train on, ``ModelError`` if ``out`` holds another model or the ``decoder`` to
+    start from does not serve.
     """
-    if not config.judge_epochs and not config.start:
-        raise ModelError("judge_epochs=0 keeps the judge of the model to start from, and there is no start: leave it out.")
-    if config.prior_weight and not config.start:
-        raise ModelError("prior_weight wants a trained model to learn from, and there is no start: leave it out, or give both.")
     if not resume and out.exists() and any(out.iterdir()):
         raise ModelError(f"{out} is not empty. Give another --out, or go on with an unfinished model by --resume {out}.")
     train_texts, valid_texts = _texts(config)
     write_json(out / RECIPE, config.model_dump(mode="json"))
     torch.manual_seed(config.seed)
 
-    if not (out / "tokenizer.json").is_file():
+    if not (out / WEIGHTS).is_file():
         on_progress("tokenizer", 0.0)
-        begun = TextVaeModel(config.start).tokenizer if config.start else None
-        _save(begun or train_tokenizer(train_texts, config.vocab_size, config.max_tokens), out)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(out, local_files_only=True)
-    rows = _rows(tokenizer, train_texts)
+        vae, tokenizer, language_model = start(config, train_texts)
+        _save(tokenizer, out)
+        written: list[str] = []
+        if config.written and language_model:
+            taught = config.model_dump(include={"batch_size", "seed"})
+            folder = out / CHECKPOINTS / "writer"
+            written = write(language_model, tokenizer, train_texts, config.written, folder, **taught, on_progress=on_progress)
+        del language_model  # several times the size of the VAE
+        _fit_vae(config, vae, tokenizer, train_texts, written, out / CHECKPOINTS, on_progress)
+        chosen = _chosen(train_texts, WHITENED_BY, config.seed)
+        whiten(vae, encode_texts(vae, tokenizer, chosen, refining_steps=0))
+        vae.config.save_pretrained(out)
+        save_quantized(vae, out / WEIGHTS)
 
-    if not (out / "model.safetensors").is_file():
-        vae = _fit_vae(config, tokenizer, train_texts, rows, out / CHECKPOINTS, on_progress)
-        _save(vae.half(), out)
-
-    if not (out / "judge" / "model.safetensors").is_file():
-        judge = TextVaeModel(config.start).judge.model if config.start else new_judge(tokenizer, config.judge_size)
-        if config.judge_epochs:
-            judge = fit(
-                judge.requires_grad_(True),
-                rows,
-                JudgeBatches(tokenizer),
-                out / CHECKPOINTS / "judge",
-                epochs=config.judge_epochs,
-                batch_size=config.batch_size,
-                learning_rate=3e-3,
-                seed=config.seed,
-                on_progress=lambda share: on_progress("judge", share),
-            )
-        _save(judge.half(), out / "judge")
+    if not (out / JUDGE / WEIGHTS).is_file():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(out, local_files_only=True)
+        judge = fit(
+            new_judge(tokenizer, config.judge_size),
+            Rows(tokenizer, train_texts, epochs=config.judge_epochs),
+            JudgeBatches(tokenizer),
+            out / CHECKPOINTS / JUDGE,
+            batch_size=JUDGE_BATCH,
+            learning_rate=3e-3,
+            seed=config.seed,
+            on_progress=lambda share: on_progress("judge", share),
+        )
+        _save(judge.half(), out / JUDGE)
 
     if not (out / LATENTS).is_file():
         on_progress("latents", 0.0)
-        chosen = torch.randperm(len(train_texts), generator=torch.Generator().manual_seed(config.seed))
-        texts = [train_texts[i] for i in chosen[: config.latents].tolist()]
-        posterior = encode_texts(load_whole(TextVae, out), tokenizer, texts)
+        vae, tokenizer = load_vae(out)
+        posterior = encode_texts(vae, tokenizer, _chosen(train_texts, config.latents, config.seed))
+        worst = worst_tokens(vae, tokenizer, valid_texts[:HELD_OUT_BY]).sort().values
         with whole(out / LATENTS) as unfinished:
-            save_file({"mean": posterior.mean.half(), "std": posterior.std.half()}, unfinished)
+            save_file({"mean": posterior.mean.half(), "std": posterior.std.half(), "worst_tokens": worst.half()}, unfinished)
 
     if not (out / MEMORY).is_file():
         on_progress("memory", 0.0)
         TextMemory.of(train_texts, valid_texts, config.repeated).save(out / MEMORY)
 
     on_progress("measurement", 0.0)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    write_manifest(out)
     model = TextVaeModel(out)
     measured = measure(model, valid_texts, seed=config.seed)
     (out / "README.md").write_text(model_card(config, model, measured), encoding="utf-8")
     write_json(out / MEASURED, measured.model_dump(mode="json"))
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     return measured
 
 
 def _fit_vae(
     config: PretrainConfig,
+    vae: TextVae,
     tokenizer: PreTrainedTokenizerFast,
     texts: list[str],
-    rows: Dataset,
+    written: list[str],
     checkpoints: Path,
     on_progress: Callable[[str, float], None],
-) -> PreTrainedModel:
-    """Trains the VAE on ``rows``, the token ids of ``texts``, and on what the recipe makes beside them."""
-    drawn = None
-    if config.start:
-        before = TextVaeModel(config.start)
-        vae, posteriors = before.vae, before.real_posteriors()
-        if config.moment_weight:
-            posteriors = whiten(vae, posteriors)
-        if config.prior_weight:
-            drawn = _prior_texts(vae, posteriors, rows, config, checkpoints, on_progress)
-    else:
-        vae = _new_vae(config, tokenizer)
-    made_up = crossovers(texts, round(config.crossovers * len(texts)), config.seed)
-    all_rows = concatenate_datasets([rows, _rows(tokenizer, made_up)]) if made_up else rows
-    if config.meaning_model:
-        meant = _meanings(config.meaning_model, texts, made_up, checkpoints, on_progress)
-        all_rows = all_rows.add_column("meaning", meant.tolist())
-        if not vae.to_meaning:
-            vae.config.meaning_size = MEANING_SIZE
-            vae.to_meaning = nn.Linear(vae.config.latent_size, MEANING_SIZE)
-    return fit(
-        vae.requires_grad_(True),
-        all_rows,
-        VaeBatches(tokenizer.pad_token_id, config.deletion_noise, drawn),
+) -> None:
+    """Trains ``vae`` on ``texts`` and on those ``written``, in place."""
+    known = _meanings(config.meaning_model, texts, checkpoints, on_progress) if config.meaning_model else None
+    epochs = config.epochs or max(FEWEST_EPOCHS, TEXTS_SEEN / len(texts))
+    rows = Rows(tokenizer, [*texts, *written], epochs=epochs, repeated=len(texts), meanings=known)
+    fit(
+        vae,
+        rows,
+        VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
         checkpoints / "vae",
-        epochs=config.epochs,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         seed=config.seed,
         on_progress=lambda share: on_progress("VAE", share),
         trainer_class=VaeTrainer,
         kl_weight=config.kl_weight,
-        kl_warmup=config.kl_warmup,
-        bag_weight=config.bag_weight,
-        length_weight=config.length_weight,
-        meaning_weight=config.meaning_weight,
-        prior_weight=config.prior_weight,
-        moment_weight=config.moment_weight,
-        final_deletion_noise=config.final_deletion_noise,
+        weights=config.model_dump(include={"bag_weight", "length_weight", "meaning_weight"}),
     )
-
-
-def _new_vae(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
-    sizes = config.model_dump(
-        include={"embedding_size", "encoder_size", "decoder_size", "latent_size", "max_tokens", "dropout"}
-    )
-    return TextVae(
-        TextVaeConfig(
-            vocab_size=len(tokenizer),
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            **sizes,
-        )
-    )
+    vae.requires_grad_(False).cpu().train(False)
 
 
 def _texts(config: PretrainConfig) -> tuple[list[str], list[str]]:
@@ -181,47 +157,20 @@ def _texts(config: PretrainConfig) -> tuple[list[str], list[str]]:
     return [text for i, text in enumerate(texts) if i % 20], texts[::20]
 
 
-def _rows(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> Dataset:
-    ids = tokenizer(texts, truncation=True)["input_ids"]
-    return Dataset.from_dict({"input_ids": ids, "length": [len(row) for row in ids]})
+def _chosen(texts: list[str], most: int, seed: int) -> list[str]:
+    """At most so many of the ``texts``, by chance."""
+    order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(seed))
+    return [texts[i] for i in order[:most].tolist()]
 
 
-def _meanings(
-    source: str, texts: list[str], made_up: list[str], checkpoints: Path, on_progress: Callable[[str, float], None]
-) -> Tensor:
-    """What ``texts`` mean, and behind them what the texts mean that were made up of those."""
-
-    def compute() -> dict[str, Tensor]:
-        on_progress("meanings", 0.0)
-        return {"meanings": meanings(source, texts, made_up)}
-
-    return _computed_once(checkpoints / "meanings.safetensors", compute)["meanings"]
-
-
-def _prior_texts(
-    vae: TextVae,
-    posteriors: Posterior,
-    rows: Dataset,
-    config: PretrainConfig,
-    checkpoints: Path,
-    on_progress: Callable[[str, float], None],
-) -> dict[str, Tensor]:
-    """What draws of the prior are to decode to, by the model to start from."""
-
-    def compute() -> dict[str, Tensor]:
-        return prior_texts(vae, posteriors, rows["input_ids"], config.seed, lambda share: on_progress("prior texts", share))
-
-    return _computed_once(checkpoints / "prior_texts.safetensors", compute)
-
-
-def _computed_once(kept: Path, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What ``compute`` returns, ``kept`` for when a training was interrupted and goes on."""
+def _meanings(source: str, texts: list[str], checkpoints: Path, on_progress: Callable[[str, float], None]) -> torch.Tensor:
+    """What ``texts`` mean, kept for when a training was interrupted and goes on."""
+    kept = checkpoints / "meanings.safetensors"
     if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        tensors = compute()
+        on_progress("meanings", 0.0)
         with whole(kept) as unfinished:
-            save_file(tensors, unfinished)
-    return load_file(kept)
+            save_file({"meanings": meanings(source, texts)}, unfinished)
+    return load_file(kept)["meanings"]
 
 
 def _save(part: PreTrainedModel | PreTrainedTokenizerFast, folder: Path) -> None:

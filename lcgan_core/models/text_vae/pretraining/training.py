@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from datasets import Dataset
+from torch import Tensor
+from torch.utils.data import Sampler
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -19,10 +21,13 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from ....errors import TrainingError
 from ....support.bfloat16 import bf16_is_fast
-from ..batches import Batch, VaeBatches
+from ....support.files import read_json_text
+from ..batches import Batch, Rows, VaeBatches
 
 
 def new_judge(tokenizer: PreTrainedTokenizerFast, width: int) -> GPT2LMHeadModel:
@@ -54,25 +59,62 @@ class Progress(TrainerCallback):
         self.on_progress(state.global_step / state.max_steps)
 
 
+class FiniteTrainer(Trainer):
+    """Puts texts of about one length into a batch; stops at the first loss that is not a finite number."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        rows = cast(Rows, self.train_dataset)
+        order = torch.Generator().manual_seed(self.args.seed)  # the same where a training goes on
+        lengths = rows.lengths[rows.order].tolist()
+        sampler: Sampler[int] = LengthGroupedSampler(self.args.train_batch_size, lengths=lengths, generator=order)
+        return sampler
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        loss = super().training_step(*args, **kwargs)
+        if not loss.isfinite():
+            kept = last_whole_checkpoint(Path(str(self.args.output_dir)))
+            raise TrainingError(
+                f"The training diverged: the loss of step {self.state.global_step + 1} of {self.state.max_steps} is "
+                f"{loss.item()}. The last checkpoint before it is {kept or 'none'}. Start again in another --out with a lower "
+                f"learning_rate than {self.args.learning_rate:g}."
+            )
+        return loss
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The latest checkpoint below ``folder`` that was written to its end, or None.
+
+    ``Trainer`` writes its state last: where that is missing or cut short, the process was killed or the disk was full.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        with suppress(OSError, ValueError):
+            read_json_text((path / TRAINER_STATE_NAME).read_bytes())
+            return path
+    return None
+
+
 def fit(
     model: PreTrainedModel,
-    dataset: Dataset,
+    rows: Rows,
     collate: Callable[[Any], Batch],
     checkpoints: Path,
     *,
-    epochs: float,
     batch_size: int,
     learning_rate: float,
     seed: int,
     on_progress: Callable[[float], None],
-    trainer_class: type[Trainer] = Trainer,
+    trainer_class: type[FiniteTrainer] = FiniteTrainer,
     **trainer_options: Any,
 ) -> PreTrainedModel:
-    """Trains ``model`` on rows of token ids; goes on from the last of the ``checkpoints`` where there are any."""
+    """Trains ``model`` on all ``rows``; goes on from the last of the ``checkpoints`` where there are any.
+
+    Raises ``TrainingError`` where the loss is no finite number any more.
+    """
     torch.set_flush_denormal(True)  # softmax gradients are full of denormal numbers, which are ten times slower
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
-        num_train_epochs=epochs,
+        num_train_epochs=1,
         per_device_train_batch_size=batch_size,
         learning_rate=learning_rate,
         lr_scheduler_type="linear",
@@ -80,8 +122,6 @@ def fit(
         weight_decay=0.01,
         adam_beta2=0.98,
         max_grad_norm=1.0,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         bf16=bf16_is_fast(),
@@ -96,65 +136,53 @@ def fit(
     trainer = trainer_class(
         model=model,
         args=arguments,
-        train_dataset=dataset,
+        train_dataset=rows,
         data_collator=collate,
         callbacks=[Progress(on_progress)],
         **trainer_options,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None)
+    last = last_whole_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     return model
 
 
-class VaeTrainer(Trainer):
-    """In the first ``kl_warmup`` of the steps the weight of the KL term rises linearly from 0 to ``kl_weight``; after that the
-    deletion noise of the batches falls linearly to ``final_deletion_noise``."""
+RISE = 0.7
+"""Share of the training in which the weight of the KL term rises linearly: z is used first and narrowed after."""
+DELETIONS_END = 0.8
+"""Share of the training after which the encoder sees all tokens."""
+WITHOUT_Z = 0.1
+"""Share of the texts that the decoder learns as a language model does."""
 
-    def __init__(
-        self,
-        *,
-        data_collator: VaeBatches,
-        kl_weight: float,
-        kl_warmup: float,
-        bag_weight: float,
-        length_weight: float,
-        meaning_weight: float,
-        prior_weight: float,
-        moment_weight: float,
-        final_deletion_noise: float,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_collator=data_collator, **kwargs)
+
+class VaeTrainer(FiniteTrainer):
+    """Raises the weight of the KL term from 0 to ``kl_weight`` and lets the deletion noise of the batches fall to 0."""
+
+    def __init__(self, *, data_collator: VaeBatches, kl_weight: float, weights: dict[str, float], **kwargs: Any) -> None:
+        super().__init__(data_collator=data_collator, **kwargs)  # type: ignore[arg-type]  # rows come as a batch
         self.batches = data_collator
         self.kl_weight = kl_weight
-        self.kl_warmup = kl_warmup
-        self.weights = {
-            "bag_weight": bag_weight,
-            "length_weight": length_weight,
-            "meaning_weight": meaning_weight,
-            "prior_weight": prior_weight,
-            "moment_weight": moment_weight,
-        }
-        self.final_deletion_noise = final_deletion_noise
-        self.first_deletion_noise = self.batches.deletion_noise
-        self.parts = dict.fromkeys(("reconstruction", "kl", "bag", "length", "meaning", "prior", "moments"), 0.0)
+        self.weights = weights
+        self.deletion_noise = data_collator.deletion_noise
+        self.parts = self._no_parts()
         self.batches_logged = 0
+
+    @staticmethod
+    def _no_parts() -> dict[str, Tensor | float]:
+        return dict.fromkeys(("reconstruction", "kl", "bag", "length", "meaning"), 0.0)
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         done = self.state.global_step / self.state.max_steps
-        risen = min(1.0, done / self.kl_warmup) if self.kl_warmup else 1.0
-        fallen = max(0.0, (done - self.kl_warmup) / (1 - self.kl_warmup)) if self.kl_warmup < 1 else 0.0
-        noise = self.first_deletion_noise + fallen * (self.final_deletion_noise - self.first_deletion_noise)
-        self.batches.deletion_noise = noise
-        inputs["lengths"] = inputs["lengths"].cpu()  # packing wants them there
-        output = model(**inputs, kl_weight=self.kl_weight * risen, **self.weights)
+        self.batches.deletion_noise = self.deletion_noise * max(0.0, 1 - done / DELETIONS_END)
+        kl_weight = self.kl_weight * min(1.0, done / RISE)
+        output = model(**inputs, kl_weight=kl_weight, without_z=WITHOUT_Z, **self.weights)
         for name in self.parts:
-            self.parts[name] += 0.0 if output.get(name) is None else output[name].item()
+            self.parts[name] += 0.0 if output.get(name) is None else output[name].detach()
         self.batches_logged += 1
         return (output.loss, output) if return_outputs else output.loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if self.batches_logged and "loss" in logs:
-            logs |= {name: total / self.batches_logged for name, total in self.parts.items()}
-            self.parts, self.batches_logged = dict.fromkeys(self.parts, 0.0), 0
+            logs |= {name: float(total) / self.batches_logged for name, total in self.parts.items()}
+            self.parts, self.batches_logged = self._no_parts(), 0
         super().log(logs, *args, **kwargs)

@@ -1,0 +1,31 @@
+"""How natural texts are to the decoder as a language model: the one that wrote them, so it tells best among candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from .batches import IGNORED, pad
+from .modeling import TextVae
+
+WORST = 4
+"""Tokens that decide: a garbled text is likely but for a few places. Of the verdicts of a blind reader on the model's own
+samples, the mean of all tokens tells 70 % apart, that of the worst four 76 % (area under the curve)."""
+
+
+@torch.inference_mode()
+def worst_tokens(vae: TextVae, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+    """The mean log-likelihood in nats of the ``WORST`` least likely tokens of each text, ``[n]``; the end counts as a token."""
+    ids = tokenizer(list(texts), truncation=True)["input_ids"] if texts else []
+    found = torch.empty(len(ids), device=vae.device)
+    by_length = torch.tensor([len(row) for row in ids], dtype=torch.long).argsort(stable=True)
+    for places in by_length.split(batch_size) if ids else ():
+        rows = [torch.tensor(ids[place]) for place in places.tolist()]
+        losses = vae.language_model_losses(pad(rows, IGNORED).to(vae.device))
+        counted = torch.tensor([min(WORST, len(row)) for row in rows], device=vae.device)
+        worst = losses.topk(min(WORST, losses.shape[1])).values  # padding has none to lose
+        found[places] = -worst.sum(1) / counted
+    return found

@@ -1,0 +1,120 @@
+"""The networks of a text VAE before its training: from chance, or from the first layers of a pretrained language model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    LlamaConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+from ....errors import ModelError
+from ....support.pretrained import load_pretrained
+from ..modeling import PREFIX, TextVae, TextVaeConfig
+from .meaning import MEANING_SIZE
+from .recipe import PretrainConfig
+from .tokenizer import narrowed_tokenizer, train_tokenizer
+
+LONGEST = 128
+"""Tokens that a text of the corpus may have where the recipe sets no bound."""
+FITTING = 0.999
+"""Share of the texts of the corpus that fit then."""
+
+
+def start(config: PretrainConfig, texts: list[str]) -> tuple[TextVae, PreTrainedTokenizerFast, PreTrainedModel | None]:
+    """An untrained VAE, the tokenizer for ``texts`` and the language model that the VAE starts from, if there is one.
+
+    Raises ``ModelError`` if the decoder to start from does not serve.
+    """
+    if config.decoder is None:
+        tokenizer = train_tokenizer(texts, config.vocab_size, LONGEST)
+        set_longest(tokenizer, texts, config.max_tokens)
+        heads = max(1, config.width // 64)
+        architecture = LlamaConfig(
+            hidden_size=config.width,
+            intermediate_size=config.width * 8 // 3,
+            num_hidden_layers=config.decoder_layers,
+            num_attention_heads=heads,
+            max_position_embeddings=tokenizer.model_max_length + PREFIX,
+        )
+        vae = TextVae(_sizes(config, tokenizer, architecture.to_diff_dict()))
+        nn.init.normal_(vae.embedding.weight, std=config.width**-0.5)  # they are the weights of the output too
+        vae.fit_to_embeddings()
+        return vae, tokenizer, None
+    try:
+        pretrained, theirs = load_pretrained(AutoModelForCausalLM, "causal language model", config.decoder, "cpu")
+        tokenizer, ids = narrowed_tokenizer(theirs, texts, LONGEST)
+    except ModelError as error:
+        raise ModelError(f"decoder: {error} --set decoder=FOLDER") from error
+    set_longest(tokenizer, texts, config.max_tokens)
+    if config.decoder_layers > pretrained.config.num_hidden_layers:
+        raise ModelError(
+            f"decoder: {config.decoder} has {pretrained.config.num_hidden_layers} layers, and decoder_layers="
+            f"{config.decoder_layers} asks for more. Choose fewer: --set decoder_layers=4"
+        )
+    keep_tokens(pretrained, ids)
+    architecture_of_all = _plain(pretrained.config)
+    vae = TextVae(_sizes(config, tokenizer, architecture_of_all | {"num_hidden_layers": config.decoder_layers}))
+    copy_layers(pretrained.base_model, vae)
+    vae.fit_to_embeddings()
+    whole = AutoModelForCausalLM.from_config(AutoConfig.for_model(**architecture_of_all))  # not quantised: it can be trained
+    whole.load_state_dict(pretrained.state_dict())
+    return vae, tokenizer, whole
+
+
+def set_longest(tokenizer: PreTrainedTokenizerFast, texts: list[str], wanted: int | None) -> None:
+    """Bounds texts to ``wanted`` tokens, or to as many as nearly all ``texts`` have."""
+    if wanted is None:
+        lengths = torch.tensor([len(row) for row in tokenizer(texts)["input_ids"]], dtype=torch.float)
+        wanted = min(LONGEST, max(4, int(lengths.quantile(FITTING).ceil()) if len(lengths) < 2**24 else LONGEST))
+    tokenizer.model_max_length = wanted
+
+
+@torch.no_grad()
+def keep_tokens(model: PreTrainedModel, ids: Tensor) -> None:
+    """Leaves the language model the tokens ``ids`` ``[tokens]`` alone, in this order; -1 is one that it did not have."""
+    halves: tuple[Any, Any] = (model.get_input_embeddings, model.get_output_embeddings)
+    before: list[Tensor] = [half().weight.detach().float().clone() for half in halves]
+    model.resize_token_embeddings(len(ids), mean_resizing=False)
+    for half, weights in zip(halves, before, strict=True):
+        new = torch.randn(len(ids), weights.shape[1]) * weights.std()
+        half().weight.copy_(torch.where(ids[:, None] >= 0, weights[ids.clamp(min=0)], new))
+
+
+@torch.no_grad()
+def copy_layers(pretrained: nn.Module, vae: TextVae) -> None:
+    """Gives the VAE's transformers the parameters of the same names."""
+    theirs = pretrained.state_dict()
+    for network in (vae.decoder, vae.encoder):
+        for name, value in network.state_dict().items():
+            if name in theirs and theirs[name].shape == value.shape:
+                value.copy_(theirs[name])
+
+
+def _plain(config: PreTrainedConfig) -> dict[str, Any]:
+    """An architecture without what tells how and from where it was loaded."""
+    found: dict[str, Any] = config.to_diff_dict()
+    for name in ("_name_or_path", "_model_name_or_path", "quantization_config", "dtype", "architectures"):
+        found.pop(name, None)
+    return found
+
+
+def _sizes(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, transformer: dict[str, Any]) -> TextVaeConfig:
+    special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
+    transformer |= {"vocab_size": len(tokenizer), **special}
+    return TextVaeConfig(
+        transformer=transformer,
+        encoder_layers=config.encoder_layers,
+        latent_size=config.latent_size,
+        max_tokens=tokenizer.model_max_length,
+        dropout=config.dropout,
+        meaning_size=MEANING_SIZE if config.meaning_model else 0,
+        **special,
+    )
