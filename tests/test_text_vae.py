@@ -16,7 +16,7 @@ from tokenizers import normalizers
 from transformers import BertConfig, BertLMHeadModel, GPT2Config, GPT2LMHeadModel, GPT2Model, PreTrainedTokenizerFast
 
 from lcgan_core import ModelError, Posterior
-from lcgan_core.models.text_vae.batches import IGNORED, JudgeBatches, VaeBatches
+from lcgan_core.models.text_vae.batches import IGNORED, JudgeBatches, Rows, VaeBatches
 from lcgan_core.models.text_vae.judge import Judge, chosen_judge, distinct, self_bleu
 from lcgan_core.models.text_vae.latent_model import (
     REFINING_RATE,
@@ -34,6 +34,7 @@ from lcgan_core.models.text_vae.quantized import load_quantized, save_quantized
 from lcgan_core.support.manifest import write_manifest
 
 ODD_TEXTS = ["", "plain words", "it 's _num_ , ok ?", "naïve 😀 日本", "a  double  space", "UPPER lower"]
+LIKE_TOKENS = ["an </s> inside", "<pad> first", "<s> and </s>"]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +44,20 @@ def model(tiny_model: Path) -> TextVaeModel:
 
 def test_the_tokenizer_gives_every_text_back() -> None:
     tokenizer = train_tokenizer(sentences(), vocab_size=400, max_tokens=64)
-    ids = tokenizer(ODD_TEXTS)["input_ids"]
+    ids = tokenizer(ODD_TEXTS + LIKE_TOKENS)["input_ids"]
     assert all(row[-1] == tokenizer.eos_token_id for row in ids)
-    assert tokenizer.batch_decode(ids, skip_special_tokens=True) == ODD_TEXTS
+    assert tokenizer.batch_decode(ids, skip_special_tokens=True) == ODD_TEXTS + LIKE_TOKENS
+
+
+def test_what_looks_like_a_control_token_is_text(model: TextVaeModel, tmp_path: Path) -> None:
+    model.tokenizer.save_pretrained(tmp_path)
+    rows = Rows(PreTrainedTokenizerFast.from_pretrained(tmp_path), LIKE_TOKENS, epochs=1)
+    special = {model.tokenizer.pad_token_id, model.tokenizer.bos_token_id, model.tokenizer.eos_token_id}
+    for tokenizer in (model.tokenizer, TextVaeModel.load("reviews").tokenizer):
+        for ids in tokenizer(LIKE_TOKENS)["input_ids"]:
+            assert not special & set(ids[:-1])
+    for ids, length in zip(rows.ids.tolist(), rows.lengths.tolist(), strict=True):
+        assert not special & set(ids[: length - 1])
 
 
 def test_the_tokenizer_cuts_but_keeps_the_end() -> None:

@@ -43,6 +43,7 @@ class Rows(Dataset[Batch]):
         self.lengths = torch.zeros(len(texts), dtype=torch.int32)
         fast = tokenizer.backend_tokenizer
         fast.enable_truncation(tokenizer.model_max_length)
+        fast.encode_special_tokens = tokenizer.split_special_tokens
         for start in range(0, len(texts), AT_ONCE):
             found = [each.ids for each in fast.encode_batch_fast(texts[start : start + AT_ONCE])]
             lengths = torch.tensor([len(row) for row in found], dtype=torch.int32)

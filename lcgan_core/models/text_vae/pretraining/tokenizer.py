@@ -91,4 +91,5 @@ def _finished(tokenizer: Tokenizer, max_tokens: int) -> PreTrainedTokenizerFast:
         eos_token=EOS,
         model_max_length=max_tokens,
         clean_up_tokenization_spaces=False,
+        split_special_tokens=True,  # what looks like </s> in a text is text
     )
