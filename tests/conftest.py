@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,7 @@ import torch
 from click.testing import CliRunner, Result
 from torch import Tensor
 
+import lcgan_core.runs.pipeline
 from lcgan_core import Constraint, LatentModel, Posterior, SampleError, SampleKind, hookimpl
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
@@ -33,6 +35,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker("slow")
+
+
+class Killed(BaseException):
+    """Stands for the power going off."""
+
+
+@contextmanager
+def killed_after_a_round() -> Iterator[None]:
+    """Ends the run within as soon as its first checkpoint is written."""
+    save = lcgan_core.runs.pipeline.save_checkpoint
+
+    def save_and_die(*arguments: Any) -> None:
+        save(*arguments)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
+        with pytest.raises(Killed):
+            yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Lcgan
+from conftest import Lcgan, killed_after_a_round
 
-import lcgan_core.runs.pipeline
 from lcgan_core import RunConfig, RunError, Wish, load_run, run
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.latent_model import LatentModel
@@ -41,30 +40,18 @@ LABELS = 600 + GAN.start_labels + GAN.actor_labels
 """After the first round."""
 
 
-class Killed(BaseException):
-    """Stands for the power going off."""
-
-
 def of(*names: str) -> RunConfig:
     wishes = tuple(Wish(constraint=f"mine.py:{name}") for name in names)
     return RunConfig(model="linear:4", constraints=wishes, gan=GAN, samples=50)
 
 
 @pytest.fixture
-def cut(run_lcgan: Lcgan, linear_plugin: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+def cut(run_lcgan: Lcgan, linear_plugin: None) -> Any:
     """Makes a run that ends after its first round."""
 
     def interrupted(config: RunConfig, go_on: bool = False, **options: Any) -> None:
-        save = lcgan_core.runs.pipeline.save_checkpoint
-
-        def save_and_die(*arguments: Any) -> None:
-            save(*arguments)
-            raise Killed
-
-        with monkeypatch.context() as patch:
-            patch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
-            with pytest.raises(Killed):
-                resume(Path("cut"), **options) if go_on else run(config, Path("cut"))
+        with killed_after_a_round():
+            resume(Path("cut"), **options) if go_on else run(config, Path("cut"))
 
     Path("mine.py").write_text(REWARD.format(1), encoding="utf-8")
     return interrupted

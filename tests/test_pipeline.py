@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import QUICK_GAN, Lcgan, LinearModel
+from conftest import QUICK_GAN, Killed, Lcgan, LinearModel, killed_after_a_round
 
 import lcgan_core.runs.pipeline
 from lcgan_core import RunConfig, RunError, Wish, load_run, run
@@ -90,25 +90,11 @@ def test_toml_is_a_configuration_too(run_lcgan: Lcgan) -> None:
     assert json.loads(Path("runs/half-space/config.json").read_text(encoding="utf-8"))["gan"]["width"] == 16
 
 
-class Killed(BaseException):
-    """Stands for the power going off."""
-
-
-def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(
-    run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(run_lcgan: Lcgan) -> None:
     whole = json.loads(run_lcgan(*RUN, "--json").stdout)
-    save = lcgan_core.runs.pipeline.save_checkpoint
-
-    def save_and_die(*arguments: Any) -> None:
-        save(*arguments)
-        raise Killed
-
     config = RunConfig.model_validate_json(Path("runs/half-space/config.json").read_text(encoding="utf-8"))
-    with monkeypatch.context() as patch:
-        patch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
-        with pytest.raises(Killed):
-            run(config, Path("cut"))
+    with killed_after_a_round():
+        run(config, Path("cut"))
     assert not Path("cut/result.json").exists()
     refused = run_lcgan("sample", "cut")
     assert refused.exit_code == 1
@@ -316,20 +302,13 @@ def test_damaged_and_foreign_weights(run_lcgan: Lcgan) -> None:
             load_actor(actor, LinearModel(4))
 
 
-def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_of_other_constraints_is_refused(run_lcgan: Lcgan) -> None:
     config = RunConfig(
         model="linear:4",
         constraints=(Wish(constraint="half-space"),),
         gan=GanConfig(width=16, rounds=2, iterations=2, posterior_labels=600, max_posterior_labels=600),
     )
-    save = lcgan_core.runs.pipeline.save_checkpoint
-
-    def save_and_die(*arguments: Any) -> None:
-        save(*arguments)
-        raise Killed
-
-    monkeypatch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
-    with pytest.raises(Killed):
+    with killed_after_a_round():
         run(config, Path("cut"))
     changed = json.loads(Path("cut/config.json").read_text(encoding="utf-8"))
     changed["constraints"][0]["options"] = {"bound": 0.5}

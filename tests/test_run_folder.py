@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Lcgan, LinearModel
+from conftest import Lcgan, LinearModel, killed_after_a_round
 
 import lcgan_core.runs.pipeline
 from lcgan_core import ModelError, RunConfig, RunError, Wish, load_run, run
@@ -29,23 +29,11 @@ GAN = GanConfig(
 CONFIG = RunConfig(model="linear:4", constraints=(Wish(constraint="half-space"),), samples=50, gan=GAN)
 
 
-class Killed(BaseException):
-    """Stands for the power going off."""
-
-
 @pytest.fixture
-def cut(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cut(run_lcgan: Lcgan) -> Path:
     """A run that ended after its first round."""
-    save = lcgan_core.runs.pipeline.save_checkpoint
-
-    def save_and_die(*arguments: Any) -> None:
-        save(*arguments)
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(lcgan_core.runs.pipeline, "save_checkpoint", save_and_die)
-        with pytest.raises(Killed):
-            run(CONFIG, Path("cut"))
+    with killed_after_a_round():
+        run(CONFIG, Path("cut"))
     return Path("cut")
 
 

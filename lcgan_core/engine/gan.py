@@ -44,9 +44,6 @@ FLATTENING = 0.8
 """Power to which the likelihoods are raised repeatedly, until as many as ``LEAST_LIKELY`` count. Arbitrary: the closer to 1,
 the finer the steps."""
 
-FEWEST_EXAMPLES = 5
-"""Minimum labels of the rarer class; with fewer, a critic has nothing to learn from. Arbitrary: a guard, not advice."""
-
 UNMOVED = 0.1
 """Share of the realism critic's fake latents that the actor does not move (after Engel et al. 2017)."""
 
@@ -274,20 +271,7 @@ def label_first(
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
     pools = {name: Pool.of(z, column, real[:drawn].to(z.device)) for name, column in zip(new, values.T, strict=True)}
     for name, pool in pools.items():
-        held, judged = int((pool.values >= SATISFIED).sum()), len(pool.values)
-        if judged == 0:
-            raise TrainingError(f"Constraint {name!r} could judge none of {len(z)} decoded samples: it returned None for each.")
-        if min(held, judged - held) < FEWEST_EXAMPLES:
-            unjudged = f" (it could not judge {pool.unjudged} others)" if pool.unjudged else ""
-            raise TrainingError(
-                f"Constraint {name!r} is satisfied by {held / judged:.2%} of {judged} decoded samples{unjudged}: "
-                + (
-                    "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
-                    "gan.max_posterior_labels."
-                    if held < judged / 2
-                    else "there is nothing to change. Make it stricter, or leave it out."
-                )
-            )
+        pool.require_examples(name)
     if naturalness:
         pools[NATURALNESS] = Pool(z, torch.cat(naturalness))
     return pools

@@ -16,11 +16,14 @@ from torch import Generator, Tensor
 
 from ..constraint import SATISFIED, Constraint, evaluate
 from ..constraints.score_cache import cached_scores
+from ..errors import TrainingError
 from ..latent_model import LatentModel
 from ..sample_kinds import SampleKind
 
 OVERLAPPING = 250
 """Latents in a batch that is judged while the next is decoded. Arbitrary: a quarter of what is usually labelled at once."""
+FEWEST_EXAMPLES = 5
+"""Minimum labels of the rarer class; with fewer, a critic has nothing to learn from. Arbitrary: a guard, not advice."""
 
 
 class Labelled(NamedTuple):
@@ -118,6 +121,25 @@ class Pool:
         """The pool of labels of which some are NaN; the first latents are drawn from the posteriors of ``real``."""
         judged = ~values.isnan()
         return cls(z[judged], values[judged], real[judged[: len(real)]], unjudged=int((~judged).sum()))
+
+    def require_examples(self, name: str) -> None:
+        """Raises ``TrainingError`` if the labels of the constraint ``name`` are too few of one class to learn from."""
+        held, judged = int((self.values >= SATISFIED).sum()), len(self.values)
+        if judged == 0:
+            raise TrainingError(
+                f"Constraint {name!r} could judge none of {self.unjudged} decoded samples: it returned None for each."
+            )
+        if min(held, judged - held) < FEWEST_EXAMPLES:
+            unjudged = f" (it could not judge {self.unjudged} others)" if self.unjudged else ""
+            raise TrainingError(
+                f"Constraint {name!r} is satisfied by {held / judged:.2%} of {judged} decoded samples{unjudged}: "
+                + (
+                    "there is nothing to learn from. Make it less strict, score degrees in [0, 1], or raise "
+                    "gan.max_posterior_labels."
+                    if held < judged / 2
+                    else "there is nothing to change. Make it stricter, or leave it out."
+                )
+            )
 
     def add(self, z: Tensor, values: Tensor) -> None:
         judged = ~values.isnan()

@@ -34,12 +34,7 @@ def _wish_made_absolute(wish: Wish) -> Wish:
         name: str(_absolute(value)) if name in fields and _is_path(fields[name].annotation, value) else value
         for name, value in wish.options.items()
     }
-    return wish.model_copy(update={"constraint": _source_made_absolute(wish.constraint), "options": options})
-
-
-def _source_made_absolute(constraint: str) -> str:
-    source, colon, name = constraint.rpartition(":")
-    return f"{_absolute(source)}{colon}{name}" if source.endswith(".py") else constraint
+    return wish.model_copy(update={"constraint": _with_source(wish.constraint, _absolute), "options": options})
 
 
 def _absolute(path: str | Path) -> Path:
@@ -101,6 +96,7 @@ def found_again(config: RunConfig, was: Path, now: Path) -> RunConfig:
     )
 
 
-def _with_source(constraint: str, moved: Callable[[str], str]) -> str:
+def _with_source(constraint: str, moved: Callable[[str], str | Path]) -> str:
+    """The same constraint; ``moved`` says where its file is, if it comes from one."""
     source, colon, name = constraint.rpartition(":")
     return f"{moved(source)}{colon}{name}" if source.endswith(".py") else constraint

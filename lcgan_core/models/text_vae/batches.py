@@ -57,9 +57,6 @@ class Rows(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.order)
 
-    def __getitem__(self, place: int) -> Batch:
-        return self.__getitems__([place])
-
     def __getitems__(self, places: list[int]) -> Batch:
         """``input_ids`` ``[batch, time]``, ``lengths`` and, where some are known, ``meanings``, NaN of the others."""
         texts = self.order[places]
