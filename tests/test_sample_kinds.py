@@ -215,8 +215,6 @@ def test_a_file_that_does_not_serve(
 
 
 def test_importing_the_kinds_is_light() -> None:
-    program = (
-        "import sys, lcgan_core.sample_kinds; print(*{'torch', 'numpy', 'PIL', 'sacrebleu', 'datasets'} & set(sys.modules))"
-    )
+    program = "import sys, lcgan_core.sample_kinds; print(*{'torch', 'numpy', 'PIL', 'datasets'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""

@@ -12,6 +12,7 @@ from typing import ClassVar
 from ..errors import SampleError
 from ..visible import visible
 from .base import SampleKind
+from .bleu import bleu
 
 
 class Text(SampleKind[str]):
@@ -70,17 +71,14 @@ class Text(SampleKind[str]):
         return [file]
 
     def closeness(self, before: Sequence[str], after: Sequence[str]) -> list[float]:
-        """BLEU of each text in ``after`` against its counterpart in ``before``, in [0, 1] (Papineni et al. 2002, by sacrebleu).
+        """BLEU of each text in ``after`` against its counterpart in ``before``, in [0, 1] (Papineni et al. 2002).
 
         Words are what ``length`` counts. The longest n-grams have four words, or fewer if the text is shorter.
         """
-        from sacrebleu.metrics.bleu import BLEU
-
         from .words import words
 
-        bleu = BLEU(tokenize="none", force=True, effective_order=True)
         pairs = ((" ".join(words(first)), " ".join(words(second))) for first, second in zip(before, after, strict=True))
-        return [bleu.sentence_score(second, [first]).score / 100 for first, second in pairs]
+        return [bleu([second], [[first]], effective_order=True) for first, second in pairs]
 
 
 def changed_words(before: str, after: str) -> list[tuple[str, bool]]:

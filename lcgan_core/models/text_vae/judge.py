@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM
 
 from ...errors import ModelError
+from ...sample_kinds.bleu import bleu
 from ...support.device import usable_device
 from ...support.pretrained import load_pretrained
 from .batches import IGNORED, JudgeBatches, pad
@@ -86,13 +86,13 @@ def distinct(texts: Sequence[str], n: int) -> float:
 
 
 def corpus_bleu(found: Sequence[str], wanted: Sequence[str]) -> float:
-    """BLEU in percent (Papineni et al. 2002, by sacrebleu); texts are taken as tokenised already."""
-    return float(BLEU(tokenize="none", force=True).corpus_score(list(found), [list(wanted)]).score)
+    """BLEU in percent (Papineni et al. 2002); texts are taken as tokenised already."""
+    return 100 * bleu(found, [[text] for text in wanted])
 
 
 def sentence_bleu(found: str, wanted: list[str]) -> float:
     """BLEU in percent of one text, up to as many words in a row as it has."""
-    return float(BLEU(tokenize="none", force=True, effective_order=True).sentence_score(found, wanted).score)
+    return 100 * bleu([found], [wanted], effective_order=True)
 
 
 def self_bleu(texts: Sequence[str], most: int = 200) -> float:
