@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .constraint import Constraint
-    from .constraints.classifier import Classifier
+    from .constraints.classifier import Classifier, PretrainedClassifier
     from .errors import (
         ConstraintError,
         CorpusError,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .figures import Beside, Share, Trust
     from .hookspecs import hookimpl
     from .latent_model import LatentModel, Posterior
+    from .recipe import Measured, Recipe
     from .runs.config import RunConfig, Wish
     from .runs.finished import load_run
     from .runs.pipeline import run
@@ -39,9 +40,12 @@ _HOME = {
     "Images": "sample_kinds",
     "LatentModel": "latent_model",
     "LcganError": "errors",
+    "Measured": "recipe",
     "ModelError": "errors",
     "PluginError": "errors",
     "Posterior": "latent_model",
+    "PretrainedClassifier": "constraints.classifier",
+    "Recipe": "recipe",
     "Result": "runs.result",
     "RunConfig": "runs.config",
     "RunError": "errors",
@@ -68,9 +72,12 @@ __all__ = [
     "Images",
     "LatentModel",
     "LcganError",
+    "Measured",
     "ModelError",
     "PluginError",
     "Posterior",
+    "PretrainedClassifier",
+    "Recipe",
     "Result",
     "RunConfig",
     "RunError",

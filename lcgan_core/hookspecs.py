@@ -1,4 +1,4 @@
-"""The hooks through which constraints, latent models and kinds of sample are registered, core's own included."""
+"""The hooks through which constraints, latent models, their recipes and kinds of sample are registered, core's own included."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pluggy
 if TYPE_CHECKING:
     from .constraint import Constraint
     from .latent_model import LatentModel
+    from .recipe import Recipe
     from .sample_kinds import SampleKind
 
 hookspec = pluggy.HookspecMarker("lcgan")
@@ -24,6 +25,11 @@ def register_constraints(register: Callable[[type[Constraint]], None]) -> None:
 @hookspec
 def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
     """Call ``register`` with each latent model class that the plugin provides."""
+
+
+@hookspec
+def register_recipes(register: Callable[[type[Recipe]], None]) -> None:
+    """Call ``register`` with the recipe class of each latent model that ``lcgan pretrain`` can train."""
 
 
 @hookspec

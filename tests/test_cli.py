@@ -91,5 +91,5 @@ def test_constraints_are_listed_with_options(run_lcgan: Lcgan) -> None:
 def test_an_unknown_constraint_is_one_line(run_lcgan: Lcgan) -> None:
     ran = run_lcgan("constraints", "lenght")
     assert ran.exit_code == 1
-    assert ran.stderr.startswith("Error: No constraint 'lenght' (did you mean 'length'?). There are: classifier, keyword, ")
+    assert ran.stderr.startswith("Error: No constraint 'lenght' (did you mean 'length'?). There are: classifier, ")
     assert len(ran.stderr.splitlines()) == 1

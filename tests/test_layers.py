@@ -11,7 +11,18 @@ import pytest
 import lcgan_core
 
 CORE = Path(lcgan_core.__file__).parent
-CONTRACTS = ["constraint", "errors", "figures", "hookspecs", "latent_model", "sample_kinds", "sources", "testing", "visible"]
+CONTRACTS = [
+    "constraint",
+    "errors",
+    "figures",
+    "hookspecs",
+    "latent_model",
+    "recipe",
+    "sample_kinds",
+    "sources",
+    "testing",
+    "visible",
+]
 ROOMS = ["support", "constraints", "engine", "models", "plugins", "runs", "tools", "cli"]
 """From the lowest to the highest, above the contracts."""
 ENTRIES = ("__init__.py", "__main__.py")

@@ -30,10 +30,11 @@ from lcgan_core.models.text_vae.batches import JudgeBatches, Rows
 from lcgan_core.models.text_vae.judge import corpus_bleu
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.models.text_vae.pretraining.meaning import MEANING_SIZE, meanings
-from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
+from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 from lcgan_core.models.text_vae.pretraining.start import start
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
 from lcgan_core.models.text_vae.pretraining.training import fit, last_whole_checkpoint, new_judge
+from lcgan_core.recipe import recipe_in
 from lcgan_core.sample_kinds.corpus import load_corpus
 
 TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
@@ -118,7 +119,9 @@ def test_a_model_folder_is_whole_and_measured(tiny_model: Path) -> None:
     made_up = measured["memory"]["prior"]["made_up_words"]
     assert f"{made_up['share']:.1%} (real: {made_up['expected']:.1%})" in card
     assert measured["memory"]["real"]["made_up_words"]["share"] == pytest.approx(made_up["expected"], abs=0.01)
-    assert recipe_of(tiny_model).latent_size == 8
+    recipe = recipe_in(tiny_model, {"text-vae": PretrainConfig})
+    assert isinstance(recipe, PretrainConfig)
+    assert recipe.latent_size == 8
 
 
 def test_latents_are_those_of_the_corpus(tiny_model: Path) -> None:

@@ -13,13 +13,14 @@ from .common import AS_JSON, DEVICE, SEED, echo, lcgan, progress, read_options, 
 
 @lcgan.command()
 @click.argument("corpus", required=False, type=click.Path(path_type=Path))
+@click.option("--kind", help="Kind of latent model to train; text-vae by default.")
 @click.option("--out", type=click.Path(path_type=Path), help="Model folder to write.")
 @click.option(
     "--valid",
     type=click.Path(path_type=Path),
-    help="Held-out texts to measure on; by default every twentieth text of the corpus.",
+    help="Held-out data to measure on; by default a part of the corpus.",
 )
-@click.option("--column", help="Column that holds the texts; text by default.")
+@click.option("--column", help="Column of a table that holds the samples; text or image by default.")
 @click.option(
     "--set",
     "settings",
@@ -35,6 +36,7 @@ from .common import AS_JSON, DEVICE, SEED, echo, lcgan, progress, read_options, 
 @AS_JSON
 def pretrain(
     corpus: Path | None,
+    kind: str | None,
     out: Path | None,
     valid: Path | None,
     column: str | None,
@@ -44,12 +46,13 @@ def pretrain(
     device: str,
     as_json: bool,
 ) -> None:
-    """Train a text VAE on a corpus, and measure how well it can be constrained."""
+    """Train a model on a corpus, and measure how well it can be constrained."""
     if recipe:
-        from ..models.text_vae.pretraining.recipe import PretrainConfig
+        from ..plugins.discovery import recipe_class
+        from ..recipe import DEFAULT_KIND
         from .tables import print_fields
 
-        print_fields(PretrainConfig)
+        print_fields(recipe_class(kind or DEFAULT_KIND))
         return
     if bool(resumed) == bool(corpus and out):
         raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
@@ -57,21 +60,18 @@ def pretrain(
         from ..support.device import use_only
 
         use_only(device)  # before transformers looks for GPUs
-        from ..support.extras import needed
-
-        for module in ("datasets", "accelerate"):
-            needed(module, "lcgan pretrain", "pretrain")
-        from ..models.text_vae.pretraining.pretrain import pretrain as start
-        from ..models.text_vae.pretraining.recipe import PretrainConfig, recipe_of
+        from ..plugins.discovery import recipe_class, recipe_classes
+        from ..recipe import DEFAULT_KIND, recipe_in
         from ..runs.config import validated
         from ..support.claim import claimed
 
         if resumed:
-            config, folder = recipe_of(resumed), resumed
+            config, folder = recipe_in(resumed, recipe_classes()), resumed
         else:
             assert corpus is not None
             assert out is not None
-            folder = out
+            folder, listing = out, "lcgan pretrain --recipe" + (f" --kind {kind}" if kind else "")
+            chosen = recipe_class(kind or DEFAULT_KIND)
             fields: dict[str, Any] = {"corpus": corpus, "valid": valid}
             if column:
                 fields["column"] = column
@@ -79,19 +79,22 @@ def pretrain(
             for setting in settings:
                 key, equals, value = setting.partition("=")
                 if not equals:
-                    raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan pretrain --recipe")
+                    raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: {listing}")
                 options[key] = value
-            config = validated(
-                PretrainConfig, fields | read_options(PretrainConfig, options), "Wrong recipe (see lcgan pretrain --recipe)"
-            )
+            config = validated(chosen, fields | read_options(chosen, options), f"Wrong recipe (see {listing})")
+        if config.name == DEFAULT_KIND:
+            from ..support.extras import needed
+
+            for module in ("datasets", "accelerate"):
+                needed(module, "lcgan pretrain", "pretrain")
         with claimed(folder), what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"):
-            measured = start(config, folder, resume=bool(resumed), on_progress=on_progress)
+            measured = config.pretrain(folder, resume=bool(resumed), on_progress=on_progress)
     if as_json:
         echo(json.dumps(measured.model_dump(mode="json")))
         return
     from .tables import print_measured
 
-    print_measured(folder, measured)
+    print_measured(str(folder) if config.name == DEFAULT_KIND else f"{config.name}:{folder}", measured)
 
 
 @lcgan.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -11,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ..constraint import Constraint
-from ..support.wording import beside, learned_from, memory_line, names_in, not_judged, number, versions_line, with_direction
+from ..support.wording import beside, learned_from, names_in, not_judged, number, versions_line, with_direction
 from ..visible import visible
 from .common import results
 
 if TYPE_CHECKING:  # listings need no torch
     from ..figures import Beside
-    from ..models.text_vae.pretraining.measure import Measured
+    from ..recipe import Measured
     from ..runs.result import Result
     from ..tools.bench import Bench
     from ..tools.check import Check
@@ -216,17 +215,15 @@ def field_rows(kind: type[BaseModel]) -> list[dict[str, str]]:
     return rows
 
 
-def print_measured(folder: Path, measured: Measured) -> None:
-    """What lcgan pretrain measured."""
+def print_measured(model: str, measured: Measured) -> None:
+    """What lcgan pretrain measured of ``model``, the value of ``--model``."""
     out = console()
-    out.print(
-        f"{folder}: reconstruction BLEU {measured.bleu:.1f} (by the encoder alone {measured.encoder_bleu:.1f}), "
-        f"{measured.exact:.1%} exact; KL {measured.kl:.1f} nats; "
-        f"{measured.active_units} of {measured.latent_dim} units active ({measured.texts} held-out texts)"
-    )
-    table = Table("texts", "perplexity", "relative to real", "distinct-2")
-    for name, perplexity, relative, distinct in measured.rows:
-        table.add_row(name, f"{perplexity:.1f}", f"{relative:.2f}", f"{distinct:.3f}")
-    out.print(table)
-    out.print(f"samples of the prior: {memory_line(measured.memory.prior)}")
-    out.print(f"next: lcgan run --model {folder} --constraint length")
+    out.print(f"{model}: {measured.summary()}")
+    if rows := measured.table():
+        table = Table(*rows[0])
+        for row in rows[1:]:
+            table.add_row(*row)
+        out.print(table)
+    for remark in measured.remarks():
+        out.print(remark)
+    out.print(f"next: lcgan check {model}")

@@ -1,4 +1,4 @@
-"""``classifier``: the probability that a transformers sequence classifier gives to a label."""
+"""``classifier``: the probability that a transformers sequence classifier gives to a label; and its base for other samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,12 +24,13 @@ UNLIMITED = 10**6
 """A tokenizer whose maximum length exceeds this was saved without the model's limit."""
 
 
-class Classifier(Constraint):
-    """Texts to which a transformers classifier gives a label; the value is its probability, or the output of a regression."""
+class PretrainedClassifier(Constraint):
+    """Samples to which a transformers classifier gives a label; the value is its probability, or the output of a regression. A
+    subclass says how the classifier reads its samples."""
 
-    name = "classifier"
-    judges = frozenset({"text"})
     expensive = True
+    incidental: ClassVar[frozenset[str]] = frozenset({"model", "device"})
+    """Options that the fingerprint leaves out; what is at ``model`` is in it."""
 
     model: str = Field(min_length=1)
     """A folder with a saved transformers model, or a name on the Hugging Face hub."""
@@ -39,12 +40,25 @@ class Classifier(Constraint):
     """Where to compute, as torch calls it; auto uses a GPU if there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format to compute in; auto is float32 on a CPU, elsewhere the format of the saved weights."""
-    tokens_per_batch: int = Field(4096, ge=1)
-    """Maximum number of tokens in a batch, padding included; a longer text gets its own batch."""
 
-    def __call__(self, samples: Sequence[str]) -> list[float]:
-        """The probability of the label for each text, in order; texts longer than the model allows are truncated. A text
-        without words has no label: its value is 0.
+    @staticmethod
+    def loaded(source: str, place: str, dtype: str) -> tuple[Any, Any]:
+        """The frozen classifier at ``source`` on the device ``place``, and its tokenizer or whatever else prepares its input.
+
+        Raises ``ModelError`` with a message that ends where the caller appends an option.
+        """
+        raise NotImplementedError
+
+    def logits(self, model: Any, reader: Any, samples: list[Any]) -> Tensor:
+        """``[samples, labels]`` in float32 on the CPU, in the order of the samples."""
+        raise NotImplementedError
+
+    def has_content(self, sample: Any) -> bool:
+        """Whether there is anything to classify; a sample without content has no label, and its value is 0."""
+        return True
+
+    def __call__(self, samples: Sequence[Any]) -> list[float]:
+        """The probability of the label for each sample, in order; 0 for a sample without content.
 
         Raises ``ConstraintError`` if the model is missing, is not a trained classifier, or has no such label, or if the device
         does not exist.
@@ -58,39 +72,39 @@ class Classifier(Constraint):
                 f"{self.name}.device: {error} Choose another, or auto for what there is: --set {self.name}.device=auto"
             ) from error
         try:
-            model, tokenizer = _load(self.model, place, self.dtype)
+            model, reader = self.loaded(self.model, place, self.dtype)
         except ModelError as error:
             raise self._misconfigured(error) from error
         column = self._column(model.config.id2label)
         if not samples:
             return []
-        logits = _logits(model, tokenizer, list(samples), self.tokens_per_batch)
+        logits = self.logits(model, reader, list(samples))
         kind = model.config.problem_type
         if kind == "regression":
             values = self._scores(logits[:, column].tolist(), samples)
         else:
             independent = logits.shape[1] == 1 or kind == "multi_label_classification"
             values = (logits.sigmoid() if independent else logits.softmax(1))[:, column].tolist()
-        return [value if text.strip() else 0.0 for value, text in zip(values, samples, strict=True)]
+        return [value if self.has_content(sample) else 0.0 for value, sample in zip(values, samples, strict=True)]
 
-    def _scores(self, outputs: Sequence[float], samples: Sequence[str]) -> list[float]:
+    def _scores(self, outputs: Sequence[float], samples: Sequence[Any]) -> list[float]:
         """What a regression head predicts: values in [0, 1], if it was trained on such."""
-        for output, text in zip(outputs, samples, strict=True):
-            if text.strip() and not -OVERSHOOT <= output <= 1 + OVERSHOOT:
+        for output, sample in zip(outputs, samples, strict=True):
+            if self.has_content(sample) and not -OVERSHOOT <= output <= 1 + OVERSHOOT:
                 raise ConstraintError(
-                    f"{self.name}: {self.model} predicts numbers (problem_type: regression), {output:.3g} for {text[:80]!r}. "
+                    f"{self.name}: {self.model} predicts numbers (problem_type: regression), {output:.3g} for {sample!r:.80}. "
                     "Values are in [0, 1]: map its numbers to them in a function of your own, --constraint ./FILE.py:FUNCTION"
                 )
         return [min(max(output, 0.0), 1.0) for output in outputs]
 
     @property
     def fingerprint(self) -> str:
-        """Depends on the weights; not on their location, the device, or the batch size."""
+        """Depends on the weights; not on their location, the device, or the size of batches."""
         try:
             identity = _identity(self.model)
         except ModelError as error:
             raise self._misconfigured(error) from error
-        options = self.model_dump_json(exclude={"model", "device", "tokens_per_batch"})
+        options = self.model_dump_json(exclude=set(self.incidental))
         return self.fingerprint_of(options, identity)
 
     def _column(self, names: dict[int, str]) -> int:
@@ -100,11 +114,33 @@ class Classifier(Constraint):
                 return columns[label]
         raise ConstraintError(
             f"{self.name}: {self.model} has no label {self.label!r}; its labels are {', '.join(names.values())}. "
-            "Ask for one of these by --constraint classifier, or choose another model."
+            "Ask for one of these, or choose another model."
         )
 
     def _misconfigured(self, error: ModelError) -> ConstraintError:
         return ConstraintError(f"{self.name}: {error} --set {self.name}.model=FOLDER")
+
+
+class Classifier(PretrainedClassifier):
+    """Texts to which a transformers classifier gives a label; the value is its probability, or the output of a regression."""
+
+    name = "classifier"
+    judges = frozenset({"text"})
+    incidental = PretrainedClassifier.incidental | {"tokens_per_batch"}
+
+    tokens_per_batch: int = Field(4096, ge=1)
+    """Maximum number of tokens in a batch, padding included; a longer text gets its own batch."""
+
+    @staticmethod
+    def loaded(source: str, place: str, dtype: str) -> tuple[Any, Any]:
+        return _load(source, place, dtype)
+
+    def has_content(self, sample: str) -> bool:
+        return bool(sample.strip())
+
+    def logits(self, model: Any, reader: Any, samples: list[str]) -> Tensor:
+        """Texts longer than the model allows are truncated."""
+        return _logits(model, reader, samples, self.tokens_per_batch)
 
 
 def _logits(model: Any, tokenizer: Any, texts: list[str], tokens_per_batch: int) -> Tensor:

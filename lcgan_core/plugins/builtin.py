@@ -1,4 +1,4 @@
-"""The constraints, the latent model and the kinds of sample of core, registered through the hooks that every plugin uses."""
+"""What core itself brings: constraints, a latent model with its recipe, and kinds of sample, through every plugin's hooks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..sample_kinds import Images, SampleKind, Strokes, Text
 
 if TYPE_CHECKING:
     from ..latent_model import LatentModel
+    from ..recipe import Recipe
 
 
 @hookimpl
@@ -29,6 +30,13 @@ def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -
     from ..models.text_vae.latent_model import TextVaeModel
 
     register(TextVaeModel)
+
+
+@hookimpl
+def register_recipes(register: Callable[[type[Recipe]], None]) -> None:
+    from ..models.text_vae.pretraining.recipe import PretrainConfig
+
+    register(PretrainConfig)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Finding constraints, latent models and kinds of sample: core's own, installed plugins', and bare functions from a file."""
+"""Finding constraints, latent models, recipes and kinds of sample: core's own, plugins', and bare functions."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .. import hookspecs
 from ..constraint import Constraint
 from ..errors import ConstraintError, ModelError, PluginError, SampleError
 from ..latent_model import LatentModel
+from ..recipe import Recipe
 from ..sample_kinds import SampleKind
 from . import builtin
 from .rewards import names_a_reward, reward_class
@@ -34,6 +35,7 @@ before each."""
 REGISTERED: dict[str, type[Any]] = {
     "register_constraints": Constraint,
     "register_latent_models": LatentModel,
+    "register_recipes": Recipe,
     "register_sample_kinds": SampleKind,
 }
 """The base class of everything that each hook's ``register`` accepts."""
@@ -146,6 +148,12 @@ def latent_model_classes() -> dict[str, type[LatentModel[Any]]]:
 
 
 @cache
+def recipe_classes() -> dict[str, type[Recipe]]:
+    """Every recipe class, named in the same way."""
+    return _by_name("register_recipes")
+
+
+@cache
 def sample_kind_classes() -> dict[str, type[SampleKind[Any]]]:
     """Every kind of sample, named in the same way."""
     return _by_name("register_sample_kinds")
@@ -183,7 +191,7 @@ def _by_name(hook: str) -> dict[str, Any]:
 
 def forget_plugins() -> None:
     """Makes the next use scan again, for a process in which a plugin was installed after the first scan."""
-    for cached in (plugins, constraint_classes, latent_model_classes, sample_kind_classes):
+    for cached in (plugins, constraint_classes, latent_model_classes, recipe_classes, sample_kind_classes):
         cached.cache_clear()
 
 
@@ -285,6 +293,14 @@ def sample_kind(name: str) -> SampleKind[Any]:
     if name not in kinds:
         raise SampleError(_unknown("kind of sample", name, kinds) + _not_loaded())
     return kinds[name]()
+
+
+def recipe_class(kind: str) -> type[Recipe]:
+    """The recipe of the latent models of this kind. Raises ``ModelError`` if no such kind is installed."""
+    kinds = recipe_classes()
+    if kind not in kinds:
+        raise ModelError(_unknown("kind of latent model to train", kind, kinds) + _not_loaded())
+    return kinds[kind]
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 from ..errors import ModelError
 from .foreign_code import allows, refusal
@@ -14,8 +14,11 @@ from .loading import quiet
 from .model_sizes import refuse_absurd_sizes
 
 
-def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str = "auto") -> tuple[Any, Any]:
-    """The frozen model at ``source``, loaded with the auto class ``kind`` onto the device ``place``, and its tokenizer.
+def load_pretrained(
+    kind: Any, called: str, source: str, place: str, dtype: str = "auto", reading: Any = AutoTokenizer
+) -> tuple[Any, Any]:
+    """The frozen model at ``source``, loaded with the auto class ``kind`` onto the device ``place``, and its tokenizer, or
+    whatever else the auto class ``reading`` loads.
 
     ``source`` is a folder, a name on the hub, or a .gguf file. ``dtype`` is transformers' name for it; auto is float32 on a CPU
     and the saved type elsewhere. Raises a ``ModelError`` that describes the kind of model as ``called``. Its message is
@@ -31,7 +34,7 @@ def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str 
     with quiet():
         check_it_is_there(source, **weights)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trusted, **weights)
+            reader = reading.from_pretrained(source, trust_remote_code=trusted, **weights)
             model, report = kind.from_pretrained(
                 source, dtype=precision, output_loading_info=True, trust_remote_code=trusted, **weights
             )
@@ -41,9 +44,10 @@ def load_pretrained(kind: Any, called: str, source: str, place: str, dtype: str 
     if report["missing_keys"]:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelError(f"{source} is not a trained {called}: its weights lack {missing}. Choose a trained one:")
-    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # what transformers creates if there are no files
+    # With a vocabulary of special tokens alone: what transformers creates if there are no files.
+    if isinstance(reader, PreTrainedTokenizerBase) and set(reader.get_vocab()) <= set(reader.all_special_tokens):
         raise ModelError(f"{source} has no tokenizer. Save it there (tokenizer.save_pretrained), or choose another model:")
-    return model.to(place).requires_grad_(False).eval(), tokenizer
+    return model.to(place).requires_grad_(False).eval(), reader
 
 
 def check_it_is_there(source: str, **weights: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
 
 from ....figures import Beside, Record
-from ....support.wording import beside
+from ....recipe import Measured as MeasuredOfAny
+from ....support.wording import beside, memory_line
 from ..judge import corpus_bleu, distinct
 from ..latent_model import REFINING_STEPS, TextVaeModel, encode_texts
 from .meaning import MEANING_SIZE
@@ -40,7 +42,7 @@ class Row(NamedTuple):
     distinct_2: float
 
 
-class Measured(Record):
+class Measured(MeasuredOfAny):
     """What ``measured.json`` holds."""
 
     texts: int
@@ -68,6 +70,21 @@ class Measured(Record):
         """The figures of each set of texts."""
         sets = zip(self.perplexity, self.relative_perplexity, self.distinct_2, strict=True)
         return [Row(name, perplexity, relative, distinct) for (name, perplexity), (_, relative), (_, distinct) in sets]
+
+    def summary(self) -> str:
+        return (
+            f"reconstruction BLEU {self.bleu:.1f} (by the encoder alone {self.encoder_bleu:.1f}), {self.exact:.1%} exact; "
+            f"KL {self.kl:.1f} nats; {self.active_units} of {self.latent_dim} units active ({self.texts} held-out texts)"
+        )
+
+    def table(self) -> list[Sequence[str]]:
+        rows = [
+            (row.name, f"{row.perplexity:.1f}", f"{row.relative_perplexity:.2f}", f"{row.distinct_2:.3f}") for row in self.rows
+        ]
+        return [("texts", "perplexity", "relative to real", "distinct-2"), *rows]
+
+    def remarks(self) -> list[str]:
+        return [f"samples of the prior: {memory_line(self.memory.prior)}"]
 
 
 def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> Measured:

@@ -27,7 +27,7 @@ from ..naturalness import worst_tokens
 from ..quantized import save_quantized
 from .meaning import meanings
 from .measure import Measured, measure, model_card
-from .recipe import RECIPE, PretrainConfig
+from .recipe import PretrainConfig
 from .start import start
 from .training import VaeTrainer, fit, new_judge
 from .whitening import whiten
@@ -64,7 +64,7 @@ def pretrain(
     if not resume and out.exists() and any(out.iterdir()):
         raise ModelError(f"{out} is not empty. Give another --out, or go on with an unfinished model by --resume {out}.")
     train_texts, valid_texts = _texts(config)
-    write_json(out / RECIPE, config.model_dump(mode="json"))
+    config.save(out)
     torch.manual_seed(config.seed)
 
     if not (out / WEIGHTS).is_file():

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from ....errors import ModelError
-from ....support.files import read_json
+from ....recipe import Recipe
 
-RECIPE = "pretrain.json"
+if TYPE_CHECKING:
+    from .measure import Measured
 
 
-class PretrainConfig(BaseModel):
+class PretrainConfig(Recipe):
     """The recipe of a text VAE."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    name: ClassVar[str] = "text-vae"
 
     corpus: Path
     """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it."""
@@ -84,21 +84,7 @@ class PretrainConfig(BaseModel):
             raise ValueError("written: name the language model that writes: --set decoder=FOLDER")
         return self
 
-    def command(self, out: str) -> str:
-        """The ``lcgan pretrain`` line that follows this recipe."""
-        changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"corpus", "valid", "column"})
-        parts = ["lcgan pretrain", str(self.corpus), f"--out {out}"]
-        parts += [f"--valid {self.valid}"] if self.valid else []
-        parts += [f"--column {shlex.quote(self.column)}"] if self.column != "text" else []
-        parts += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in changed.items()]
-        return " ".join(parts)
+    def pretrain(self, out: Path, *, resume: bool, on_progress: Callable[[str, float], None]) -> Measured:
+        from .pretrain import pretrain
 
-
-def recipe_of(folder: Path) -> PretrainConfig:
-    """The recipe that a model folder was begun with; raises ``ModelError`` where there is none to go on with."""
-    if not (folder / RECIPE).is_file():
-        raise ModelError(f"Nothing to resume in {folder}: it has no {RECIPE}. Start with lcgan pretrain CORPUS --out {folder}.")
-    try:
-        return PretrainConfig.model_validate(read_json(folder / RECIPE))
-    except ValidationError as error:
-        raise ModelError(f"{folder / RECIPE} is not a recipe: {error}. Start again with lcgan pretrain.") from error
+        return pretrain(self, out, resume=resume, on_progress=on_progress)

