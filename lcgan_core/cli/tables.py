@@ -226,4 +226,4 @@ def print_measured(model: str, measured: Measured) -> None:
         out.print(table)
     for remark in measured.remarks():
         out.print(remark)
-    out.print(f"next: lcgan check {model}")
+    out.print(f"next: lcgan run --model {model} --constraint NAME")

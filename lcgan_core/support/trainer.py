@@ -30,7 +30,7 @@ class FiniteTrainer(Trainer):
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         loss = super().training_step(*args, **kwargs)
         if not loss.isfinite():
-            kept = last_whole_checkpoint(Path(self.args.output_dir))
+            kept = last_whole_checkpoint(Path(str(self.args.output_dir)))
             raise TrainingError(
                 f"The training diverged: the loss of step {self.state.global_step + 1} of {self.state.max_steps} is "
                 f"{loss.item()}. The last checkpoint before it is {kept or 'none'}. Start again in another --out with a lower "

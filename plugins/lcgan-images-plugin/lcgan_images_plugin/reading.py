@@ -118,8 +118,9 @@ def _folder(folder: Path, size: int | None) -> list[Any]:
 
 def _data_set(source: Path, column: str) -> list[Any]:
     """Pictures of a data set that ``datasets`` finds by its name."""
-    from datasets import load_dataset
+    from lcgan_core.support.extras import needed
 
+    load_dataset = needed("datasets", "Reading a data set", "pretrain").load_dataset
     name = source.as_posix()
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or source.suffix:
         raise CorpusError(

@@ -56,6 +56,9 @@ class ImageVaeRecipe(Recipe):
     """Seed of all randomness."""
 
     def pretrain(self, out: Path, *, resume: bool, on_progress: Callable[[str, float], None]) -> MeasuredPictures:
+        from lcgan_core.support.extras import needed
+
+        needed("accelerate", "lcgan pretrain", "pretrain")
         from .pretraining import pretrain
 
         return pretrain(self, out, resume=resume, on_progress=on_progress)
