@@ -49,9 +49,7 @@ for its collapse. In the first round it strays far from real latents, so that dr
 def realistic(model: LatentModel[Any], n: int, seed: int) -> torch.Tensor:
     """Noise ``[n, latent_dim]``, moved by an actor that was trained on the realism critic alone."""
     labeller = Labeller(model, {})
-    shown = click.progressbar(length=REALISM.rounds, label="realism", file=click.get_text_stream("stderr"))
-    with shown as bar:
-        state = train(labeller, {}, REALISM, seed, on_round=lambda state, metrics: bar.update(1))
+    state = train(labeller, {}, REALISM, seed, on_round=lambda state, metrics: click.echo(".", nl=False, err=True))
     steering = Steering.trained(labeller, {}, REALISM, state)
     return ActorSampler(steering).draw(n, generator_of(seed, "figure")).z
 
@@ -85,22 +83,20 @@ def measured(model: LatentModel[Any], found: dict[str, list[Any]]) -> dict[str, 
 
 
 def draw(found: dict[str, list[Any]], figures: dict[str, dict[str, float]], path: Path, columns: int = 16) -> None:
-    """The first pictures of each row, and its figures below."""
-    import matplotlib
-
-    matplotlib.use("agg")
+    """The first pictures of each row, twice as large, under its title and figures."""
     import numpy as np
-    from matplotlib import pyplot
+    from PIL import Image, ImageDraw, ImageFont
 
-    figure, axes = pyplot.subplots(len(found), 1, figsize=(0.5 * columns, 0.95 * len(found)), layout="constrained")
-    for axis, (title, samples) in zip(axes, found.items(), strict=True):
-        axis.imshow(np.hstack(samples[:columns]), cmap="gray", vmin=0, vmax=255)
-        told = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in figures[title].items())
-        axis.set_title(title, fontsize=8, loc="left", pad=3)
-        axis.set_xlabel(told, fontsize=7, loc="left", labelpad=2)
-        axis.set_xticks([])
-        axis.set_yticks([])
-    figure.savefig(path, dpi=150)
+    font, text_height = ImageFont.load_default(size=13), 20
+    rows = [np.hstack(samples[:columns]).repeat(2, 0).repeat(2, 1) for samples in found.values()]
+    height = rows[0].shape[0] + text_height
+    figure = Image.new("L", (rows[0].shape[1], height * len(rows)), 255)
+    pen = ImageDraw.Draw(figure)
+    for number, (row, (title, told)) in enumerate(zip(rows, figures.items(), strict=True)):
+        said = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in told.items())
+        pen.text((4, number * height + 2), f"{title}: {said}", 0, font)
+        figure.paste(Image.fromarray(row), (0, number * height + text_height))
+    figure.save(path)
 
 
 @click.command()

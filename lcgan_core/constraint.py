@@ -92,12 +92,12 @@ def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
         raise
     except BaseException as error:  # SystemExit too: sys.exit() in a constraint must not end the run as if it had succeeded
         raise ConstraintError(
-            f"{label} failed{place_of(error)} on a batch of {len(samples)} samples, the first of them {_shown(samples[0])}: "
+            f"{label} failed{place_of(error)} on a batch of {len(samples)} samples, the first of them {shown(samples[0])}: "
             f"{type(error).__name__}: {error}. Fix the constraint; no sample was scored as unsatisfied."
         ) from error
     if len(values) != len(samples):
         raise ConstraintError(
-            f"{label} returned {len(values)} values for {len(samples)} samples, the first of them {_shown(samples[0])}. "
+            f"{label} returned {len(values)} values for {len(samples)} samples, the first of them {shown(samples[0])}. "
             "Return exactly one value for each sample, in their order."
         )
     return [
@@ -144,17 +144,18 @@ def _checked(label: str, sample: Any, value: Any) -> float:
         number = math.nan
     if value is None:
         raise ConstraintError(
-            f"{label} returned None for {_shown(sample)}, and does not say that it may. If it cannot judge every sample, "
+            f"{label} returned None for {shown(sample)}, and does not say that it may. If it cannot judge every sample, "
             "declare that, so that such samples are left out: may_abstain = True in a class, or -> list[float | None] of a "
             "function."
         )
     if not 0.0 <= number <= 1.0:
         raise ConstraintError(
-            f"{label} returned {value!r} for {_shown(sample)}. Values are finite numbers in [0, 1]; 1 means satisfied."
+            f"{label} returned {value!r} for {shown(sample)}. Values are finite numbers in [0, 1]; 1 means satisfied."
         )
     return number
 
 
-def _shown(sample: Any) -> str:
-    text = repr(sample)
+def shown(sample: Any) -> str:
+    """The sample in an error message: on one line, and not at length."""
+    text = repr(sample).replace("\n", "")
     return text if len(text) <= 80 else text[:77] + "..."

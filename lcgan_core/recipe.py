@@ -37,12 +37,16 @@ class Measured(Record):
 
 
 class Recipe(BaseModel):
-    """How to train a kind of latent model. Subclasses set ``name``, define their options as fields, and define ``pretrain``."""
+    """How to train a kind of latent model. Subclasses set ``name`` and ``first_wish``, and define ``pretrain`` and, as fields,
+    their options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ClassVar[str]
     """The KIND in ``lcgan pretrain --kind KIND``: the name of the latent model that is trained."""
+
+    first_wish: ClassVar[str]
+    """A constraint that any such model can be asked for, in the line that says what to do next."""
 
     corpus: Path
     """Data to train on."""

@@ -42,6 +42,14 @@ def test_unusable_values_stop_with_the_constraint_and_the_sample(returned: Any, 
         evaluate(Fixed(returned=returned), ["first", "second"])
 
 
+def test_a_sample_takes_one_line_of_a_message_however_large_it_is() -> None:
+    import numpy as np
+
+    with pytest.raises(ConstraintError, match=r"returned 2 for array\(\[\[.*\.\.\.\. Values are finite") as raised:
+        evaluate(Fixed(returned=[2]), [np.zeros((28, 28))])
+    assert "\n" not in str(raised.value)
+
+
 def test_equal_samples_are_asked_about_once() -> None:
     import numpy as np
 

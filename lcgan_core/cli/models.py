@@ -82,11 +82,6 @@ def pretrain(
                     raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: {listing}")
                 options[key] = value
             config = validated(chosen, fields | read_options(chosen, options), f"Wrong recipe (see {listing})")
-        if config.name == DEFAULT_KIND:
-            from ..support.extras import needed
-
-            for module in ("datasets", "accelerate"):
-                needed(module, "lcgan pretrain", "pretrain")
         with claimed(folder), what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"):
             measured = config.pretrain(folder, resume=bool(resumed), on_progress=on_progress)
     if as_json:
@@ -94,7 +89,7 @@ def pretrain(
         return
     from .tables import print_measured
 
-    print_measured(str(folder) if config.name == DEFAULT_KIND else f"{config.name}:{folder}", measured)
+    print_measured(str(folder) if config.name == DEFAULT_KIND else f"{config.name}:{folder}", measured, config.first_wish)
 
 
 @lcgan.command()

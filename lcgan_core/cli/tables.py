@@ -215,8 +215,8 @@ def field_rows(kind: type[BaseModel]) -> list[dict[str, str]]:
     return rows
 
 
-def print_measured(model: str, measured: Measured) -> None:
-    """What lcgan pretrain measured of ``model``, the value of ``--model``."""
+def print_measured(model: str, measured: Measured, wish: str) -> None:
+    """What lcgan pretrain measured of ``model``, the value of ``--model``, and how to ask it for a first ``wish``."""
     out = console()
     out.print(f"{model}: {measured.summary()}")
     if rows := measured.table():
@@ -226,4 +226,4 @@ def print_measured(model: str, measured: Measured) -> None:
         out.print(table)
     for remark in measured.remarks():
         out.print(remark)
-    out.print(f"next: lcgan run --model {model} --constraint NAME")
+    out.print(f"next: lcgan run --model {model} --constraint {wish}")

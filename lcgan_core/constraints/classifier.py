@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..constraint import Constraint
+from ..constraint import Constraint, shown
 from ..errors import ConstraintError, ModelError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class PretrainedClassifier(Constraint):
         for output, sample in zip(outputs, samples, strict=True):
             if self.has_content(sample) and not -OVERSHOOT <= output <= 1 + OVERSHOOT:
                 raise ConstraintError(
-                    f"{self.name}: {self.model} predicts numbers (problem_type: regression), {output:.3g} for {sample!r:.80}. "
+                    f"{self.name}: {self.model} predicts numbers (problem_type: regression), {output:.3g} for {shown(sample)}. "
                     "Values are in [0, 1]: map its numbers to them in a function of your own, --constraint ./FILE.py:FUNCTION"
                 )
         return [min(max(output, 0.0), 1.0) for output in outputs]

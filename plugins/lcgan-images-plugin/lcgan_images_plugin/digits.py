@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .networks import DigitClassifier
-    from .reading import Pixels
 
 SHIPPED = Path(__file__).parent / "digits"
 """The classifier; its README.md describes its origin and accuracy."""
@@ -31,16 +30,16 @@ def digit_classifier() -> DigitClassifier:
     return load_classifier(SHIPPED)
 
 
-def digit_features(pixels: Pixels) -> tuple[Tensor, Tensor]:
-    """Of uint8 ``[n, height, width, 1 or 3]``, what the classifier sees before it decides, ``[n, features]``, and the logits of
-    the ten digits ``[n, 10]``. Pictures of another size are scaled and cropped, coloured ones made grey."""
+def digit_features(pictures: Iterable[Any]) -> tuple[Tensor, Tensor]:
+    """What the classifier sees in each picture before it decides, ``[n, features]``, and the logits of the ten digits
+    ``[n, 10]``. Pictures of another size are scaled and cropped, coloured ones made grey."""
     import torch
 
     from .reading import fitted
     from .training import as_input
 
     classifier = digit_classifier()
-    plain = [torch.from_numpy(fitted(Images.array(picture), (SIDE, SIDE), "L").copy()) for picture in pixels]
+    plain = [torch.from_numpy(fitted(Images.array(picture), (SIDE, SIDE), "L").copy()) for picture in pictures]
     with torch.no_grad():
         parts = [classifier(as_input(torch.stack(plain[at : at + BATCH]))) for at in range(0, len(plain), BATCH)]
     return torch.cat([part.features for part in parts]), torch.cat([part.logits for part in parts])
@@ -74,6 +73,6 @@ class Digit(Constraint):
     def __call__(self, samples: Sequence[Any]) -> list[float]:
         if not samples:
             return []
-        _, logits = digit_features([Images.array(sample) for sample in samples])
+        _, logits = digit_features(samples)
         probabilities: list[float] = logits.softmax(1)[:, list(self.digits)].sum(1).clamp(0, 1).tolist()
         return probabilities

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from lcgan_core import Beside, Images, LatentModel, ModelError, Posterior
 from lcgan_core.support.manifest import check_files
@@ -35,7 +35,8 @@ def load_vae(folder: Path) -> ImageVae:
     config = ImageVaeConfig.from_pretrained(folder, local_files_only=True)
     vae = ImageVae(config)
     vae.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS).items()})
-    return vae.requires_grad_(False).train(False)
+    vae.requires_grad_(False).train(False)
+    return vae
 
 
 @torch.no_grad()
@@ -54,6 +55,8 @@ class ImageVaeModel(LatentModel[Any]):
 
     name: ClassVar[str] = "image-vae"
     greater_is_better: ClassVar[Mapping[str, bool]] = {FRECHET: False}
+
+    sample_kind: Images
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -89,7 +92,7 @@ class ImageVaeModel(LatentModel[Any]):
 
     def move_to(self, device: str) -> None:
         self.device = device
-        self.vae.to(torch.device(device))
+        nn.Module.to(self.vae, device)
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> list[Any]:
@@ -97,8 +100,7 @@ class ImageVaeModel(LatentModel[Any]):
         pixels = [
             (255 * self.vae.decode(part)).round().byte().permute(0, 2, 3, 1).cpu() for part in z.split(BATCH) if len(part)
         ]
-        found = torch.cat(pixels).numpy() if pixels else []
-        return [image[:, :, 0] if image.shape[2] == 1 else image for image in found]
+        return [image[:, :, 0] if image.shape[2] == 1 else image for part in pixels for image in part.numpy()]
 
     def encode(self, samples: Sequence[Any]) -> Posterior:
         """q(z|x) of each picture, scaled and cropped if it is of another size."""

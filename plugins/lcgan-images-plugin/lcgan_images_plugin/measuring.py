@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lcgan_core import Beside, Measured
+from lcgan_core import Beside, Images, Measured
 
 from .latent_model import ImageVaeModel
 from .recipe import ImageVaeRecipe
@@ -51,7 +51,7 @@ def measure(model: ImageVaeModel, held_out: Pixels, seed: int) -> MeasuredPictur
     """Figures of at most ``MOST`` ``held_out`` pictures, and of as many decoded ones."""
     held_out = held_out[:MOST]
     generator = torch.Generator().manual_seed(seed)
-    real = [model.sample_kind.array(picture) for picture in held_out]
+    real = [Images.array(picture) for picture in held_out]
     posterior = model.encode(real)
     reconstructed = model.decode(posterior.mean)
     decoded = {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PretrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 COARSEST = 8
 """The sides of pictures are halved until they have at most so many pixels."""
@@ -58,7 +58,7 @@ class ImageVae(PreTrainedModel):
         widths = [config.channels] + [config.filters * 2 ** min(i, 1) for i in range(config.halvings)]
         self.coarse = (widths[-1], *(side // 2**config.halvings for side in config.padded))
         size = math.prod(self.coarse)
-        down = [layer for i in range(config.halvings) for layer in (nn.Conv2d(*widths[i : i + 2], 4, 2, 1), nn.SiLU())]
+        down = [layer for i in range(config.halvings) for layer in (nn.Conv2d(widths[i], widths[i + 1], 4, 2, 1), nn.SiLU())]
         self.encoder = nn.Sequential(
             *down,
             nn.Flatten(),
@@ -78,7 +78,7 @@ class ImageVae(PreTrainedModel):
             nn.Unflatten(1, self.coarse),
             *up,
         )
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         """Leaves the layers as torch has initialised them."""

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PretrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 WEIGHTS = "model.safetensors"
 SHIFT = 2
@@ -50,7 +50,7 @@ class DigitClassifier(PreTrainedModel):
             nn.SiLU(),
         )
         self.head = nn.Linear(config.feature_size, 10)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         """Leaves the layers as torch has initialised them."""
@@ -80,4 +80,5 @@ def load_classifier(folder: Path) -> DigitClassifier:
     """The frozen classifier in ``folder``."""
     classifier = DigitClassifier(DigitClassifierConfig.from_pretrained(folder, local_files_only=True))
     classifier.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS).items()})
-    return classifier.requires_grad_(False).train(False)
+    classifier.requires_grad_(False).train(False)
+    return classifier

@@ -139,8 +139,9 @@ def _data_set(source: Path, column: str) -> list[Any]:
         raise CorpusError(f"The column {column!r} of {name} does not hold pictures: {error}") from error
 
 
-def fitted(picture: Any, size: tuple[int, int] | None, mode: str) -> Any:
-    """A uint8 array of the picture, scaled and cropped to the width and height of ``size``: ``[height, width, 1 or 3]``."""
+def fitted(picture: Any, size: tuple[int, int] | None, mode: str | None) -> Any:
+    """A uint8 array of the picture, scaled and cropped to the width and height of ``size``: ``[height, width, 1]`` in mode L,
+    else ``[height, width, 3]``."""
     import numpy as np
     from PIL import Image, ImageOps
 

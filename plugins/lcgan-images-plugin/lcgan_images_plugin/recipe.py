@@ -18,6 +18,7 @@ class ImageVaeRecipe(Recipe):
     """The recipe of an image VAE."""
 
     name: ClassVar[str] = "image-vae"
+    first_wish: ClassVar[str] = "ink"
 
     corpus: Path
     """Pictures to train on: an IDX file, also with .gz behind it, a folder of PNG or JPEG, an .npz file, or the name of a data

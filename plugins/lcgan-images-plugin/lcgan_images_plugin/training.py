@@ -35,6 +35,12 @@ class Pictures(Dataset[dict[str, Tensor]]):
         return {"pixels": as_input(self.pixels[rows]), **{name: values[rows] for name, values in self.columns.items()}}
 
 
+def _as_it_is(batch: Any) -> dict[str, Tensor]:
+    """What ``__getitems__`` returns is a batch already."""
+    whole: dict[str, Tensor] = batch
+    return whole
+
+
 def as_input(pixels: Tensor) -> Tensor:
     """uint8 ``[n, height, width, channels]`` as float32 ``[n, channels, height, width]`` in [0, 1]."""
     return pixels.permute(0, 3, 1, 2).float() / 255
@@ -75,7 +81,7 @@ def fit(
         model=model,
         args=arguments,
         train_dataset=pictures,
-        data_collator=lambda batch: batch,
+        data_collator=_as_it_is,
         callbacks=[Progress(on_progress)],
     )
     trainer.remove_callback(PrinterCallback)

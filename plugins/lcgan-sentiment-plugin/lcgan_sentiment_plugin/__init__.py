@@ -30,7 +30,8 @@ class Sentiment(Constraint):
     target: Literal["positive", "negative"] = "positive"
     """The sentiment you want; the value is its probability."""
     model: str | None = None
-    """Another classifier with the labels positive and negative: a folder, or a name on the Hugging Face hub."""
+    """Another classifier with the labels positive and negative: a folder, or a name on the Hugging Face hub. For one with other
+    labels, use --constraint classifier."""
 
     @property
     def classifier(self) -> SentimentClassifier:

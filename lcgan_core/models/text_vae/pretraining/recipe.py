@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field, model_validator
 
 from ....recipe import Recipe
+from ....support.extras import needed
 
 if TYPE_CHECKING:
     from .measure import Measured
@@ -18,6 +19,7 @@ class PretrainConfig(Recipe):
     """The recipe of a text VAE."""
 
     name: ClassVar[str] = "text-vae"
+    first_wish: ClassVar[str] = "length"
 
     corpus: Path
     """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it."""
@@ -85,6 +87,8 @@ class PretrainConfig(Recipe):
         return self
 
     def pretrain(self, out: Path, *, resume: bool, on_progress: Callable[[str, float], None]) -> Measured:
+        for module in ("datasets", "accelerate"):
+            needed(module, "lcgan pretrain", "pretrain")
         from .pretrain import pretrain
 
         return pretrain(self, out, resume=resume, on_progress=on_progress)

@@ -1,4 +1,4 @@
-"""Reading pictures, training an image VAE in seconds, the models and the classifier that ship, and the constraints."""
+"""Reading pictures, training an image VAE in seconds, and the models that ship."""
 
 from __future__ import annotations
 
@@ -7,63 +7,29 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
 
-import lcgan_images_plugin.pretraining as pretraining
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from lcgan_images_plugin.classifier import ImageClassifier
-from lcgan_images_plugin.digits import Digit
+from drawings import ONE, ZERO, bars, idx
 from lcgan_images_plugin.latent_model import SHIPPED, ImageVaeModel
 from lcgan_images_plugin.reading import read_idx, read_pictures
 from lcgan_images_plugin.recipe import ImageVaeRecipe
 from lcgan_images_plugin.reference import Reference, frechet
-from lcgan_images_plugin.rules import Ink, Symmetry
-from lcgan_images_plugin.second_judge import DigitNeighbours
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from lcgan_core import Images, LcganError
 from lcgan_core.cli import lcgan
-from lcgan_core.constraint import evaluate
-from lcgan_core.plugins.discovery import make_constraint, recipe_class
+from lcgan_core.plugins.discovery import recipe_class
 from lcgan_core.support.manifest import write_manifest
-from lcgan_core.testing import ConstraintContract, LatentModelContract
+from lcgan_core.testing import LatentModelContract
 
 TINY = [
     argument
     for setting in ("filters=4", "hidden_size=16", "latent_size=4", "epochs=3", "batch_size=20", "latents=50")
     for argument in ("--set", setting)
 ]
-
-
-def drawn(shape: str, box: tuple[int, int, int, int], side: int = 28) -> Any:
-    """A light line or ring on dark paper, as a uint8 array."""
-    image = Image.new("L", (side, side))
-    pen = ImageDraw.Draw(image)
-    if shape == "line":
-        pen.line(box, 255, 3)
-    else:
-        pen.ellipse(box, None, 255, 3)
-    return np.asarray(image)
-
-
-ONE, ZERO = drawn("line", (14, 5, 14, 23)), drawn("ring", (7, 4, 20, 23))
-
-
-def bars(n: int = 120, colours: int = 0) -> Any:
-    """Bars of chance places and widths; grey, or of chance colours."""
-    chance = np.random.default_rng(0)
-    pixels = np.zeros((n, 28, 28, colours or 1), np.uint8)
-    for picture, left, width in zip(pixels, chance.integers(2, 20, n), chance.integers(2, 7, n), strict=True):
-        picture[4:24, left : left + width] = chance.integers(150, 256, colours or 1)
-    return pixels if colours else pixels[..., 0]
-
-
-def idx(array: Any) -> bytes:
-    """An IDX file of bytes."""
-    return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4) for size in array.shape) + array.tobytes()
 
 
 @pytest.fixture
@@ -191,6 +157,7 @@ def test_a_model_folder_is_whole_and_measured(trained: Path) -> None:
     shown = (trained.parent / "shown.txt").read_text(encoding="utf-8")
     assert f"image-vae:{trained}" in shown.replace("\n", "")
     assert "Fréchet distance" in shown
+    assert "--constraint ink" in shown
     assert len(ImageVaeModel(trained).real_posteriors().mean) == 50
 
 
@@ -203,7 +170,7 @@ def test_training_resumes_where_it_was_killed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining.Reference, "of", die)
+        patch.setattr(Reference, "of", die)
         killed = call(*line)
     assert killed.exit_code == 1
     assert "Resume with: lcgan pretrain --resume model" in killed.stderr
@@ -303,147 +270,3 @@ def test_frechet_distance_of_gaussians() -> None:
     x = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0))
     assert frechet(x.mean(0), torch.cov(x.T), x) == pytest.approx(0, abs=1e-6)
     assert frechet(x.mean(0), torch.cov(x.T), 2 * x + 1) == pytest.approx(3 + 3, abs=0.1)
-
-
-class TestOne(ConstraintContract):
-    constraint = Digit
-    options: ClassVar = {"digits": 1}
-    satisfied = (ONE, Image.fromarray(ONE), drawn("line", (28, 10, 28, 46), 56), drawn("line", (15, 4, 12, 23)))
-    violated = (ZERO, drawn("ring", (9, 6, 19, 21)))
-    odd_samples = (np.zeros((28, 28), np.uint8), np.full((9, 90, 3), 200, np.uint8))
-
-
-class TestZeroOrEight(ConstraintContract):
-    constraint = Digit
-    options: ClassVar = {"digits": "8, 0"}
-    satisfied = (ZERO,)
-    violated = (ONE,)
-
-
-def test_digits_are_digits() -> None:
-    assert make_constraint("digit", {"digits": "5,3,5"}).digits == (3, 5)
-    for wrong in ("10", "", "three", -1):
-        with pytest.raises(LcganError, match=r"digit\.digits"):
-            make_constraint("digit", {"digits": wrong})
-
-
-@pytest.fixture
-def options_of_neighbours(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
-    request.cls.options = {"data": str(labelled(tmp_path_factory.mktemp("data"))), "digits": "1"}
-
-
-def labelled(folder: Path) -> Path:
-    """MNIST's four files with zeros and ones in chance places."""
-    for part, n in (("train", 60), ("t10k", 20)):
-        chance = np.random.default_rng(n)
-        shifts = [tuple(chance.integers(-2, 3, 2)) for _ in range(n)]
-        pictures = [np.roll((ZERO, ONE)[i % 2], shift, (0, 1)) for i, shift in enumerate(shifts)]
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(np.stack(pictures)))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(n, dtype=np.uint8) % 2))
-    return folder
-
-
-@pytest.mark.usefixtures("options_of_neighbours")
-class TestDigitNeighbours(ConstraintContract):
-    constraint = DigitNeighbours
-    satisfied = (ONE, drawn("line", (28, 10, 28, 46), 56))
-    violated = (ZERO,)
-    odd_samples = (np.zeros((9, 90, 3), np.uint8),)
-    meaningless_options = ("data",)
-
-
-def test_neighbours_are_trusted_by_held_out_pictures(tmp_path: Path) -> None:
-    judge = make_constraint("digit-neighbours", {"data": str(labelled(tmp_path)), "digits": "0"})
-    trust = judge.trust()
-    assert trust is not None
-    assert (trust.labels, trust.accuracy.value) == (60, 1)
-    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"cut")
-    with pytest.raises(LcganError, match=r"digit-neighbours\.data: .* is not an IDX file of labels"):
-        judge.trust()
-    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(LcganError, match="cannot be read: No such file"):
-        judge.trust()
-
-
-class TestLittleInk(ConstraintContract):
-    constraint = Ink
-    satisfied = (255 - ONE, np.full((30, 30, 3), 0.9))
-    violated = (ONE, np.zeros((30, 30), np.uint8))
-    odd_samples = (np.full((1, 1), 128, np.uint8),)
-
-
-class TestLightInk(ConstraintContract):
-    constraint = Ink
-    options: ClassVar = {"colour": "light", "min_share": 0.05, "max_share": 0.1}
-    satisfied = (ONE,)
-    violated = (255 - ONE, np.zeros((28, 28), np.uint8))
-    odd_samples = (ZERO,)
-
-
-def test_ranges_are_in_order() -> None:
-    with pytest.raises(LcganError, match=r"min_share .* is larger than max_share"):
-        make_constraint("ink", {"min_share": 0.5, "max_share": 0.1})
-
-
-class TestSymmetry(ConstraintContract):
-    constraint = Symmetry
-    satisfied = (ZERO, ONE)
-    violated = (drawn("line", (3, 20, 14, 4)), bars(1)[0] * np.arange(28, dtype=np.uint8))
-    odd_samples = (np.zeros((1, 1), np.uint8), np.zeros((9, 90, 3), np.uint8))
-
-
-class TestHorizontalSymmetry(ConstraintContract):
-    constraint = Symmetry
-    options: ClassVar = {"axis": "horizontal"}
-    satisfied = (ZERO,)
-    violated = (drawn("line", (3, 20, 14, 4)),)
-
-
-@pytest.fixture(scope="session")
-def vision(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that anyone may have saved: an image classifier that tells light pictures from dark ones."""
-    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
-
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-    labels = {"id2label": {0: "dark", 1: "light"}, "label2id": {"dark": 0, "light": 1}}
-    folder = tmp_path_factory.mktemp("vision")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = ViTForImageClassification(ViTConfig(image_size=32, patch_size=8, **sizes, **labels))
-        light, dark = torch.ones(1, 3, 32, 32), -torch.ones(1, 3, 32, 32)
-        adam = torch.optim.Adam(model.parameters(), 0.01)
-        for _ in range(60):
-            model(torch.cat([dark, light]), labels=torch.tensor([0, 1])).loss.backward()
-            adam.step()
-            adam.zero_grad()
-    model.save_pretrained(folder)
-    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def options_of_vision(request: pytest.FixtureRequest, vision: Path) -> None:
-    request.cls.options = {"model": str(vision), "label": "Light"}
-
-
-@pytest.mark.usefixtures("options_of_vision")
-class TestImageClassifier(ConstraintContract):
-    constraint = ImageClassifier
-    satisfied = (np.full((28, 28), 255, np.uint8), np.full((64, 50, 3), 1.0))
-    violated = (np.zeros((28, 28), np.uint8), Image.new("RGB", (32, 32)))
-    odd_samples = (np.zeros((1, 1), np.uint8), ONE)
-    meaningless_options = ("model", "device", "pictures_per_batch")
-
-
-def test_a_classifier_that_does_not_serve_is_told(vision: Path) -> None:
-    with pytest.raises(LcganError, match="has no label 'grey'; its labels are dark, light"):
-        evaluate(make_constraint("image-classifier", {"model": str(vision), "label": "grey"}), [ONE])
-    with pytest.raises(LcganError, match=r"there is no folder \./none\. .*--set image-classifier\.model=FOLDER"):
-        evaluate(make_constraint("image-classifier", {"model": "./none", "label": "x"}), [ONE])
-
-
-def test_a_classifier_gives_the_features_of_the_report(vision: Path) -> None:
-    pixels = bars(60)[..., None]
-    reference = Reference.of(pixels[:50], pixels[50:], str(vision), 0)
-    assert reference.feature_mean.shape == (2,)
-    assert reference.frechet(np.full((20, 28, 28, 1), 255, np.uint8)) > reference.held_out
