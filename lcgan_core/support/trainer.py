@@ -12,6 +12,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from ..errors import TrainingError
 from .files import read_json_text
+from .loading import quiet
 
 
 class Progress(TrainerCallback):
@@ -25,7 +26,11 @@ class Progress(TrainerCallback):
 
 
 class FiniteTrainer(Trainer):
-    """Stops at the first loss that is not a finite number, instead of training weights that are none."""
+    """Stops at the first loss that is not a finite number, instead of training weights that are none; saves without a word."""
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        with quiet():
+            return super().train(*args, **kwargs)
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         loss = super().training_step(*args, **kwargs)
