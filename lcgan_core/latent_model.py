@@ -136,6 +136,13 @@ class LatentModel(ABC, Generic[SampleT]):
         """
         return {}
 
+    def misread(self, samples: Sequence[SampleT]) -> dict[str, int]:
+        """How many of a user's samples the encoder does not take as they are, by what is wrong; empty if it takes all of them.
+
+        A model that reads 30 tokens may return ``{"longer than 30 tokens, so cut off there": 3}``. Commands tell the user.
+        """
+        return {}
+
     def features(self, samples: Sequence[SampleT]) -> Tensor:
         """The features from which a few dozen labelled samples are learned, ``[n, features]``; each varies by about 1. By
         default they are the means of the posteriors; a model may define more informative ones, even without an encoder. The

@@ -37,7 +37,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(samples)
         return [editing.Edit(text, text.upper(), "edited", 1.0, 0.5, []) for text in samples]
 
-    model = SimpleNamespace(sample_kind=Text(), require_encoder=lambda what: None)
+    model = SimpleNamespace(sample_kind=Text(), require_encoder=lambda what: None, misread=lambda samples: {})
     monkeypatch.setattr(finished, "load_run", lambda folder, device: SimpleNamespace(model=model))
     monkeypatch.setattr(editing, "edit", shout)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import SEED, echo, lcgan, note
+from .common import SEED, echo, lcgan, note, note_misread
 from .run import parse_settings
 
 KEYS = "y wanted   n not   s skip   u undo   q quit"
@@ -51,6 +51,8 @@ def label(
     with only_one(file):
         asked = load_latent_model(model)
         own = asked.sample_kind.load(source, column) if source else None
+        if own:
+            note_misread(asked.misread(own), len(own))
         session = QuestionSession(file, asked, seed, active=not by_chance, own=own, encoding=encoding)
         note(KEYS)
         while len(session.answers) < count and not session.exhausted:

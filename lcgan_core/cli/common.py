@@ -171,6 +171,14 @@ def note(text: str, nl: bool = True) -> None:
     click.echo(visible(text), err=True, nl=nl)
 
 
+def note_misread(misread: Mapping[str, int], given: int) -> None:
+    """Says how many of a user's samples a model does not take as they are."""
+    from ..support.wording import misread_lines
+
+    for line in misread_lines(misread, given):
+        note(f"{line}.")
+
+
 @click.group(cls=Commands)
 @click.version_option(package_name="lcgan-core", message="%(version)s")
 @click.option(

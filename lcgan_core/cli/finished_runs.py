@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, arriving_lines, echo, lcgan, note, what_is_left
+from .common import AS_JSON, DEVICE, SEED, arriving_lines, echo, lcgan, note, note_misread, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.finished import FinishedRun
@@ -115,10 +116,11 @@ def edit(
 
     finished = load_run(run_folder, device)
     finished.model.require_encoder("Editing")  # before standard input is read
+    misread, not_blank = Counter[str](), 0
     kind = finished.model.sample_kind
     batches = (samples[at : at + EDITED_AT_ONCE] for at in range(0, len(samples), EDITED_AT_ONCE))
     edits: Iterable[tuple[str, Edit | None]] = edited(
-        finished, batches if samples else arriving_lines(EDITED_AT_ONCE), strength
+        finished, batches if samples else arriving_lines(EDITED_AT_ONCE), strength, misread
     )
     written: Iterator[str] | None = None
     if out:
@@ -132,6 +134,7 @@ def edit(
             blank = {"before": "", "after": "", "status": "blank", "value": None, "closeness": None}
             echo(json.dumps({**blank, "candidates": []}) if as_json else "")
             continue
+        not_blank += 1
         after = next(written) if written else shown(kind, [found.after], None, as_json)[0]
         candidates = shown(kind, found.candidates[:most], out / f"{number:04}" if out else None, as_json) if most else []
         if as_json:
@@ -143,17 +146,25 @@ def edit(
             note(f"not edited, the model can represent it only as shown: {given}")
         elif found.status == "missed":
             note(f"no candidate satisfied: {given}")
+    note_misread(misread, not_blank)
 
 
-def edited(finished: FinishedRun, batches: Iterable[Sequence[str]], strength: float) -> Iterator[tuple[str, Edit | None]]:
-    """Each line with its edit, so that a long input shows its first edits early; None for a blank line."""
+def edited(
+    finished: FinishedRun, batches: Iterable[Sequence[str]], strength: float, misread: Counter[str]
+) -> Iterator[tuple[str, Edit | None]]:
+    """Each line with its edit, so that a long input shows its first edits early; None for a blank line.
+
+    Adds to ``misread`` how many of those to be changed the model does not take as they are.
+    """
     from ..tools.editing import edit
 
     kind = finished.model.sample_kind
     for batch in batches:
         lines = [line.strip() for line in batch]
-        edits = iter(edit(finished, [kind.parse(line) for line in lines if line], strength))
-        yield from ((line, next(edits) if line else None) for line in lines)
+        edits = edit(finished, [kind.parse(line) for line in lines if line], strength)
+        misread.update(finished.model.misread([one.before for one in edits if one.status != "kept"]))
+        each = iter(edits)
+        yield from ((line, next(each) if line else None) for line in lines)
 
 
 @lcgan.command()
@@ -175,7 +186,9 @@ def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path |
 
     finished = load_run(run_folder, device)
     kind = finished.model.sample_kind
-    found = way(finished, kind.parse(first), kind.parse(last), steps)
+    start, end = kind.parse(first), kind.parse(last)
+    note_misread(finished.model.misread([start, end]), 2)
+    found = way(finished, start, end, steps)
     told = shown(kind, [sample for sample, _ in found], out, as_json=False)
     for line, (_, value) in zip(told, found, strict=True):
         echo(f"{value:.2f}  {line}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, echo, lcgan, progress, read_options, what_is_left
+from .common import AS_JSON, DEVICE, SEED, echo, lcgan, note_misread, progress, read_options, what_is_left
 
 
 @lcgan.command()
@@ -116,6 +116,7 @@ def check(model: str, held_out: Path | None, column: str, count: int, seed: int,
 
         examined = load_latent_model(model, device)
         samples = examined.sample_kind.load(held_out, column)[:count] if held_out else []
+        note_misread(examined.misread(samples), len(samples))
         found = examine(examined, samples, count, seed, on_progress)
     if as_json:
         echo(json.dumps(found.model_dump(mode="json")))

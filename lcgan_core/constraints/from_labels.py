@@ -14,6 +14,7 @@ from pydantic import PrivateAttr
 from ..constraint import SATISFIED, Constraint
 from ..errors import ConstraintError
 from ..figures import Share, Trust
+from ..support.wording import misread_lines
 from .annotations import SUFFIXES, read_export
 from .label_file import Row, read_label_file, value_of
 
@@ -154,7 +155,8 @@ class LearnedLabels(Labels):
     _trust: Trust | None = PrivateAttr(None)
 
     @classmethod
-    def learn(cls, labels: Labels, model: LatentModel[Any]) -> LearnedLabels:
+    def learn(cls, labels: Labels, model: LatentModel[Any], quietly: bool = False) -> LearnedLabels:
+        """Logs unless ``quietly`` which rows are left out, and what the model does not take as it is."""
         found, kind = cls(**labels.model_dump()), model.sample_kind
         if found.column != kind.column:
             raise ConstraintError(
@@ -165,14 +167,18 @@ class LearnedLabels(Labels):
         samples = [kind.parse(given, found.file.parent) for given, _ in found.rows]
         found._samples, found._values, contradictory = counted_once(kind, samples, [value for _, value in found.rows])
         features, wanted = found._data()  # says first what the model lacks: no label makes up for that
-        if contradictory:
+        if not quietly:
             found._report(contradictory)
         found._require_enough(found._values, "different samples")
         found._weights = logistic_regression(features, wanted)
         return found
 
     def _report(self, contradictory: Sequence[Sequence[int]]) -> None:
-        """Logs which rows give one sample two values."""
+        """Logs which rows give one sample two values, and how many samples the model does not take as they are."""
+        for line in misread_lines(self._model.misread(self._samples), len(self._samples)):
+            logging.getLogger(__name__).warning(f"{self.file}: {line}.")
+        if not contradictory:
+            return
         rows = self._table[1]
         told = [" and ".join(f"{rows[place][0].where} ({rows[place][1]:g})" for place in places) for places in contradictory]
         more = f"; and {len(told) - REPORTED} more" if len(told) > REPORTED else ""

@@ -18,6 +18,11 @@ def versions_line(name: str, versions: Mapping[str, int]) -> str:
     return f"labels of {name}: {told}"
 
 
+def misread_lines(misread: Mapping[str, int], given: int) -> list[str]:
+    """What a model does not take as it is, of so many samples that were given."""
+    return [f"{count:,} of {given:,} samples: {what}" for what, count in misread.items()]
+
+
 def learned_from(name: str, trust: Trust) -> str:
     """How far to trust a constraint that was learned from labels."""
     return f"{name} was learned from {trust.labels} labels; it predicted {trust.accuracy} of held-out labels correctly"

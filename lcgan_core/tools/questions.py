@@ -13,7 +13,7 @@ import torch
 
 from ..constraint import SATISFIED
 from ..constraints.annotations import SUFFIXES
-from ..constraints.from_labels import FEWEST, Labels, counted_once, logistic_regression, probability
+from ..constraints.from_labels import FEWEST, Labels, LearnedLabels, counted_once, logistic_regression, probability
 from ..constraints.label_file import append_row, read_label_file, remove_last_row, value_of
 from ..engine.aggregate_posterior import AggregatePosterior
 from ..errors import ConstraintError
@@ -118,7 +118,8 @@ class QuestionSession:
         held = sum(value >= SATISFIED for value in values)
         if min(held, len(values) - held) < FEWEST:
             return None
-        return Labels(file=self.file, encoding=self.encoding).bind(self.model).trust()
+        labels = Labels(file=self.file, encoding=self.encoding)
+        return LearnedLabels.learn(labels, self.model, quietly=True).trust()
 
     def _unanswered(self, samples: Sequence[Any]) -> list[Any]:
         answered = {self.kind.alike(sample) for sample, _ in self.answers}

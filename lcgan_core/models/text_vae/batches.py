@@ -41,11 +41,15 @@ class Rows(Dataset[Batch]):
     ) -> None:
         self.ids = torch.full((len(texts), tokenizer.model_max_length), tokenizer.pad_token_id, dtype=torch.int32)
         self.lengths = torch.zeros(len(texts), dtype=torch.int32)
+        self.cut = 0
+        """Number of texts that are longer than the tokenizer allows."""
         fast = tokenizer.backend_tokenizer
         fast.enable_truncation(tokenizer.model_max_length)
         fast.encode_special_tokens = tokenizer.split_special_tokens
         for start in range(0, len(texts), AT_ONCE):
-            found = [each.ids for each in fast.encode_batch_fast(texts[start : start + AT_ONCE])]
+            encoded = fast.encode_batch_fast(texts[start : start + AT_ONCE])
+            self.cut += sum(bool(each.overflowing) for each in encoded)
+            found = [each.ids for each in encoded]
             lengths = torch.tensor([len(row) for row in found], dtype=torch.int32)
             places = torch.arange(self.ids.shape[1]) < lengths[:, None]
             self.ids[start : start + len(found)].masked_scatter_(places, torch.tensor([*chain(*found)], dtype=torch.int32))

@@ -71,6 +71,11 @@ def encode_texts(
     return Posterior(mean, std)
 
 
+def knows_capitals(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether the texts that the tokenizer was made of had capital letters: if not, only its single bytes have."""
+    return any(len(token) > 1 and any("A" <= letter <= "Z" for letter in token) for token in tokenizer.get_vocab())
+
+
 def refined(vae: TextVae, mean: Tensor, labels: Tensor, steps: int) -> Tensor:
     """Steps of Adam from ``mean`` ``[n, latent_size]`` up the likelihood of ``labels``, ``REFINING_RATE`` or less each."""
     with torch.inference_mode(False), torch.enable_grad():
@@ -136,6 +141,17 @@ class TextVaeModel(LatentModel[str]):
     def encode(self, samples: Sequence[str]) -> Posterior:
         """q(z|x) of each text, in the order given; a text is cut after ``max_tokens`` tokens."""
         return encode_texts(self.vae, self.tokenizer, samples)
+
+    def misread(self, samples: Sequence[str]) -> dict[str, int]:
+        """Texts that are cut, and texts with capital letters where training saw none: each is a byte without a meaning."""
+        rows = self.tokenizer(list(samples), verbose=False)["input_ids"] if samples else []
+        most = self.tokenizer.model_max_length
+        cut = sum(len(row) > most for row in rows)
+        found = {f"longer than {most - 1} tokens, which is all that the model reads: the rest is cut off": cut}
+        if not knows_capitals(self.tokenizer):
+            capitals = sum(any(map(str.isupper, text)) for text in samples)
+            found["capital letters, which the model never saw in training: write small ones"] = capitals
+        return {what: count for what, count in found.items() if count}
 
     def features(self, samples: Sequence[str]) -> Tensor:
         """What the encoder alone tells of the texts' meaning, where it was told meanings (``meaning_model`` in its recipe)."""

@@ -7,6 +7,7 @@ know before constraining it. ``resume`` repeats no stage that is finished.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,11 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ....errors import CorpusError, ModelError
+from ....sample_kinds import Text
 from ....sample_kinds.corpus import load_corpus
 from ....support.files import whole, write_json
 from ....support.manifest import write_manifest
+from ....support.wording import misread_lines
 from ..batches import JudgeBatches, Rows, VaeBatches
 from ..latent_model import JUDGE, LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
 from ..memory import MEMORY, TextMemory
@@ -39,6 +42,8 @@ MEASURED = "measured.json"
 TEXTS_SEEN = 450_000
 """By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
 FEWEST_EPOCHS = 3
+FEWEST_TEXTS = 40
+"""Different ones that a corpus must have. Arbitrary: of so many, two are held out, and the rest are learned by heart."""
 
 JUDGE_BATCH = 64
 """Texts a batch of the judge."""
@@ -113,6 +118,9 @@ def pretrain(
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     write_manifest(out)
     model = TextVaeModel(out)
+    if config.valid:
+        for line in misread_lines(model.misread(valid_texts), len(valid_texts)):
+            logging.getLogger(__name__).warning(f"{config.valid}: {line}")
     measured = measure(model, valid_texts, seed=config.seed)
     (out / "README.md").write_text(model_card(config, model, measured), encoding="utf-8")
     write_json(out / MEASURED, measured.model_dump(mode="json"))
@@ -132,6 +140,11 @@ def _fit_vae(
     known = _meanings(config.meaning_model, texts, checkpoints, on_progress) if config.meaning_model else None
     epochs = config.epochs or max(FEWEST_EPOCHS, TEXTS_SEEN / len(texts))
     rows = Rows(tokenizer, [*texts, *written], epochs=epochs, repeated=len(texts), meanings=known)
+    if rows.cut:
+        logging.getLogger(__name__).warning(
+            f"{config.corpus}: {rows.cut:,} of {len(rows.ids):,} texts are longer than {tokenizer.model_max_length - 1} "
+            "tokens, and the rest of each is cut off. To read more: --set max_tokens=NUMBER"
+        )
     fit(
         vae,
         rows,
@@ -150,10 +163,13 @@ def _fit_vae(
 
 def _texts(config: PretrainConfig) -> tuple[list[str], list[str]]:
     texts = load_corpus(config.corpus, config.column)
+    if (different := len(set(map(Text().alike, texts)))) < FEWEST_TEXTS:
+        raise CorpusError(
+            f"{config.corpus} has {len(texts):,} texts, of which {different:,} differ by more than case and spaces. "
+            f"A model needs at least {FEWEST_TEXTS} different texts, better a million."
+        )
     if config.valid:
         return texts, load_corpus(config.valid, config.column)
-    if len(texts) < 40:
-        raise CorpusError(f"{config.corpus} has only {len(texts)} texts; with fewer than 40, give held-out texts by --valid.")
     return [text for i, text in enumerate(texts) if i % 20], texts[::20]
 
 
