@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,9 @@ def test_code_from_anywhere_is_named(run_lcgan: Lcgan, constraint: str, on_anoth
     Path("helper.py").write_text(CODE, encoding="utf-8")
     ran = run_lcgan("run", "--config", "config.json")
     assert ran.exit_code == 1
-    assert f"{constraint.rpartition(':')[0]} brings code of its own (named in config.json)" in ran.stderr
+    source = constraint.rpartition(":")[0]
+    named = os.path.abspath(Path(source).expanduser()) if source.endswith(".py") else source
+    assert f"{named} brings code of its own (named in config.json)" in ran.stderr
     assert not Path("runs").exists()
     assert not Path("witness").exists()
 

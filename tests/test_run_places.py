@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from conftest import QUICK_GAN, Lcgan
 
 from lcgan_core import load_run
-from lcgan_core.plugins.discovery import located
-from lcgan_core.runs.config import RunConfig, Wish
-from lcgan_core.runs.places import config_of, found_again, made_absolute
+from lcgan_core.plugins.discovery import source_of
+from lcgan_core.runs.config import RunConfig, Wish, load_config
+from lcgan_core.runs.places import config_of, made_absolute, made_relative
 
 REWARD = "def wide(samples):\n    return [float(sample[0] > 1) for sample in samples]\n"
 BASE = ("run", "--model", "linear:2", "--samples", "100", *QUICK_GAN, "--set", "gan.max_drift=100")
@@ -32,6 +31,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "model" / "config.json").write_text("{}")
     (folder / "rewards" / "mine.py").write_text(REWARD)
     (folder / "labels.csv").write_text("text,value\n")
+    (folder / "runs" / "a").mkdir(parents=True)
     monkeypatch.chdir(folder)
     return folder
 
@@ -45,30 +45,71 @@ def test_paths_become_absolute_and_names_stay(work: Path) -> None:
     assert made_absolute(of("classifier", {"model": "user/hub", "label": "x"})).constraints[0].options["model"] == "user/hub"
     assert made_absolute(of("keyword", {"words": "model"})).constraints[0].options == {"words": "model"}
     assert made_absolute(of(critics=["runs/a"])).critics == (work / "runs" / "a",)
+    assert made_absolute(of(model="model")).model == f"{work}/model"
+    assert made_absolute(of(model="nothing")).model == "nothing"
 
 
 @pytest.mark.usefixtures("linear_plugin")
-def test_models_become_absolute_where_they_are_files(work: Path) -> None:
+def test_models_are_paths_where_they_are_files(work: Path) -> None:
     (work / "2").touch()
     (work / "reviews").mkdir()
-    assert located("model") == f"{work}/model"
-    assert located("linear:rewards/mine.py") == f"linear:{work}/rewards/mine.py"
-    assert (located("linear:3"), located("reviews"), located("nothing")) == ("linear:3", "reviews", "nothing")
+    models = {"linear:2": f"linear:{work}/2", "linear:3": "linear:3", "reviews": "reviews", "linear:": "linear:"}
+    assert {model: made_absolute(of(model=model)).model for model in models} == models
+    assert source_of("linear:rewards/mine.py") == ("linear:", "rewards/mine.py")
+    assert source_of("C:model") == ("", "C:model")
+
+
+NAMED = [
+    ("rewards/mine.py:wide", {}, "../../rewards/mine.py:wide", {}),
+    ("labels", {"file": "labels.csv"}, "labels", {"file": "../../labels.csv"}),
+    ("classifier", {"model": "model", "label": "x"}, "classifier", {"model": "../../model", "label": "x"}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "options", "kept", "kept_options"), NAMED)
+def test_a_run_names_its_project_relatively_and_is_understood_from_anywhere(
+    work: Path, monkeypatch: pytest.MonkeyPatch, constraint: str, options: dict[str, object], kept: str, kept_options: object
+) -> None:
+    meant = made_absolute(of(constraint, options, model="model", critics=["runs/a"]))
+    written = made_relative(meant, Path("runs/b"))
+    assert written.model_dump() | {"constraints": None} == of(model="../../model", critics=["../a"]).model_dump() | {
+        "constraints": None
+    }
+    assert (written.constraints[0].constraint, written.constraints[0].options) == (kept, kept_options)
+    (work / "runs" / "b").mkdir()
+    (work / "runs" / "b" / "config.json").write_text(written.model_dump_json())
+    monkeypatch.chdir(work.parent)
+    assert config_of(Path("work/runs/b/config.json")) == meant
+    work.rename(work.parent / "elsewhere")
+    moved = config_of(work.parent / "elsewhere/runs/b/config.json").model_dump_json()
+    assert moved == meant.model_dump_json().replace(f"{work}/", f"{work.parent}/elsewhere/")
 
 
 @pytest.mark.parametrize(
-    ("constraint", "options"),
-    [("rewards/mine.py:wide", {}), ("labels", {"file": "labels.csv"}), ("classifier", {"model": "model", "label": "x"})],
+    ("folder", "file"), [("runs/b", "../outside.csv"), ("../runs/b", "labels.csv"), ("/scratch/runs/b", "labels.csv")]
 )
-def test_what_was_moved_together_is_found_again(work: Path, constraint: str, options: dict[str, object]) -> None:
-    before = made_absolute(of(constraint, options, model="model", critics=["runs/a"]))
-    (work / "runs" / "a").mkdir(parents=True)
-    work.rename(work.parent / "elsewhere")
-    now = found_again(before, work / "runs" / "b", work.parent / "elsewhere" / "runs" / "b")
-    assert str(work) + os.sep not in now.model_dump_json()
-    assert now.model == f"{work.parent}/elsewhere/model"
-    alone = found_again(before, work / "runs" / "b", Path("/nowhere/b"))
-    assert alone == before
+def test_what_lies_outside_of_the_working_directory_is_named_absolutely(work: Path, folder: str, file: str) -> None:
+    meant = made_absolute(of("labels", {"file": file}))
+    assert made_relative(meant, Path(folder)) == meant
+
+
+@pytest.mark.parametrize("name", ["settings.toml", "settings.json", "config.json"])
+def test_paths_in_a_file_of_settings_are_relative_to_it(work: Path, name: str) -> None:
+    asked = {"json": '{"constraints": [{"constraint": "labels", "options": {"file": "../labels.csv"}}]}'}
+    asked["toml"] = '[[constraints]]\nconstraint = "labels"\noptions = {file = "../labels.csv"}\n'
+    (work / "rewards" / name).write_text(asked[name.rpartition(".")[2]])
+    assert config_of(Path("rewards") / name).constraints[0].options == {"file": f"{work}/labels.csv"}
+
+
+@pytest.mark.parametrize("constraint", ["bad.py:wide", "rewards.bad:wide", "gone:wide"])
+def test_reading_a_configuration_executes_no_code_and_needs_no_plugin(work: Path, constraint: str) -> None:
+    for folder in (work, work / "rewards"):
+        (folder / "bad.py").write_text("raise SystemExit(3)\n")
+    wish = {"constraint": constraint, "options": {"file": "./labels.csv", "n": 3, "other": "labels"}}
+    (work / "config.json").write_text(json.dumps({"constraints": [wish]}))
+    (found,) = config_of(Path("config.json")).constraints
+    assert found.options == {"file": f"{work}/labels.csv", "n": 3, "other": "labels"}
+    assert load_config(Path("config.json")).constraints[0].options == wish["options"]
 
 
 @pytest.fixture
@@ -88,6 +129,8 @@ def test_a_run_works_from_anywhere(
 ) -> None:
     ran()
     work = Path.cwd()
+    for name in ("config.json", "report.html", "README.md", "environment.json", "result.json"):
+        assert str(tmp_path) not in Path(f"runs/wide/{name}").read_text(encoding="utf-8"), f"{name} tells where it was made"
     samples = run_lcgan("sample", "runs/wide", "-n", "3").stdout
     assert json.loads(Path("runs/wide/samples.jsonl").read_text().splitlines()[0])["values_after"].keys() == {"mine.py:wide"}
     monkeypatch.chdir(tmp_path)
@@ -99,7 +142,7 @@ def test_a_run_works_from_anywhere(
     # With what it names, to another place; there its code is another's again.
     work.rename(tmp_path / "moved")
     moved = tmp_path / "moved" / "runs" / "wide"
-    assert config_of(moved).constraints[0].constraint == f"{tmp_path}/moved/rewards/mine.py:wide"
+    assert config_of(moved / "config.json").constraints[0].constraint == f"{tmp_path}/moved/rewards/mine.py:wide"
     assert run_lcgan("sample", moved, "-n", "3").stdout == samples
     source = str(tmp_path / "moved/rewards/mine.py")
     asked = run_lcgan("--allow-code", source, "sample", moved, "-n", "3", "--sampler", "rejection")

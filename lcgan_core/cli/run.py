@@ -141,11 +141,9 @@ def run(
 def allowed_config(file: Path) -> RunConfig:
     """The configuration in a file, whose code the user allows: asked before there is a progress line to disturb."""
     from ..runs.brought_code import require_yes
-    from ..runs.config import load_config
-    from ..runs.folder import CONFIG
     from ..runs.places import config_of
 
-    config = config_of(file.parent) if file.name == CONFIG else load_config(file)
+    config = config_of(file)
     require_yes(config.constraints, file)
     return config
 

@@ -276,15 +276,15 @@ def _loaded(model: str) -> LatentModel[Any]:
     return kinds["text-vae"].load(model)
 
 
-def located(model: str) -> str:
-    """The same model with the absolute path of its folder or file, if it has one."""
+def source_of(model: str) -> tuple[str, str]:
+    """A model's name in two: ``KIND:``, empty for the built-in kind, and what may be a path; empty if the model ships."""
     from ..models.text_vae.latent_model import EMBEDDED
 
     kind, colon, source = model.partition(":")
     if colon and kind in latent_model_classes():
-        return f"{kind}:{Path(source).absolute()}" if Path(source).exists() else model
-    ships = (EMBEDDED / model / "config.json").is_file()
-    return str(Path(model).absolute()) if not ships and Path(model).exists() else model
+        return f"{kind}:", source
+    ships = Path(model).name == model and (EMBEDDED / model / "config.json").is_file()
+    return "", "" if ships else model
 
 
 def sample_kind(name: str) -> SampleKind[Any]:

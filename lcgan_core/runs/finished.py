@@ -75,7 +75,7 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     read_result(folder)
     critics_of_run = f"{run_folder.CRITICS}/*"
     run_folder.check_run_files(folder, run_folder.CONFIG, run_folder.RESULT, run_folder.ACTOR, critics_of_run)
-    config = config_of(folder)
+    config = config_of(folder / run_folder.CONFIG)
     model = load_latent_model(config.model, device)
     trained_for = constraints_of(folder / run_folder.ACTOR)
     constraints = {wish.name: _as_trained(wish, model, trained_for.get(wish.name), folder) for wish in config.constraints}

@@ -1,7 +1,7 @@
 """The files of a run folder.
 
-config.json           the RunConfig; ``lcgan run --config`` repeats the run
-environment.json      where the folder was, versions, machine, fingerprints of the model and the constraints
+config.json           the RunConfig, its paths relative to the folder; ``lcgan run --config`` repeats the run
+environment.json      versions, machine, fingerprints of the model and the constraints
 metrics.jsonl         one line per round
 checkpoint.safetensors  the state after the last round, for ``--resume``; deleted when the run is finished
 actor.safetensors     the best actor

@@ -29,9 +29,9 @@ from ..support.claim import claimed
 from ..support.manifest import write_manifest
 from . import folder as run_folder
 from .brought_code import remember_own, require_yes
-from .config import RunConfig
+from .config import RunConfig, load_config
 from .evaluation import Evaluation, evaluate_sampler
-from .places import config_of, made_absolute
+from .places import config_of, made_absolute, made_relative
 from .report import PAIRS, Latents, write_report
 from .result import Result, Seconds
 from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights, versions_of
@@ -90,7 +90,7 @@ def resume(
             )
         if not any(folder.iterdir()):
             raise RunError(f"The run in {folder} stopped before it wrote anything. Start it again with --out {folder}.")
-        config = config_of(folder)
+        config = config_of(folder / run_folder.CONFIG)
         require_yes(config.constraints, folder / run_folder.CONFIG)
         checkpoint = folder / run_folder.CHECKPOINT
         return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device, keep_labels)
@@ -116,16 +116,18 @@ def _run(
         "model": model.fingerprint,
         "constraints": {name: constraint.fingerprint for name, constraint in constraints.items()},
     }
-    state, earlier = load_checkpoint(checkpoint, config, model, identity, keep_labels) if checkpoint else (None, {})
+    state, earlier = load_checkpoint(checkpoint, model, identity, keep_labels) if checkpoint else (None, {})
     rehearse_evaluation(model, config.seed)
-    files.write_json(folder / run_folder.CONFIG, config.model_dump(mode="json"))
-    files.write_json(folder / run_folder.ENVIRONMENT, _environment(folder, identity, model.device))
+    if not (folder / run_folder.CONFIG).is_file():  # a run that goes on has one
+        files.write_json(folder / run_folder.CONFIG, made_relative(config, folder).model_dump(mode="json"))
+    kept = load_config(folder / run_folder.CONFIG)
+    files.write_json(folder / run_folder.ENVIRONMENT, _environment(identity, model.device))
     metrics = _metrics_so_far(folder, state.round if state else 0)
 
     def on_round(state: State, figures: dict[str, Any]) -> None:
         metrics.append(figures)
         files.write_lines(folder / run_folder.METRICS, metrics)
-        save_checkpoint(folder / run_folder.CHECKPOINT, state, config, identity, earlier)
+        save_checkpoint(folder / run_folder.CHECKPOINT, state, kept, identity, earlier)
 
     weights = {wish.name: wish.weight for wish in config.constraints}
     state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
@@ -156,7 +158,7 @@ def _run(
         ),
     )
     pairs, latents = _pairs(model.sample_kind, evaluation), _latents(steering, evaluation)
-    write_report(folder, config, result, metrics, pairs, latents)
+    write_report(folder, kept, result, metrics, pairs, latents)
     written = result.model_dump(mode="json")
     write_manifest(folder, {run_folder.RESULT: files.json_bytes(written)}, leave_out={run_folder.CHECKPOINT})
     files.write_json(folder / run_folder.RESULT, written)
@@ -206,10 +208,9 @@ def _taught(config: RunConfig, constraints: dict[str, Constraint], model: Latent
     return taught
 
 
-def _environment(folder: Path, identity: dict[str, Any], device: str) -> dict[str, Any]:
+def _environment(identity: dict[str, Any], device: str) -> dict[str, Any]:
     packages = ("lcgan-core", "torch", "transformers", "pydantic", "pluggy", "click")
     return {
-        "folder": str(folder.absolute()),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),

@@ -17,9 +17,8 @@ from ..latent_model import LatentModel
 from ..support import files
 from ..support.wording import versions_line
 from . import folder as run_folder
-from .config import RunConfig, differences, validated
+from .config import RunConfig, differences, load_config
 from .folder import check_run_files
-from .places import found_again
 from .result import read_result
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -112,6 +111,7 @@ def versions_of(state: State, constraints: Mapping[str, str], earlier: Versions)
 
 
 def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[str, Any], earlier: Versions) -> None:
+    """Writes the state of a run whose ``config`` is as its file has it."""
     tensors = {f"networks/{name}": tensor for name, tensor in state.networks.tensors().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.best_actor.items()}
     for name, _, pool in state.learners():
@@ -123,24 +123,22 @@ def save_checkpoint(path: Path, state: State, config: RunConfig, identity: dict[
         "stopped": state.stopped,
     }
     about = {name: {"reused": pool.reused, "unjudged": pool.unjudged} for name, _, pool in state.learners()}
-    asked = config.model_dump(mode="json")
-    where = {"config": asked, "folder": str(path.parent.absolute())}
     versions = versions_of(state, identity["constraints"], earlier)
     labelled = {"identity": identity, "versions": {name: list(found.items()) for name, found in versions.items()}}
-    files.write_tensors(path, tensors, {**where, **labelled, "progress": progress, "pools": about})
+    files.write_tensors(
+        path, tensors, {"config": config.model_dump(mode="json"), **labelled, "progress": progress, "pools": about}
+    )
 
 
-def load_checkpoint(
-    path: Path, config: RunConfig, model: LatentModel[Any], identity: dict[str, Any], keep_labels: bool
-) -> tuple[State, Versions]:
+def load_checkpoint(path: Path, model: LatentModel[Any], identity: dict[str, Any], keep_labels: bool) -> tuple[State, Versions]:
     """The state that ``save_checkpoint`` wrote, and who gave its labels.
 
-    Raises ``RunError`` if it belongs to another config or model and, unless ``keep_labels``, if a constraint has changed.
+    Raises ``RunError`` if config.json or the model is another one now and, unless ``keep_labels``, if a constraint has changed.
     """
     tensors, metadata = files.read_tensors(path)
     asked = path.parent / run_folder.CONFIG
-    before = found_again(validated(RunConfig, metadata["config"], str(path)), Path(metadata["folder"]), path.parent.absolute())
-    if edited := differences(before.model_dump(mode="json"), config.model_dump(mode="json")):
+    config = load_config(asked)
+    if edited := differences(metadata["config"], config.model_dump(mode="json")):
         raise RunError(
             f"{asked} was edited since {path} was written: {'; '.join(edited)}. Undo the edits to resume, or start a new run: "
             f"lcgan run --config {asked} --out OTHER"

@@ -121,7 +121,7 @@ def check_it_fits(place: Path, wanted: RunConfig, file: Path, part: bytes, label
     config = place / CONFIG
     if not config.is_file():
         return
-    found = config_of(place).model_dump(mode="json")
+    found = config_of(config).model_dump(mode="json")
     if other := differences(found, wanted.model_dump(mode="json")):
         raise RunError(f"{config} does not fit: {'; '.join(other)}. Ask for the same, or give another --out.")
     if not file.is_file() or file.read_bytes() != part:
