@@ -26,7 +26,7 @@ from lcgan_core.engine.networks import GanConfig
 from lcgan_core.engine.samplers import SAMPLERS
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.runs.folder import ACTOR, METRICS, SAMPLES
-from lcgan_core.support.device import VISIBLE, usable_device, use_only
+from lcgan_core.support.device import VISIBLE, multiplies_bf16, usable_device, use_only
 from lcgan_core.tools.editing import edit
 
 GPU = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))
@@ -242,3 +242,25 @@ def test_a_slow_constraint_judges_while_the_next_batch_is_decoded(monkeypatch: p
     with pytest.raises(ConstraintError, match="too far"):
         Labeller(model, {"slow": Slow()})(z)
     assert model.batches < 4, "what follows the error is not decoded"
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "multiplies"),
+    [(None, (7, 5), False), (None, (8, 0), True), ("cuda", (9, 0), True), ("cuda", (7, 0), False), ("meta", (9, 0), False)],
+)
+def test_a_gpu_multiplies_bfloat16_from_ampere_on(
+    monkeypatch: pytest.MonkeyPatch, device: str | None, capability: tuple[int, int], multiplies: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert multiplies_bf16(torch.device(device) if device else None) == multiplies
+
+
+@pytest.mark.parametrize(("avx512", "amx"), [(True, False), (False, True), (False, False)])
+def test_a_processor_multiplies_bfloat16_with_either_extension(
+    monkeypatch: pytest.MonkeyPatch, avx512: bool, amx: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert multiplies_bf16() == multiplies_bf16(torch.device("cpu")) == (avx512 or amx)

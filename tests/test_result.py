@@ -169,6 +169,7 @@ def test_the_checkpoint_outlives_all_that_can_fail(run_lcgan: Lcgan, monkeypatch
         ('{"schema_version": 2}', "has schema version 2, but this lcgan reads version 1"),
         ("[1, 2]", "has schema version None"),
         ('{"schema_version": 1}', "constraints: Field required"),
+        ('{"schema_version": 1, "constraints": {}, "seed": 1, "labels": "few"}', "all: Field required"),
         ('{"run": "ru', "is truncated or was edited"),
     ],
 )
@@ -179,6 +180,7 @@ def test_what_is_no_result_is_said_in_one_line(run_lcgan: Lcgan, content: str, m
         ran = run_lcgan(*command)
         assert ran.exit_code == 1, ran.output
         assert f"old/result.json{' ' if 'schema' in message or 'truncated' in message else ': '}{message}" in ran.stderr
+        assert ("from another version of lcgan" in ran.stderr) == ("truncated" not in message)
         assert len([line for line in ran.stderr.splitlines() if line.startswith("Error")]) == 1
         assert "Traceback" not in ran.output
 

@@ -108,9 +108,13 @@ def read_result(folder: Path) -> Result:
         raise RunError(f"{folder} is not a run folder: it has no {CONFIG}. lcgan run creates one.")
     content = read_json(path)
     version = content.get("schema_version") if isinstance(content, dict) else None
+    origin = (
+        "The file is from another version of lcgan, or not from lcgan at all. "
+        f"Run again with: lcgan run --config {folder / CONFIG}"
+    )
     if version != SCHEMA_VERSION:
-        raise RunError(
-            f"{path} has schema version {version}, but this lcgan reads version {SCHEMA_VERSION}: the file is from another "
-            f"version of lcgan, or not from lcgan at all. Run again with: lcgan run --config {folder / CONFIG}"
-        )
-    return validated(Result, content, str(path))
+        raise RunError(f"{path} has schema version {version}, but this lcgan reads version {SCHEMA_VERSION}. {origin}")
+    try:
+        return validated(Result, content, str(path))
+    except RunError as error:
+        raise RunError(f"{error} {origin}") from error

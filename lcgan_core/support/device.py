@@ -7,7 +7,6 @@ import os
 import torch
 
 from ..errors import ModelError
-from .bfloat16 import cpu_multiplies_bf16
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -45,11 +44,13 @@ def use_only(device: str) -> None:
     usable_device(kind)
 
 
-def multiplies_bf16(device: torch.device) -> bool:
-    """Whether ``device`` multiplies bfloat16 in hardware."""
+def multiplies_bf16(device: torch.device | None = None) -> bool:
+    """Whether ``device``, by default the one that trains here, multiplies bfloat16 in hardware."""
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cuda":
         return bool(torch.cuda.get_device_capability(device)[0] >= 8)  # Ampere was the first to do so
-    return device.type == "cpu" and cpu_multiplies_bf16()
+    in_hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device.type == "cpu" and bool(in_hardware)
 
 
 def steps_fused(device: torch.device) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 
-from lcgan_core.support.bfloat16 import bf16_is_fast
+from lcgan_core.support.device import multiplies_bf16
 from lcgan_core.support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def fit(
         max_grad_norm=1.0,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=bf16_is_fast(),
+        bf16=multiplies_bf16(),
         use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
         seed=seed,
         logging_steps=100,

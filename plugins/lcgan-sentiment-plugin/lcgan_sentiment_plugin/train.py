@@ -32,7 +32,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from lcgan_core import Classifier, Share
 from lcgan_core.constraint import evaluate
-from lcgan_core.support.bfloat16 import bf16_is_fast
+from lcgan_core.support.device import multiplies_bf16
 
 from .corpora import FILE, LABELS, Labelled, as_written, read_labelled
 
@@ -105,7 +105,7 @@ def fine_tuned(
         train_sampling_strategy="group_by_length",
         length_column_name="length",
         dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=bf16_is_fast(),
+        bf16=multiplies_bf16(),
         use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
         logging_steps=50,
         save_steps=200,

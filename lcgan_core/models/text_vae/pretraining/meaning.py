@@ -8,8 +8,7 @@ from torch.nn import functional as F
 from transformers import AutoModel
 
 from ....errors import ModelError
-from ....support.bfloat16 import bf16_is_fast
-from ....support.device import usable_device
+from ....support.device import multiplies_bf16, usable_device
 from ....support.pretrained import load_pretrained
 
 MEANING_SIZE = 32
@@ -35,7 +34,7 @@ def meanings(source: str, texts: list[str]) -> Tensor:
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     for batch in (order[start : start + BATCH] for start in range(0, len(order), BATCH)):
         tokens = tokenizer([texts[i] for i in batch], padding=True, truncation=True, max_length=limit, return_tensors="pt")
-        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16_is_fast()):
+        with torch.autocast(encoder.device.type, torch.bfloat16, enabled=multiplies_bf16()):
             states = encoder(**tokens.to(encoder.device)).last_hidden_state.float()
         kept = tokens["attention_mask"][..., None]
         embedded[batch] = F.normalize((states * kept).sum(1) / kept.sum(1), dim=-1).cpu()

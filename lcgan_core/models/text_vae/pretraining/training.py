@@ -19,7 +19,7 @@ from transformers import (
 )
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from ....support.bfloat16 import bf16_is_fast
+from ....support.device import multiplies_bf16
 from ....support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
 from ..batches import Batch, Rows, VaeBatches
 
@@ -84,7 +84,7 @@ def fit(
         max_grad_norm=1.0,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=bf16_is_fast(),
+        bf16=multiplies_bf16(),
         use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
         seed=seed,
         logging_steps=100,

@@ -12,8 +12,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from ....support.bfloat16 import bf16_is_fast
-from ....support.device import usable_device
+from ....support.device import multiplies_bf16, usable_device
 from ....support.files import read_json, write_json
 from ..batches import JudgeBatches, Rows
 from .training import fit
@@ -60,7 +59,7 @@ def write(
         language_model.save_pretrained(folder)
     elif missing:
         language_model = type(language_model).from_pretrained(folder, local_files_only=True)
-    language_model.to(device=place, dtype=torch.bfloat16 if bf16_is_fast() else torch.float32).eval()  # type: ignore[call-arg]
+    language_model.to(device=place, dtype=torch.bfloat16 if multiplies_bf16() else torch.float32).eval()  # type: ignore[call-arg]
     for number, file in enumerate(rounds):
         if file in missing:
             on_progress("written texts", number / len(rounds))
