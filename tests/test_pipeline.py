@@ -223,6 +223,10 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "-c", "half-space", "--model", "linear:4", "--weight", "half-space=0"), "weight: Input should be greater"),
         (("run", "-c", "half-space", "-c", "half-space", "--model", "linear:4"), "--constraint ALIAS=half-space"),
         (("run", "-c", "a b=half-space", "--model", "linear:4"), "alias: String should match"),
+        (("run", "-c", "-=half-space", "--model", "linear:4"), "alias: String should match"),
+        (("run", "-c", "..=half-space", "--model", "linear:4"), "alias: String should match"),
+        (("run", "-c", "../up=half-space", "--model", "linear:4"), "alias: String should match"),
+        (("run", "-c", " =half-space", "--model", "linear:4"), "alias: String should match"),
         (("run", "-c", "realism=half-space", "--model", "linear:4"), "give the constraint an alias"),
         (("run", "-c", "actor=half-space", "--model", "linear:4"), "'actor' is the name of a network of every run"),
         (("run", "-c", "half-space", "--model", "linear:4", "--set", "half-space.bound=1e9"), "satisfied by 0.00% of"),
@@ -255,6 +259,9 @@ def test_bad_input_gets_one_line_and_leaves_nothing(run_lcgan: Lcgan, arguments:
         ("return [float('nan')] * len(samples)", "mine.py:f' returned nan for ("),
         ("return [2] * len(samples)", "mine.py:f' returned 2 for ("),
         ("raise KeyError('colour')", "mine.py line 2 on a batch of"),
+        ("exit()", "mine.py line 2 on a batch of"),
+        ("raise SystemExit('done')", "SystemExit: done. Fix the constraint"),
+        ("import os, sys; sys.exit(os.EX_OK)", "SystemExit: 0. Fix the constraint"),
     ],
 )
 def test_a_faulty_constraint_stops_the_run_and_is_named(run_lcgan: Lcgan, body: str, message: str) -> None:

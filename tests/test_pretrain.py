@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -217,17 +218,31 @@ def test_a_checkpoint_that_was_cut_short_is_passed_over(tmp_path: Path, state: b
     assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
 
 
-def test_a_training_that_diverges_stops_with_its_step_and_names_the_last_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "after", "kept", "message"),
+    [
+        (math.nan, 4, None, "the loss of step 5 of 8 is nan. The last checkpoint before it is none"),
+        (math.inf, 1, None, "the loss of step 2 of 8 is nan. The last checkpoint before it is none"),
+        (1e30, 7, "checkpoint-6", "the loss of step 8 of 8 is (inf|nan). The last checkpoint before it is .*checkpoint-6"),
+        (-math.inf, 8, "checkpoint-8", "the weights after its last step are not finite. The last .* is .*checkpoint-8"),
+    ],
+)
+def test_a_training_that_diverges_stops_with_its_step_and_names_the_last_checkpoint(
+    tmp_path: Path, value: float, after: int, kept: str | None, message: str
+) -> None:
     tokenizer = train_tokenizer(sentences(), vocab_size=300, max_tokens=16)
     rows = Rows(tokenizer, sentences()[:32], epochs=1)
     judge = new_judge(tokenizer, 8)
 
     def lose_it(share: float) -> None:
-        if share >= 0.5:
-            judge.transformer.wte.weight.data.fill_(float("nan"))
+        if share == after / 8:
+            judge.transformer.wte.weight.data.fill_(value)
+            if kept:
+                (tmp_path / kept).mkdir()
+                (tmp_path / kept / "trainer_state.json").write_text("{}", encoding="utf-8")
 
     options = {"batch_size": 4, "learning_rate": 1e-3, "seed": 0, "on_progress": lose_it}
-    with pytest.raises(TrainingError, match=r"step 5 of 8 is nan. The last checkpoint before it is none. .* than 0.001"):
+    with pytest.raises(TrainingError, match=f"{message}. .* than 0.001"):
         fit(judge, rows, JudgeBatches(tokenizer), tmp_path, **options)
 
 

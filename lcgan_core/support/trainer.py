@@ -30,18 +30,24 @@ class FiniteTrainer(Trainer):
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         with quiet():
-            return super().train(*args, **kwargs)
+            done = super().train(*args, **kwargs)
+        if not all(bool(weights.isfinite().all()) for weights in self.model.parameters()):  # no loss tells of the last step
+            raise self._diverged("the weights after its last step are not finite")
+        return done
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         loss = super().training_step(*args, **kwargs)
         if not loss.isfinite():
-            kept = last_whole_checkpoint(Path(str(self.args.output_dir)))
-            raise TrainingError(
-                f"The training diverged: the loss of step {self.state.global_step + 1} of {self.state.max_steps} is "
-                f"{loss.item()}. The last checkpoint before it is {kept or 'none'}. Start again in another --out with a lower "
-                f"learning_rate than {self.args.learning_rate:g}."
-            )
+            step = f"step {self.state.global_step + 1} of {self.state.max_steps}"
+            raise self._diverged(f"the loss of {step} is {loss.item()}")
         return loss
+
+    def _diverged(self, how: str) -> TrainingError:
+        kept = last_whole_checkpoint(Path(str(self.args.output_dir)))
+        return TrainingError(
+            f"The training diverged: {how}. The last checkpoint before it is {kept or 'none'}. Start again in another --out "
+            f"with a lower learning_rate than {self.args.learning_rate:g}."
+        )
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
