@@ -9,11 +9,10 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from .errors import ConstraintError
 from .figures import Trust
-from .sources import code_of, place_of
+from .options import Options
+from .sources import code_of, place_of, told
 
 if TYPE_CHECKING:
     from .latent_model import LatentModel
@@ -22,10 +21,8 @@ SATISFIED = 0.5
 """Minimum value at which a sample satisfies a constraint."""
 
 
-class Constraint(BaseModel):
+class Constraint(Options):
     """A condition on decoded samples. Subclasses set ``name``, declare options as fields, and define ``__call__``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ClassVar[str]
     """The name that ``--constraint`` takes."""
@@ -93,7 +90,7 @@ def evaluate(constraint: Constraint, samples: Sequence[Any]) -> list[float]:
     except BaseException as error:  # SystemExit too: sys.exit() in a constraint must not end the run as if it had succeeded
         raise ConstraintError(
             f"{label} failed{place_of(error)} on a batch of {len(samples)} samples, the first of them {shown(samples[0])}: "
-            f"{type(error).__name__}: {error}. Fix the constraint; no sample was scored as unsatisfied."
+            f"{told(error)}. Fix the constraint; no sample was scored as unsatisfied."
         ) from error
     if len(values) != len(samples):
         raise ConstraintError(

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from .errors import ModelError
 from .figures import Record
+from .options import Options
 
 RECIPE = "pretrain.json"
 """The file of a model folder that holds its kind and its recipe."""
@@ -36,11 +37,9 @@ class Measured(Record):
         return []
 
 
-class Recipe(BaseModel):
+class Recipe(Options):
     """How to train a kind of latent model. Subclasses set ``name`` and ``first_wish``, and define ``pretrain`` and, as fields,
     their options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ClassVar[str]
     """The KIND in ``lcgan pretrain --kind KIND``: the name of the latent model that is trained."""

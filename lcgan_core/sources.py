@@ -37,10 +37,12 @@ def code_in(file: Path) -> str:
 
 
 def files_of(file: Path) -> list[Path]:
-    """``file``, the modules and packages beside it that it imports, directly or through others, and the data they name."""
+    """``file``, the modules and packages that it imports from beside it, from its own package or from the working directory,
+    directly or through others, and the data they name."""
     file = file.resolve()
-    folder, found, left = file.parent, {file}, [file]
+    found, left = {file}, [file]
     installed = is_library(file)
+    roots = [file.parent] if installed else [file.parent, Path.cwd()]
     while left:
         source = left.pop()
         try:
@@ -48,13 +50,14 @@ def files_of(file: Path) -> list[Path]:
         except (OSError, ValueError, SyntaxError):
             continue
         beside = set(_named_files(tree, source.parent))
-        for name in _imported(tree):
-            if (module := folder / f"{name}.py").is_file():
-                beside.add(module)
-            if (
-                not installed and name != CORE.name and (folder / name / "__init__.py").is_file()
-            ):  # among installed packages, it is someone else's
-                beside |= set(_below(folder / name))
+        for level, name in _imported(tree):
+            if 0 < level <= len(source.parents):  # from its own package
+                beside |= set(_module(source.parents[level - 1], name, packages=True))
+            elif not level and name.partition(".")[0] != CORE.name:
+                for root in roots:  # a package among installed ones is someone else's
+                    beside |= set(_module(root, name, packages=not installed))
+        if (package := source.with_name("__init__.py")).is_file() and not installed:
+            beside.add(package)
         left += [new for new in sorted(beside - found) if new.suffix == ".py"]
         found |= beside
     return sorted(found)
@@ -78,8 +81,17 @@ def place_of(error: BaseException) -> str:
     return f" at {frame.filename} line {frame.lineno}"
 
 
+def told(error: BaseException) -> str:
+    """The type of an error and what it says, if it can say anything."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # foreign errors may fail at that too
+        return type(error).__name__
+
+
 def _is_base(module: str) -> bool:
-    return module in ("builtins", "abc", "typing", "lcgan_core.constraint") or module.partition(".")[0] == "pydantic"
+    ours = ("lcgan_core.constraint", "lcgan_core.options")
+    return module in ("builtins", "abc", "typing", *ours) or module.partition(".")[0] == "pydantic"
 
 
 def _parts(module: str, kind: type) -> Iterator[bytes]:
@@ -146,14 +158,30 @@ def _instructions(code: CodeType) -> Iterator[bytes]:
             yield from _instructions(each)
 
 
-def _imported(tree: ast.AST) -> set[str]:
-    names: set[str] = set()
+def _imported(tree: ast.AST) -> set[tuple[int, str]]:
+    """The names that may be modules, each with the number of dots before it: ``from ..a import b`` is 2 and ``a.b``."""
+    names: set[tuple[int, str]] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.partition(".")[0])
+            names |= {(0, alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {(node.level, f"{node.module}.{alias.name}" if node.module else alias.name) for alias in node.names}
     return names
+
+
+def _module(root: Path, name: str, packages: bool) -> Iterator[Path]:
+    """The file of the module ``name`` below ``root``, or, of the first package on the way to it, all files."""
+    place = root
+    for part in name.split("."):
+        if (module := place / f"{part}.py").is_file():
+            yield module.resolve()
+            return
+        place /= part
+        if not packages or not place.is_dir():
+            return
+        if (place / "__init__.py").is_file():
+            yield from _below(place)
+            return
 
 
 def _named_files(tree: ast.AST, folder: Path) -> Iterator[Path]:

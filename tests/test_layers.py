@@ -17,6 +17,7 @@ CONTRACTS = [
     "figures",
     "hookspecs",
     "latent_model",
+    "options",
     "recipe",
     "sample_kinds",
     "sources",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lcgan_core import Classifier
 from lcgan_core.cli import lcgan
@@ -15,7 +15,10 @@ from lcgan_core.cli.common import read_options
 from lcgan_core.cli.run import parse_settings
 from lcgan_core.constraints.from_labels import Labels
 from lcgan_core.constraints.rules import Keyword, Length
+from lcgan_core.engine.networks import GanConfig
+from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 from lcgan_core.plugins.discovery import make_constraint
+from lcgan_core.runs.config import RunConfig, Wish
 
 
 class Many(BaseModel):
@@ -91,8 +94,35 @@ def test_words_that_look_like_values_are_tried(words: str, text: str, value: flo
     assert ran.stdout == f"{value:.3f}  {text}\n"
 
 
-@pytest.mark.parametrize("setting", ["max_words=null", "max_words=1.5", "max_words=[1]", "max_words=six"])
+@pytest.mark.parametrize(
+    "setting", ["max_words=null", "max_words=1.5", "max_words=[1]", "max_words=six", "max_words=true", "min_characters=false"]
+)
 def test_what_an_option_does_not_take_is_refused_as_it_was_given(setting: str) -> None:
     ran = CliRunner().invoke(lcgan, ["try", "length", "--set", setting, "a"])
     assert ran.exit_code == 1
-    assert "length.max_words" in ran.stderr
+    assert f"length.{setting.partition('=')[0]}" in ran.stderr
+
+
+@pytest.mark.parametrize("words", ['["soup", 2]', "[true]", '["a", ["b"]]', "[]", "[null]"])
+def test_a_list_with_something_else_in_it_is_no_text(words: str) -> None:
+    ran = CliRunner().invoke(lcgan, ["try", "keyword", "--set", f"words={words}", "a"])
+    assert ran.exit_code == 1
+    assert "keyword.words" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (Length, {"max_words": True}),
+        (Length, {"min_characters": False}),
+        (Classifier, {"model": "a", "label": "b", "tokens_per_batch": True}),
+        (GanConfig, {"rounds": True}),
+        (GanConfig, {"actor_averaging": False}),
+        (Wish, {"constraint": "length", "weight": True}),
+        (RunConfig, {"constraints": [{"constraint": "length"}], "seed": True}),
+        (PretrainConfig, {"corpus": "a", "epochs": True}),
+    ],
+)
+def test_true_and_false_are_no_numbers(kind: type[BaseModel], given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="it is a number, not true or false"):
+        kind(**given)

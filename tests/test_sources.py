@@ -14,7 +14,7 @@ from lcgan_core import Constraint, ConstraintError, Text
 from lcgan_core.constraint import evaluate
 from lcgan_core.engine.labelling import scores
 from lcgan_core.plugins.discovery import forget_plugins, make_constraint
-from lcgan_core.sources import code_in, code_of
+from lcgan_core.sources import code_in, code_of, told
 
 PLUGIN = '''
 from pathlib import Path
@@ -151,3 +151,44 @@ def test_debug_shows_the_traceback(run_lcgan: Lcgan) -> None:
         for debugged in ((*arguments, "--debug"), ("--debug", *arguments)):
             ran = run_lcgan(*debugged)
             assert (ran.exit_code, "Traceback" in ran.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("source", "edited"),
+    [
+        ("from .other import T", "pk/other.py"),
+        ("from . import other", "pk/other.py"),
+        ("from .deep.inner import T", "pk/deep/inner.py"),
+        ("from pk.other import T", "pk/other.py"),
+        ("import pk.deep.inner", "pk/deep/inner.py"),
+        ("from pk import deep", "pk/deep/__init__.py"),
+        ("from plain.module import T", "plain/module.py"),
+        ("T = 1", "pk/__init__.py"),
+    ],
+)
+def test_a_module_is_known_with_what_it_uses_of_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, edited: str
+) -> None:
+    for name in ("pk/__init__.py", "pk/other.py", "pk/deep/__init__.py", "pk/deep/inner.py", "plain/module.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("T = 1\n", encoding="utf-8")
+    (tmp_path / "pk" / "mine.py").write_text(f"{source}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    before = code_in(tmp_path / "pk" / "mine.py")
+    (tmp_path / "elsewhere.py").touch()
+    assert code_in(tmp_path / "pk" / "mine.py") == before
+    (tmp_path / edited).write_text("T = 25\n", encoding="utf-8")
+    assert code_in(tmp_path / "pk" / "mine.py") != before
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("nothing to say")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(Mute(), "Mute"), (KeyError("a"), "KeyError: 'a'"), (SystemExit(2), "SystemExit: 2"), (OSError(), "OSError: ")],
+)
+def test_an_error_is_told_even_if_it_cannot_say_what_it_is(error: BaseException, text: str) -> None:
+    assert told(error) == text

@@ -24,6 +24,9 @@ from lcgan_core.sample_kinds.words import characters, contains, words
         ("อาหาร", ["อ", "า", "ห", "า", "ร"]),
         ("", []),
         ("\u3000汤\u3000", ["汤"]),
+        ("\u200b", []),
+        ("\u0301 \ufeff \u2060", []),
+        ("a \u200b 🙂", ["a", "🙂"]),
     ],
 )
 def test_words(text: str, expected: list[str]) -> None:
@@ -39,6 +42,9 @@ def test_words(text: str, expected: list[str]) -> None:
         ("汤很好", 3),
         (" a b ", 3),
         ("นี้", 1),
+        ("\u200b", 0),
+        ("\u2060a\u200d", 1),
+        ("\u0301", 0),
         ("", 0),
     ],
 )

@@ -226,18 +226,22 @@ def read_options(kind: type[BaseModel], given: Mapping[str, str]) -> dict[str, A
     A value is JSON where the option takes that, otherwise text: ``words=2024`` is a word, ``max_words=6`` a number.
     """
     found = {name: parse_value(text) for name, text in given.items()}
-    for name in _refused(kind, found) & given.keys():
-        if name not in _refused(kind, as_text := found | {name: given[name]}):
+    refused, lists = _refused(kind, found)
+    for name in (refused & given.keys()) - lists:
+        if name not in _refused(kind, as_text := found | {name: given[name]})[0]:
             found = as_text
     return found
 
 
-def _refused(kind: type[BaseModel], options: dict[str, Any]) -> set[str]:
+def _refused(kind: type[BaseModel], options: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """The options that ``kind`` refuses, and those among them that take a list but not what is in this one."""
     try:
         kind(**options)
     except ValidationError as error:
-        return {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-    return set()
+        problems = [problem for problem in error.errors() if problem["loc"]]
+        lists = [p for p in problems if p["type"] in ("too_short", "too_long") or any(isinstance(at, int) for at in p["loc"])]
+        return {str(problem["loc"][0]) for problem in problems}, {str(problem["loc"][0]) for problem in lists}
+    return set(), set()
 
 
 def input_lines() -> Iterator[str]:

@@ -152,7 +152,8 @@ def curve(
             raise click.UsageError(f"--sizes {sizes}: expected numbers separated by commas, such as 20,70,200.")
         labels = Labels(file=file, target=target, encoding=encoding)
         (judging,) = made_judges([wish]).values()
-        with claimed(out), what_is_left(lambda: f"To continue in {out}, repeat the command." if out.is_dir() else ""):
+        begun = f"To continue in {out}, repeat the command."
+        with claimed(out), what_is_left(lambda: begun if list(out.glob("labels-*")) else ""):
             rows = runs(labels, judging, config, numbers, range(seeds), out, on_progress)
             found = Curve(judge=Wish(**wish), rows=tuple(rows))
             write_json(out / CURVE, found.model_dump(mode="json"))

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from ..latent_model import LatentModel
+from ..options import Options
 from ..support.device import steps_fused
 
 REALISM, NATURALNESS = "realism", "naturalness"
@@ -29,14 +30,14 @@ MOST_WEIGHTS = 2**27
 """Maximum number of weights of a critic or an actor: half a gigabyte in float32. Arbitrary."""
 
 
-class GanConfig(BaseModel):
+class GanConfig(Options):
     """How the critics and the actor are built and trained.
 
     Where no paper is named, defaults were tuned on the model reviews with the constraints length and sentiment. Upper
     bounds are arbitrary: far above what is useful, and below what no machine has room or time for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     width: int = Field(256, ge=1, le=16384)
     """Units of each hidden layer of critics and actor."""

@@ -19,10 +19,11 @@ from pydantic import ValidationError
 
 from .. import hookspecs
 from ..constraint import Constraint
-from ..errors import ConstraintError, ModelError, PluginError, SampleError
+from ..errors import ConstraintError, LcganError, ModelError, PluginError, SampleError
 from ..latent_model import LatentModel
 from ..recipe import Recipe
 from ..sample_kinds import SampleKind
+from ..sources import place_of, told
 from . import builtin
 from .rewards import names_a_reward, reward_class
 
@@ -270,7 +271,14 @@ def _loaded(model: str) -> LatentModel[Any]:
     kind, _, source = model.partition(":")
     kinds = latent_model_classes()
     if source and kind in kinds:
-        return kinds[kind].load(source)
+        try:
+            return kinds[kind].load(source)
+        except LcganError:
+            raise
+        except Exception as error:  # whatever a plugin's reader raises
+            raise ModelError(
+                f"The model {model} cannot be loaded{place_of(error)}: {told(error)}. Give another source, or fix the plugin."
+            ) from error
     if source and not Path(model).exists():
         raise ModelError(_unknown("kind of latent model", kind, kinds) + _not_loaded())
     return kinds["text-vae"].load(model)

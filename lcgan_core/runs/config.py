@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ..engine.networks import RESERVED, GanConfig
 from ..errors import RunError
+from ..options import Options
 from ..support.files import read_json, require_shallow
 from .folder import slug
 
@@ -24,10 +25,8 @@ MOST_SEED = 2**32 - 1
 """Maximum seed: what every library takes."""
 
 
-class Wish(BaseModel):
+class Wish(Options):
     """One constraint, with its options, its weight, and its name in this run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     constraint: str
     """An installed constraint, or ``file.py:function``."""
@@ -48,10 +47,8 @@ class Wish(BaseModel):
         return Path(self.constraint).name if ".py:" in self.constraint else self.constraint
 
 
-class RunConfig(BaseModel):
+class RunConfig(Options):
     """Everything that determines the result of a run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: str = "reviews"
     """The latent model: one that ships with lcgan, a folder from ``lcgan pretrain``, or ``KIND:SOURCE`` for a plugin's kind."""

@@ -10,6 +10,8 @@ import regex
 
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 """Scripts that are written without spaces between words."""
+_INVISIBLE = regex.compile(r"[\p{C}\p{Z}\p{M}]*")
+"""What shows nothing: control and format characters, such as a space of no width, and accents without a letter."""
 _BOUNDARY = regex.compile(r"(?wV1)\b")
 
 
@@ -18,7 +20,8 @@ def words(text: str) -> list[str]:
 
     These know no dictionary: each Chinese character and each syllable of Thai counts as a word.
     """
-    return [word for piece in text.split() for word in (_unspaced_words(piece) if _UNSPACED.search(piece) else [piece])]
+    found = (word for piece in text.split() for word in (_unspaced_words(piece) if _UNSPACED.search(piece) else [piece]))
+    return [word for word in found if not _INVISIBLE.fullmatch(word)]
 
 
 def _unspaced_words(piece: str) -> list[str]:
@@ -30,7 +33,7 @@ def characters(text: str) -> int:
 
     Spaces at the ends do not count.
     """
-    return len(regex.findall(r"\X", text.strip()))
+    return sum(not _INVISIBLE.fullmatch(character) or character.isspace() for character in regex.findall(r"\X", text.strip()))
 
 
 def contains(text: str, word: str) -> bool:

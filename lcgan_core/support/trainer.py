@@ -31,7 +31,8 @@ class FiniteTrainer(Trainer):
     def train(self, *args: Any, **kwargs: Any) -> Any:
         with quiet():
             done = super().train(*args, **kwargs)
-        if not all(bool(weights.isfinite().all()) for weights in self.model.parameters()):  # no loss tells of the last step
+        weights = self.model.parameters() if self.model else ()
+        if not all(bool(one.isfinite().all()) for one in weights):  # no loss tells of the last step
             raise self._diverged("the weights after its last step are not finite")
         return done
 

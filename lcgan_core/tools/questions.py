@@ -179,7 +179,10 @@ def only_one(file: Path) -> Iterator[None]:
     file = file.resolve()  # one lock, whatever links lead to it
     if file.exists() and not file.is_file():
         raise ConstraintError(f"{file} is a folder or a device, and labels are kept in a CSV file. Give another name.")
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConstraintError(f"{file} is below a file, where no file can be. Give another name.") from error
     lock = portalocker.Lock(file.with_name(f".{file.name}.lock"), "a", fail_when_locked=True)
     try:
         lock.acquire()

@@ -90,6 +90,7 @@ def pretrain(
 
     if not (out / JUDGE / WEIGHTS).is_file():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(out, local_files_only=True)
+        torch.manual_seed(config.seed)  # the same judge whether or not the VAE was trained just now
         judge = fit(
             new_judge(tokenizer, config.judge_size),
             Rows(tokenizer, train_texts, epochs=config.judge_epochs),
