@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import portalocker
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -212,6 +213,28 @@ def run_lcgan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lcgan:
     return call
 
 
+@pytest.fixture(scope="session")
+def known_texts() -> dict[tuple[str, bytes], str]:
+    """The texts of latents that ``each_latent_decoded_once`` has seen, by the model's fingerprint."""
+    return {}
+
+
+@pytest.fixture
+def each_latent_decoded_once(known_texts: dict[tuple[str, bytes], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests with many runs of one text VAE: with one seed all label the same latents first, and decoding takes longest."""
+    from lcgan_core.models.text_vae.latent_model import TextVaeModel  # heavy
+
+    decode = TextVaeModel.decode
+
+    def decode_new(self: TextVaeModel, z: Tensor, batch_size: int = 512) -> list[str]:
+        keys = [(self.fingerprint, row.numpy().tobytes()) for row in z.detach().cpu()]
+        new = [i for i, key in enumerate(keys) if key not in known_texts]
+        known_texts.update(zip([keys[i] for i in new], decode(self, z[new], batch_size), strict=True))
+        return [known_texts[key] for key in keys]
+
+    monkeypatch.setattr(TextVaeModel, "decode", decode_new)
+
+
 NOUNS = ("food", "waiter", "soup", "place", "bread", "room")
 ADJECTIVES = ("good", "cold", "nice", "bad", "great", "slow", "fresh")
 
@@ -225,15 +248,16 @@ def sentences() -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder made by ``lcgan pretrain`` in seconds."""
-    folder = tmp_path_factory.mktemp("tiny")
-    (folder / "corpus.txt").write_text("\n".join(sentences()), encoding="utf-8")
-    result = CliRunner().invoke(
-        lcgan,
-        ["pretrain", str(folder / "corpus.txt"), "--out", str(folder / "model"), *TINY_RECIPE],
-        catch_exceptions=False,
-    )
-    assert result.exit_code == 0, result.output
+    """A model folder made by ``lcgan pretrain``, once for all processes that run the tests. Tests leave it as it is."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "tiny"
+    with portalocker.Lock(f"{folder}.lock", timeout=600):
+        if not folder.exists():
+            folder.mkdir()
+            (folder / "corpus.txt").write_text("\n".join(sentences()), encoding="utf-8")
+            made = ["pretrain", str(folder / "corpus.txt"), "--out", str(folder / "model"), *TINY_RECIPE]
+            result = CliRunner().invoke(lcgan, made, catch_exceptions=False)
+            assert result.exit_code == 0, result.output
     return folder / "model"
 
 
@@ -293,6 +317,7 @@ LINEAR_GAN = GanConfig(
     width=64,
     rounds=3,
     iterations=40,
+    pretraining_batches=500,
     critic_batches=10,
     actor_averaging=0.8,
     realism_weight=1.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -56,16 +57,18 @@ def test_its_plugin_is_found_and_scores(install: Callable[..., None]) -> None:
     assert make_constraint("shouting", {})(["HEY YOU", "hey YOU", ""]) == [1.0, 0.0, 0.0]
 
 
-QUICKLY = [
-    argument
-    for setting in (
-        *("rounds=1", "iterations=10", "pretraining_batches=50", "min_unique=0", "max_drift=1000"),
-        *("posterior_labels=3000", "max_posterior_labels=3000", "start_labels=500", "actor_labels=500"),
-    )
-    for argument in ("--set", f"gan.{setting}")
-]
+def settings(**options: int) -> list[str]:
+    return [part for option, value in options.items() for part in ("--set", f"gan.{option}={value}")]
 
 
+QUICKLY = settings(
+    **FEWER_LABELS
+    | {"rounds": 1, "iterations": 10, "pretraining_batches": 50, "min_unique": 0, "max_drift": 1000, "actor_labels": 200}
+)
+"""The first labels are those of FEWER_LABELS, so that all runs here label the same latents first."""
+
+
+@pytest.mark.usefixtures("each_latent_decoded_once")
 def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None]) -> None:
     shutil.copytree(ROOT / "examples", "examples")
     Path("my-texts.csv").write_text("text\n" + "\n".join(sentences()), encoding="utf-8")
@@ -81,9 +84,9 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
         fitted: list[str] = []
         if command[0] == "pretrain" and "--out" in command:
             fitted = TINY_RECIPE  # hours otherwise
-        elif command[0] == "run" and "--resume" not in command and not first_run:
-            fitted = [*QUICKLY, "--samples", "100"]
-        first_run &= command[0] != "run"
+        elif command[0] == "run" and "--resume" not in command:
+            fitted = settings(**FEWER_LABELS) if first_run else [*QUICKLY, "--samples", "100"]
+            first_run = False
         ran = run_lcgan(*command, *fitted)
         assert ran.exit_code == 0, (command, ran.output)
         assert ran.stdout
@@ -91,6 +94,7 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
             source = Path("lcgan-my-wish-plugin/lcgan_my_wish_plugin.py").read_text(encoding="utf-8")
             install("lcgan-my-wish-plugin", source)
     assert len(list(Path("runs").glob("*/result.json"))) >= 10
+    assert json.loads(Path("runs/length/result.json").read_text(encoding="utf-8"))["all"]["actor"]["value"] > 0.9
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +103,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("examples")
 
 
+@pytest.mark.usefixtures("each_latent_decoded_once")
 @pytest.mark.parametrize("name", ["five_words", "positive", "seventy_labels", "edit_mine"])
 def test_its_python_and_the_other_examples_run(
     work: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
