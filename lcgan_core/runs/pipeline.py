@@ -32,12 +32,10 @@ from .brought_code import remember_own, require_yes
 from .config import RunConfig, load_config
 from .evaluation import Evaluation, evaluate_sampler
 from .places import config_of, made_absolute, made_relative
-from .report import PAIRS, Latents, write_report
+from .report import Latents, write_report
+from .report.rows import MOST_FILES, rows_of
 from .result import Result, Seconds
 from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights, versions_of
-
-MOST_FILES = 100
-"""Number of sample pairs that a run keeps if each sample is a file. Arbitrary: enough to look at."""
 
 REHEARSED = 10
 """Samples to evaluate before the training. As few as a run may be asked to evaluate at its end."""
@@ -138,7 +136,8 @@ def _run(
     evaluation = evaluate_sampler(ActorSampler(steering), config.samples, generator_of(config.seed, "evaluation"))
     versions = versions_of(state, identity["constraints"], earlier)
     save_weights(folder, config.gan, constraints, state, model, versions)
-    files.write_lines(folder / run_folder.SAMPLES, _sample_rows(folder, model.sample_kind, list(constraints), evaluation))
+    samples = _sample_rows(folder, model.sample_kind, list(constraints), evaluation)
+    files.write_lines(folder / run_folder.SAMPLES, samples)
     finished = time.perf_counter()
     result = Result(
         **dict(evaluation.summary),
@@ -157,8 +156,7 @@ def _run(
             total=round(finished - started, 2),
         ),
     )
-    pairs, latents = _pairs(model.sample_kind, evaluation), _latents(steering, evaluation)
-    write_report(folder, kept, result, metrics, pairs, latents)
+    write_report(folder, kept, result, metrics, rows_of(model, evaluation), samples, _latents(steering, evaluation))
     written = result.model_dump(mode="json")
     write_manifest(folder, {run_folder.RESULT: files.json_bytes(written)}, leave_out={run_folder.CHECKPOINT})
     files.write_json(folder / run_folder.RESULT, written)
@@ -228,12 +226,6 @@ def _metrics_so_far(folder: Path, rounds: int) -> list[dict[str, Any]]:
             f"lost. Run again in another folder: lcgan run --config {folder / run_folder.CONFIG} --out OTHER"
         )
     return found
-
-
-def _pairs(kind: SampleKind[Any], evaluation: Evaluation) -> list[tuple[str, str]]:
-    """The first sample pairs, before and after the actor, as HTML."""
-    pairs = zip(evaluation.before.samples[:PAIRS], evaluation.after.samples, strict=False)
-    return [(kind.html(before), kind.html_change(before, after)) for before, after in pairs]
 
 
 def _sample_rows(folder: Path, kind: SampleKind[Any], names: list[str], evaluation: Evaluation) -> list[dict[str, Any]]:
