@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes 
 
 import torch
 from click.testing import CliRunner, Result
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from torch import Tensor
 
 import lcgan_core.runs.pipeline
@@ -31,11 +33,20 @@ SLOW = ("test_readme", "test_wheels", "test_pretrain", "test_text_vae", "test_st
 ``pytest -m 'not slow'`` leaves them out."""
 
 
+MARKED = {"browser": "browser", "wheels": "wheel"}
+"""The markers of tests that use these fixtures."""
+
+BROWSER_NEEDED = "LCGAN_BROWSER_TESTS"
+"""Set by CI: a missing browser is then an error."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker("slow")
+        for fixture in MARKED.keys() & set(item.fixturenames if isinstance(item, pytest.Function) else ()):
+            item.add_marker(MARKED[fixture])
 
 
 class Killed(BaseException):
@@ -64,6 +75,38 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LCGAN_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Chromium without a window, which reaches nothing but this machine."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        reason = "needs Debian's packages chromium and chromium-driver"
+        pytest.fail(reason) if os.environ.get(BROWSER_NEEDED) else pytest.skip(reason)
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-proxy-server",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--window-size=1200,1000",
+        f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    driven = Chrome(options, ChromeService(driver))
+    try:
+        yield driven
+    finally:
+        driven.quit()
 
 
 class Points(SampleKind[tuple[float, ...]]):

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +22,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from conftest import QUICK_GAN, Lcgan, sentences
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 
 from lcgan_core import Images, RunConfig, RunError, SampleKind, Text, Wish, edit, load_run
@@ -33,8 +32,6 @@ from lcgan_core.tools.questions import QuestionSession
 from lcgan_core.tools.studio import Questions
 from lcgan_core.visible import visible
 
-NEEDED = "LCGAN_BROWSER_TESTS"
-"""Set by CI: a missing browser is then an error."""
 ANY_ACTOR = ["--set", "gan.max_drift=1000", "--set", "gan.min_unique=0"]
 """For an actor that was trained in no time."""
 
@@ -128,34 +125,8 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        reason = "needs Debian's packages chromium and chromium-driver"
-        pytest.fail(reason) if os.environ.get(NEEDED) else pytest.skip(reason)
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--no-proxy-server",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--window-size=1200,1000",
-        f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    browser = Chrome(options, ChromeService(driver))
-    try:
-        yield Page(browser)
-    finally:
-        browser.quit()
+def page(browser: Chrome) -> Page:
+    return Page(browser)
 
 
 @contextmanager
