@@ -270,13 +270,13 @@ def test_a_hub_name_works_offline_from_the_cache_and_is_identified_by_its_commit
     (cached / "refs").mkdir()
     program = (
         "import sys; from lcgan_core import Classifier; c = Classifier(model='someone/a-classifier', label='Positive');"
-        "assert not {'torch', 'transformers'} & set(sys.modules); print(c.fingerprint, c(['good food !'])[0])"
+        "assert not {'torch', 'transformers'} & set(sys.modules); print(c.fingerprint, "
     )
     found = []
-    for commit in commits:
+    for commit, judged in zip(commits, ("c(['good food !'])[0])", ")"), strict=True):
         (cached / "refs" / "main").write_text(commit)
         environment = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+        ran = subprocess.run([sys.executable, "-c", program + judged], capture_output=True, text=True, env=environment)
         assert (ran.returncode, ran.stderr) == (0, "")
         found.append(ran.stdout.split())
     assert found[0][0] != found[1][0]

@@ -85,7 +85,7 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
         if command[0] == "pretrain" and "--out" in command:
             fitted = TINY_RECIPE  # hours otherwise
         elif command[0] == "run" and "--resume" not in command:
-            fitted = settings(**FEWER_LABELS) if first_run else [*QUICKLY, "--samples", "100"]
+            fitted = [*settings(**FEWER_LABELS), "--samples", "300"] if first_run else [*QUICKLY, "--samples", "100"]
             first_run = False
         ran = run_lcgan(*command, *fitted)
         assert ran.exit_code == 0, (command, ran.output)

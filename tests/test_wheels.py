@@ -97,7 +97,8 @@ def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_pat
     assert (sentiment["distribution"], sentiment["status"]) == ("lcgan-sentiment-plugin", "ok")
     assert sentiment["constraints"] == ["sentiment", "sentiment-ngrams"]
     quickly = [part for option, value in FEWER_LABELS.items() for part in ("--set", f"gan.{option}={value}")]
-    result = json.loads(call("lcgan", "run", "--constraint", "sentiment", "--constraint", "length", *quickly, "--json"))
+    wishes = ("--constraint", "sentiment", "--constraint", "length", "--samples", "300")
+    result = json.loads(call("lcgan", "run", *wishes, *quickly, "--json"))
     assert result["all"]["actor"]["value"] > 0.9
     assert result["all"]["prior"]["value"] < 0.5
     assert (elsewhere / "runs" / "sentiment+length" / "result.json").is_file()
