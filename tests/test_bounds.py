@@ -56,6 +56,8 @@ def test_settings_that_are_absurd_together(run_lcgan: Lcgan) -> None:
         ({"critics": [f"runs/{number}" for number in range(100_000)]}, "critics: Tuple should have at most 64"),
         ({f"x{number}": 1 for number in range(50_000)}, r"x9: Extra inputs are not permitted; and 49990 more\.$"),
         ({"constraints": [{"constraint": "length", "alias": "a" * 10**6}]}, "is too long for a file"),
+        ({"constraints": [{"constraint": "a\0b.py:f"}]}, "constraints.0.constraint: String should match pattern"),
+        ({"model": "linear:\0"}, "model: String should match pattern"),
         ({"constraints": [{"constraint": "length", "weight": 1e999}]}, "constraints.0.weight: Input should be a finite number"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from lcgan_core import SampleError
 from lcgan_core.cli import lcgan
 from lcgan_core.cli.common import MOST_LINE_BYTES, arriving_lines
 from lcgan_core.runs import finished
@@ -90,6 +91,25 @@ def test_what_is_not_utf8_is_told_by_its_line_after_the_lines_before_it(content:
         assert message in ran.stderr
         if arguments[0] == "edit":
             assert ran.stdout == ("" if "UTF-16" in message else "A\n" * content.count(b"a\n"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "before"), [(["a", "b", "wrong", "c"], 2), (["wrong"], 0), (["a", "", "wrong"], 2), (["a"] * 70 + ["wrong"], 70)]
+)
+@pytest.mark.usefixtures("stub")
+def test_a_line_that_is_no_sample_is_told_after_the_lines_before_it(
+    monkeypatch: pytest.MonkeyPatch, lines: list[str], before: int
+) -> None:
+    def parse(self: Text, given: str, folder: Path = Path()) -> str:
+        if given == "wrong":
+            raise SampleError("No sample: 'wrong'")
+        return given
+
+    monkeypatch.setattr(Text, "parse", parse)
+    ran = CliRunner().invoke(lcgan, ["edit", "RUN"], input="".join(f"{line}\n" for line in lines))
+    assert ran.exit_code == 1
+    assert ran.stdout == "".join(f"{line.upper()}\n" for line in lines[:before])
+    assert "Error: No sample: 'wrong'" in ran.stderr
 
 
 def test_what_has_arrived_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

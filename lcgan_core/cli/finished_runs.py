@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import SampleError
 from .common import AS_JSON, DEVICE, SEED, arriving_lines, echo, lcgan, note, note_misread, what_is_left
 
 if TYPE_CHECKING:
@@ -160,11 +161,19 @@ def edited(
 
     kind = finished.model.sample_kind
     for batch in batches:
-        lines = [line.strip() for line in batch]
-        edits = edit(finished, [kind.parse(line) for line in lines if line], strength)
+        lines, parsed, wrong = [line.strip() for line in batch], [], None
+        for number, line in enumerate(lines):
+            try:
+                parsed += [kind.parse(line)] if line else []
+            except SampleError as error:  # said after the lines before it
+                lines, wrong = lines[:number], error
+                break
+        edits = edit(finished, parsed, strength)
         misread.update(finished.model.misread([one.before for one in edits if one.status != "kept"]))
         each = iter(edits)
         yield from ((line, next(each) if line else None) for line in lines)
+        if wrong:
+            raise wrong
 
 
 @lcgan.command()

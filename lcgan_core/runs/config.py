@@ -28,7 +28,7 @@ MOST_SEED = 2**32 - 1
 class Wish(Options):
     """One constraint, with its options, its weight, and its name in this run."""
 
-    constraint: str
+    constraint: str = Field(pattern=r"^[^\x00]+$")
     """An installed constraint, or ``file.py:function``."""
     options: dict[str, Any] = Field({}, max_length=100)
     """The constraint's own options."""
@@ -50,7 +50,7 @@ class Wish(Options):
 class RunConfig(Options):
     """Everything that determines the result of a run."""
 
-    model: str = "reviews"
+    model: str = Field("reviews", pattern=r"^[^\x00]+$")
     """The latent model: one that ships with lcgan, a folder from ``lcgan pretrain``, or ``KIND:SOURCE`` for a plugin's kind."""
     constraints: tuple[Wish, ...] = Field(min_length=1, max_length=64)
     """The constraints that every sample should satisfy, all at once."""
