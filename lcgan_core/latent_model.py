@@ -56,6 +56,10 @@ class LatentModel(ABC, Generic[SampleT]):
     greater_is_better: ClassVar[Mapping[str, bool]] = {}
     """Whether greater is better, for figures of ``quality`` and ``diversity``, by name; others are shown without."""
 
+    gan: ClassVar[Mapping[str, Any]] = {}
+    """Settings of ``GanConfig`` that suit this kind of model better than the defaults, by name. A run takes those that its user
+    does not set."""
+
     latent_dim: int
     """Dimensions of z; the prior is N(0, I)."""
     device: str = "cpu"

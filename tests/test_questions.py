@@ -119,18 +119,17 @@ def test_a_file_that_is_something_else_is_left_alone(tiny_model: Path, tmp_path:
 
 
 def test_questions_go_where_the_answer_is_least_sure(tiny_model: Path, tmp_path: Path) -> None:
-    from lcgan_core.constraints.from_labels import probability
-
     model = load_latent_model(str(tiny_model))
     session = QuestionSession(tmp_path / "mine.csv", model)
     unsure: list[float] = []
     others: list[float] = []
     for number in range(100):
+        candidates = list(session.candidates)
+        certainty = session.certainty() if number > 20 and number % 3 else None
         text = session.question()
-        if number > 20 and number % 3:
-            chances = (probability(session.features, session._weights()) - 0.5).abs()
-            unsure.append(float(chances[0]))
-            others.append(float(chances.median()))
+        if certainty is not None:
+            unsure.append(float(certainty[candidates.index(text)]))
+            others.append(float(certainty.median()))
         session.answer(float(text.split()[1] in ("food", "waiter", "soup")))
     assert sum(unsure) < 0.7 * sum(others)
     trust = session.estimate()

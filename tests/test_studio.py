@@ -29,7 +29,7 @@ from lcgan_core import Images, RunConfig, RunError, SampleKind, Text, Wish, edit
 from lcgan_core.cli import lcgan
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.tools.questions import QuestionSession
-from lcgan_core.tools.studio import Questions
+from lcgan_core.tools.studio import AT_ONCE, Questions
 from lcgan_core.visible import visible
 
 ANY_ACTOR = ["--set", "gan.max_drift=1000", "--set", "gan.min_unique=0"]
@@ -96,11 +96,14 @@ class Page:
 
     def answer(self, button: str) -> str:
         """Presses a button about the sample asked about; returns that sample when the next one is there."""
-        until(lambda: bool(self.sample("question")), lambda: self.browser.page_source)
-        asked = self.sample("question")
-        self.press(button)
-        until(lambda: self.sample("question") != asked, lambda: asked)
+        until(lambda: bool(self.sample("question-0")), lambda: self.browser.page_source)
+        asked = self.sample("question-0")
+        self.press(f"{button}-0")
+        until(lambda: self.sample("question-0") != asked, lambda: asked)
         return asked
+
+    def key(self, *keys: str) -> None:
+        self.browser.find_element(By.TAG_NAME, "body").send_keys(*keys)
 
     def told(self, message: str, act: Callable[[], None] = lambda: None) -> None:
         """Waits for the error message that ``act`` causes, and puts it away. A busy page does not listen yet: acts again."""
@@ -176,8 +179,8 @@ def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tin
             assert ran.exit_code == 1
             assert "Another process is adding labels to" in ran.stderr
 
-        asked = page.sample("question")
-        page.press("unwanted")
+        asked = page.sample("question-0")
+        page.press("unwanted-0")
         process.send_signal(signal.SIGKILL)
         process.wait()
     kept = rows(file)
@@ -267,15 +270,21 @@ def test_it_shows_labels_and_edits_images_and_drawings(
         page.open(address)
         page.shows("outcome", constraint)
         until(lambda: len(page.read(f"#pairs {shown}")) == 24, lambda: page.read("#pairs", "outerHTML"))
-        until(lambda: bool(page.read(f"#question {shown}")), lambda: page.read("#question", "outerHTML"))
-        (asked,) = page.read(f"#question {shown}", "outerHTML")
-        page.press("wanted")
+        until(lambda: len(page.read(f"#questions {shown}")) == AT_ONCE, lambda: page.read("#questions", "outerHTML"))
+        first = page.read(f"#questions {shown}", "outerHTML")
+        page.press("wanted-1")
         page.shows("labels", "1 labels, 1 wanted")
-        until(lambda: page.read(f"#question {shown}", "outerHTML") != [asked], lambda: asked)
+        page.key("n", "2", "y")
+        page.shows("labels", "3 labels, 2 wanted and 1 not")
+        until(lambda: len(set(page.read(f"#questions {shown}", "outerHTML")) & set(first)) == AT_ONCE - 2, lambda: first)
         with file.open(encoding="utf-8", newline="") as content:
-            (row,) = csv.DictReader(content)
-        assert (tmp_path / row["file"]).is_file()
+            answers = [(tmp_path / row["file"], row["value"]) for row in csv.DictReader(content)]
+        assert all(answered.is_file() for answered, _ in answers)
+        assert [value for _, value in answers] == ["1", "0", "1"]
         page.picture(f"{model}-label")
+        page.key("u", "u")
+        page.shows("labels", "1 labels, 1 wanted")
+        until(lambda: page.read(f"#questions {shown}", "outerHTML")[0] == first[0], lambda: first)
         page.part("Generate")
         page.press("generate")
         until(lambda: len(page.read(f"#samples {shown}")) == 20, lambda: page.read("#samples", "outerHTML"))
@@ -340,13 +349,13 @@ def test_what_a_stale_page_says_is_left_out(tiny_model: Path, tmp_path: Path) ->
     file = tmp_path / "mine.csv"
     session = QuestionSession(file, load_latent_model(str(tiny_model)))
     questions = Questions(session, RunConfig(constraints=(Wish(constraint="labels"),)), tmp_path / "run")
-    _, told, first = questions.asked()
-    assert "0 wanted and 0 not" in told
-    html, _, second = questions.answer(first, 1.0)
+    _, first = questions.asked(0)
+    assert "0 wanted and 0 not" in questions.told()
+    html, second = questions.answer(0, first, 1.0)
     assert html == second, "a text without signs that HTML knows"
-    assert questions.answer(first, 0.0)[2] == questions.skip(first)[2] == second
+    assert questions.answer(0, first, 0.0)[1] == questions.skip(0, first)[1] == second
     assert rows(file) == [(first, 1.0)]
-    assert questions.undo()[2] == first
+    assert questions.undo() == [(first, first)]
     with pytest.raises(RunError, match="no answer to take back"):
         questions.undo()
 

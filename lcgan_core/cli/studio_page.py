@@ -23,13 +23,46 @@ from .studio_guard import MOST_FILE_BYTES, Guard, guard
 FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
 THEME = gr.themes.Default(primary_hue="teal", font=FONTS, font_mono=FONTS)
 CSS = """
-#question, #edited {font-size: 1.4rem; min-height: 2.5rem}
+#edited, .question {font-size: 1.4rem; min-height: 2.5rem}
+.many {display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); max-width: 46rem}
+.many .place {padding: .4rem; border: 2px solid transparent; border-radius: .5rem}
+.many .current {border-color: var(--color-accent)}
+.many .question img, .many .question svg {width: auto; max-width: 100%; height: 8rem; margin: auto}
+.sides {display: grid; grid-template-columns: 1fr 1fr; gap: 1.5rem}
+.sides figcaption {font-weight: 600}
+.sides figure > div {display: grid; grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); gap: .4rem}
+.sides img, .sides svg {width: 100%; height: auto; margin: 0 !important}
 .prose .rows, .prose .rows tr, .prose .rows th, .prose .rows td {border-style: none !important; border-collapse: collapse}
 .prose .rows th, .prose .rows td {padding: .3rem .8rem; border-bottom: 1px solid var(--border-color-primary) !important}
 """
 # One event at a time, across all tabs and browsers: there is only one label session and one model.
 ORDERED: dict[str, Any] = {"concurrency_id": "studio", "concurrency_limit": 1, "api_visibility": "private"}
 QUIET = ORDERED | {"show_progress": "hidden"}
+
+KEYS = """
+() => {
+    let current = 0;
+    const press = id => document.getElementById(id)?.click();
+    const places = () => [...document.querySelectorAll('#questions .place')].filter(place => place.offsetParent);
+    const choose = number => {
+        const shown = places();
+        current = (number + shown.length) % shown.length;
+        shown.forEach((place, at) => place.classList.toggle('current', at === current));
+    };
+    document.addEventListener('keydown', event => {
+        const many = places().length;
+        if (!many || event.ctrlKey || event.altKey || event.metaKey || event.target.matches('input, textarea')) return;
+        const reply = {y: 'wanted', n: 'unwanted', s: 'skip'}[event.key];
+        const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+        if (event.key === 'u') press('undo');
+        else if (step) choose(current + step);
+        else if (event.key >= 1 && event.key <= many) choose(event.key - 1);
+        else if (reply) { press(`${reply}-${current}`); choose(current + 1); }
+    });
+    const first = setInterval(() => { if (places().length) { choose(0); clearInterval(first); } }, 100);
+}
+"""
+"""Answers by keys: about the current place, which is marked, and then the next one."""
 
 Given = ParamSpec("Given")
 Told = TypeVar("Told")
@@ -54,7 +87,7 @@ def page(studio: Studio, questions: Questions | None, kind: SampleKind[Any]) -> 
                 progress(share, desc=what)
                 await asyncio.sleep(0.2)  # not a thread, which Ctrl-C would have to wait for
             told, rows = shown(studio.outcome)()
-            return told, table(("before", "after"), rows)
+            return told, (sides if kind.in_files else table)(("before", "after"), rows)
 
         # Runs alongside the other events, so that labelling can continue.
         waiting: dict[str, Any] = {"concurrency_limit": None, "show_progress_on": outcome, "api_visibility": "private"}
@@ -81,20 +114,43 @@ def shown(handler: Callable[Given, Told]) -> Callable[Given, Told]:
 def _label(blocks: gr.Blocks, questions: Questions) -> gr.Button:
     """The questions; returns the button that starts training on the answers."""
     gr.Markdown("Is this what you want?")
-    question, key = gr.HTML(elem_id="question"), gr.State()
+    places: list[list[Any]] = []
+    """For each question, the elements of what ``Questions.asked`` returns."""
+    labels = gr.Markdown(elem_id="labels", render=False)
+    many = len(questions.places) > 1
+    with gr.Row(elem_id="questions", elem_classes="many" if many else None):
+        for place in questions.places:
+            with gr.Column(elem_classes="place", min_width=0):
+                asked = [gr.HTML(elem_id=f"question-{place}", elem_classes="question"), gr.State()]
+                with gr.Row():
+                    replies = {
+                        gr.Button(said, variant=variant, size="sm", min_width=0, elem_id=f"{name}-{place}"): reply
+                        for said, name, variant, reply in (
+                            ("Yes", "wanted", "primary", partial(questions.answer, place, value=1.0)),
+                            ("No", "unwanted", "primary", partial(questions.answer, place, value=0.0)),
+                            ("Skip", "skip", "secondary", partial(questions.skip, place)),
+                        )
+                    }
+            for button, reply in replies.items():
+                button.click(shown(reply), asked[1], asked, **QUIET).success(shown(questions.told), None, labels, **QUIET)
+            places.append(asked)
+    keys = "Keys: y, n, s for skip, u for undo" + ("; 1 and so on, or the arrows, choose" if many else "")
+    gr.Markdown(keys, elem_id="keys")
+    labels.render()
     with gr.Row():
-        wanted = gr.Button("Wanted", variant="primary", elem_id="wanted")
-        unwanted = gr.Button("Not wanted", variant="primary", elem_id="unwanted")
-        skip = gr.Button("Skip", elem_id="skip")
         undo = gr.Button("Undo", elem_id="undo")
-    labels = gr.Markdown(elem_id="labels")
-    asked = [question, labels, key]
-    blocks.load(shown(questions.asked), outputs=asked, **QUIET)
-    wanted.click(shown(partial(questions.answer, value=1.0)), key, asked, **QUIET)
-    unwanted.click(shown(partial(questions.answer, value=0.0)), key, asked, **QUIET)
-    skip.click(shown(questions.skip), key, asked, **QUIET)
-    undo.click(shown(questions.undo), None, asked, **QUIET)
-    return gr.Button("Train", elem_id="train")
+        train = gr.Button("Train", variant="primary", elem_id="train")
+
+    def everything() -> list[str]:
+        return [part for place in questions.places for part in questions.asked(place)] + [questions.told()]
+
+    def undone() -> list[str]:
+        return [part for asked in questions.undo() for part in asked] + [questions.told()]
+
+    everywhere = [part for asked in places for part in asked] + [labels]
+    blocks.load(shown(everything), outputs=everywhere, **QUIET)
+    undo.click(shown(undone), None, everywhere, trigger_mode="multiple", **QUIET)
+    return train
 
 
 def _generate(studio: Studio) -> None:
@@ -157,6 +213,15 @@ def table(headers: Sequence[str], rows: Rows) -> str:
     return f'<table class="rows">{"".join(f"<tr>{line}</tr>" for line in (first, *lines))}</table>' if rows else ""
 
 
+def sides(headers: Sequence[str], rows: Rows) -> str:
+    """The columns as grids of pictures, side by side; an empty string if there are no rows."""
+    grids = [
+        f"<figure><figcaption>{header}</figcaption><div>{''.join(f'<div>{cell}</div>' for cell in column)}</div></figure>"
+        for header, column in zip(headers, zip(*rows, strict=True), strict=False)
+    ]
+    return f'<div class="sides">{"".join(grids)}</div>' if rows else ""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Opens the port, or a free one if it is 0. Raises ``RunError`` if that fails."""
     try:
@@ -182,6 +247,7 @@ def application(blocks: gr.Blocks, listening: socket.socket, given_host: str, up
         max_file_size=MOST_FILE_BYTES,
         theme=THEME,
         css=CSS,
+        js=KEYS,
     )
     return guard(app, given_host, host, uploads)
 

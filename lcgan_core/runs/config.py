@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,6 +77,11 @@ class RunConfig(Options):
             if taken in names:
                 raise ValueError(f"{taken!r} is the name of a network of every run; give the constraint an alias")
         return self
+
+    def suited(self, settings: Mapping[str, Any]) -> RunConfig:
+        """The same with the model's ``settings`` of ``gan`` that nobody has set. Raises ``RunError`` if there are no such."""
+        own = self.gan.model_dump(include=self.gan.model_fields_set)
+        return self.model_copy(update={"gan": validated(GanConfig, {**settings, **own}, f"The settings of {self.model}")})
 
 
 def load_config(path: Path) -> RunConfig:

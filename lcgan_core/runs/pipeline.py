@@ -106,6 +106,7 @@ def _run(
     constraints = {wish.name: make_constraint(wish.constraint, wish.options) for wish in config.constraints}
     on_progress("model", 0.0)
     model = load_latent_model(config.model, device)
+    config = config.suited(model.gan)
     constraints = {name: bound(constraint, model) for name, constraint in constraints.items()}
     warn_of_chance(constraints)
     labeller = Labeller(model, constraints)

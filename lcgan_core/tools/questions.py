@@ -33,6 +33,8 @@ class QuestionSession:
     Each question is the one whose answer is least certain, given the answers so far; if ``active`` is off, questions are
     random. Questions are about decoded posterior samples, or about each of the samples in ``own`` once. Samples other than text
     are kept as files in a folder beside the label file.
+
+    Several questions can be open at a time, each at a place of its own, the first at place 0.
     """
 
     def __init__(
@@ -48,6 +50,10 @@ class QuestionSession:
         self.answers = read_answers(file, self.kind, encoding)
         self.generator = torch.Generator().manual_seed(seed + 1_000_003 * len(self.answers))
         self.q = AggregatePosterior.of(model)
+        self.open: dict[int, Any] = {}
+        """The samples that are asked about, by their places."""
+        self.answered: list[int] = []
+        """The places of the answers of this session."""
         self.candidates: list[Any] = []
         self.features = model.features([]).cpu()
         self.unasked: list[Any] | None = None
@@ -56,33 +62,46 @@ class QuestionSession:
             new = self._unanswered(own)
             self.unasked = [new[place] for place in torch.randperm(len(new), generator=self.generator).tolist()]
 
-    def question(self) -> Any:
-        """The sample to ask about next, if any is left. Repeated calls return the same one until it is answered or skipped."""
-        if len(self.candidates) < CANDIDATES // 2 and (drawn := self._more()):
-            self.candidates = self._unanswered([*self.candidates, *drawn])
-            self.features = self.model.features(self.candidates).cpu()
-        if self.active and self.knows_both and len(self.answers) % CHANCE:
-            unsure = (probability(self.features, self._weights()) - 0.5).abs()
-            self._to_front(int(unsure.argmin()))
-        return self.candidates[0]
+    def question(self, place: int = 0) -> Any:
+        """The sample to ask about at ``place``: the same one until it is answered or skipped. None if no sample is left."""
+        if place not in self.open:
+            if len(self.candidates) < CANDIDATES // 2 and (drawn := self._more()):
+                self.candidates = self._unanswered([*self.candidates, *drawn])
+                self.features = self.model.features(self.candidates).cpu()
+            if not self.candidates:
+                return None
+            chosen = 0
+            if self.active and self.knows_both and len(self.answers) % CHANCE:
+                chosen = int(self.certainty().argmin())
+            self.open[place] = self.candidates.pop(chosen)
+            self.features = torch.cat([self.features[:chosen], self.features[chosen + 1 :]])
+        return self.open[place]
 
-    def answer(self, value: float) -> None:
-        """Keeps the answer to ``question()``."""
-        sample = self.candidates[0]
+    def certainty(self) -> torch.Tensor:
+        """How far the probability that each candidate is wanted is from one half, by the answers so far: ``[candidates]``."""
+        samples, values = zip(*self.answers, strict=True)
+        weights = logistic_regression(self.model.features(samples).cpu(), torch.tensor(values))
+        return (probability(self.features, weights) - 0.5).abs()
+
+    def answer(self, value: float, place: int = 0) -> None:
+        """Keeps the answer to ``question(place)``."""
+        sample = self.open[place]
         append_row(self.file, self.kind.column, self.keep(sample), value, self.encoding)
         self.answers.append((sample, value))
-        self._drop()
+        self.answered.append(place)
+        del self.open[place]
 
     def keep(self, sample: Any) -> str:
         """The sample's entry in the label file. A sample other than text is written to its own file if that does not exist."""
         return self.kind.keep(sample, self.file.parent, f"{self.file.stem}-samples")
 
-    def skip(self) -> None:
+    def skip(self, place: int = 0) -> None:
         """Moves on to another question."""
-        self._drop()
+        del self.open[place]
 
     def undo(self) -> Any | None:
-        """Takes back the last answer and asks that question again. Returns its sample, or None if there is no answer.
+        """Takes back the last answer and asks that question again: at its place, or at the first if the answer is from an
+        earlier session. Returns its sample, or None if there is no answer.
 
         Raises ``ConstraintError`` if that answer is not the last row of the file any more.
         """
@@ -96,15 +115,17 @@ class QuestionSession:
             )
         remove_last_row(self.file, found)
         sample, _ = self.answers.pop()
-        self.question()
-        self.candidates.insert(0, sample)
-        self.features = torch.cat([self.model.features([sample]).cpu(), self.features])
+        place = self.answered.pop() if self.answered else 0
+        if place in self.open:  # to be asked about later
+            self.features = torch.cat([self.model.features([self.open[place]]).cpu(), self.features])
+            self.candidates.insert(0, self.open[place])
+        self.open[place] = sample
         return sample
 
     @property
     def exhausted(self) -> bool:
         """Whether all of the user's own samples have been answered or skipped. The model's samples never run out."""
-        return not self.candidates and self.unasked == []
+        return not self.candidates and not self.open and self.unasked == []
 
     @property
     def knows_both(self) -> bool:
@@ -122,29 +143,17 @@ class QuestionSession:
         return LearnedLabels.learn(labels, self.model, quietly=True).trust()
 
     def _unanswered(self, samples: Sequence[Any]) -> list[Any]:
-        answered = {self.kind.alike(sample) for sample, _ in self.answers}
+        known = {self.kind.alike(sample) for sample in [*self.open.values(), *(sample for sample, _ in self.answers)]}
         new: dict[str, Any] = {}
         for sample in samples:
             new.setdefault(self.kind.alike(sample), sample)
-        return [sample for alike, sample in new.items() if alike not in answered]
+        return [sample for alike, sample in new.items() if alike not in known]
 
     def _more(self) -> list[Any]:
         if self.unasked is None:
             return self.model.decode(self.q.draw(CANDIDATES, self.generator))
         drawn, self.unasked = self.unasked[:CANDIDATES], self.unasked[CANDIDATES:]
         return drawn
-
-    def _weights(self) -> torch.Tensor:
-        samples, values = zip(*self.answers, strict=True)
-        return logistic_regression(self.model.features(samples).cpu(), torch.tensor(values))
-
-    def _to_front(self, place: int) -> None:
-        self.candidates.insert(0, self.candidates.pop(place))
-        self.features = torch.cat([self.features[place : place + 1], self.features[:place], self.features[place + 1 :]])
-
-    def _drop(self) -> None:
-        self.features = self.features[1:]
-        self.candidates.pop(0)
 
 
 def read_answers(file: Path, kind: SampleKind[Any], encoding: str | None = None) -> list[tuple[Any, float]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,8 @@ from .questions import QuestionSession
 
 PAIRS = 12
 """Number of sample pairs, before and after the actor, to show for a run."""
+AT_ONCE = 6
+"""Number of pictures or drawings to ask about at a time. Arbitrary: they fill two rows on a desk and three on a telephone."""
 STATUS = {
     "edited": "Edited.",
     "kept": "Kept: it already satisfies.",
@@ -129,12 +130,16 @@ class Studio:
         return self.finished
 
 
+Asked = tuple[str, str]
+"""The HTML of the sample to ask about at one place, and its key, which the page sends with the answer. Both are empty if no
+sample is left."""
+
+
 @dataclass
 class Questions:
-    """The questions on a page. Every method returns the HTML of the sample to ask about, the progress of the labels in
-    Markdown, and the key of that sample, which the page sends with the answer.
+    """The questions on a page, one at each place: samples that are seen at a glance are shown several at a time.
 
-    A page may be stale: answers about a sample other than the current one are ignored.
+    A page may be stale: answers about a sample other than the current one at that place are ignored.
     """
 
     session: QuestionSession
@@ -143,30 +148,39 @@ class Questions:
     out: Path
     """Its folder."""
 
-    def asked(self) -> tuple[str, str, str]:
+    @property
+    def places(self) -> range:
+        return range(AT_ONCE if self.session.kind.in_files else 1)
+
+    def asked(self, place: int) -> Asked:
+        question = self.session.question(place)
+        return (self.session.kind.html(question), self.session.kind.key(question)) if question is not None else ("", "")
+
+    def told(self) -> str:
+        """The progress of the labels, in Markdown."""
         answers = self.session.answers
         wanted = sum(value >= SATISFIED for _, value in answers)
         told = f"`{self.session.file}`: **{len(answers)}** labels, {wanted} wanted and {len(answers) - wanted} not."
         if trust := self.session.estimate():
-            told += f" Held-out answers predicted correctly: **{trust.accuracy}**."
-        else:
-            told += f" Training needs at least {FEWEST} of each kind; 35 are better."
-        question = self.session.question()
-        return self.session.kind.html(question), told, self.session.kind.key(question)
+            return told + f" Held-out answers predicted correctly: **{trust.accuracy}**."
+        return told + f" Training needs at least {FEWEST} of each kind; 35 are better."
 
-    def answer(self, shown: str, value: float) -> tuple[str, str, str]:
-        return self._of(shown, lambda: self.session.answer(value))
+    def answer(self, place: int, shown: str, value: float) -> Asked:
+        if self._is_shown(place, shown):
+            self.session.answer(value, place)
+        return self.asked(place)
 
-    def skip(self, shown: str) -> tuple[str, str, str]:
-        return self._of(shown, self.session.skip)
+    def skip(self, place: int, shown: str) -> Asked:
+        if self._is_shown(place, shown):
+            self.session.skip(place)
+        return self.asked(place)
 
-    def undo(self) -> tuple[str, str, str]:
-        """Takes back the last answer; raises ``RunError`` if there is none."""
+    def undo(self) -> list[Asked]:
+        """Takes back the last answer; raises ``RunError`` if there is none. Returns what is asked at each place."""
         if self.session.undo() is None:
             raise RunError("There is no answer to take back.")
-        return self.asked()
+        return [self.asked(place) for place in self.places]
 
-    def _of(self, shown: str, reply: Callable[[], None]) -> tuple[str, str, str]:
-        if shown == self.session.kind.key(self.session.question()):
-            reply()
-        return self.asked()
+    def _is_shown(self, place: int, shown: str) -> bool:
+        question = self.session.question(place)
+        return question is not None and shown == self.session.kind.key(question)
