@@ -77,6 +77,11 @@ def test_run_sample_edit_label_bench_and_check(
     assert all(0 < row["closeness"] < 1 for row in changed)
     assert all(value == 1 for value in make_constraint(constraint, {})([kind.parse(row["after"]) for row in changed]))
     assert all(Path(one).is_file() for row in edits for one in row["candidates"])
+    told("edit", "run", *files[:2], "--path", "4", "--out", "ways")
+    assert sorted(path.name for path in Path("ways").iterdir() if "path" in path.name) == [
+        f"000{number}-path{suffix}" for number in (1, 2)
+    ]
+    assert "needs --out" in run_lcgan("edit", "run", files[0], "--path", "4").stderr
     assert len(told("interpolate", "run", files[0], files[1], "--steps", "3", "--out", "way").splitlines()) == 3
     missing = run_lcgan("edit", "run", "none" + suffix)
     assert f"No file none{suffix}" in missing.stderr

@@ -133,6 +133,19 @@ def test_images_grow_less_close_the_more_they_are_changed() -> None:
     assert kind.closeness([GREY, GREY, GREY[:3, :3]], [COLOUR, 255 - GREY, GREY[:3, :3]]) == pytest.approx([0, 0, 1], abs=1e-6)
 
 
+def test_a_strip_shows_samples_side_by_side() -> None:
+    strip = Images().strip([GREY, COLOUR, GREY[:20, :20]])
+    assert strip.shape == (40, 120, 3)
+    assert (strip[:, :40, 0] == GREY).all()
+    assert (strip[:, 40:80] == COLOUR).all()
+    drawn = Strokes().strip([HOUSE, HOUSE[:4], []])
+    assert len(drawn) == len(HOUSE) + 4
+    assert drawn[:, 2].sum() == 4, "the pen is up between the drawings"
+    assert drawn[1:8, :2] == pytest.approx(np.array(HOUSE)[1:, :2], abs=1e-5)
+    across = drawn[:, 0].cumsum()
+    assert across[: len(HOUSE)].max() < across[len(HOUSE) :].min()
+
+
 def test_a_drawing_is_its_movements_whatever_holds_them(tmp_path: Path) -> None:
     kind = Strokes()
     forms = [HOUSE, np.array(HOUSE), torch.tensor(HOUSE), [(dx, dy, bool(up)) for dx, dy, up in HOUSE]]

@@ -95,6 +95,12 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     help="Minimum value to accept; of the edits that reach it, the closest is taken. 0 keeps the sample, 1 satisfies.",
 )
 @click.option("--candidates", "most", default=0, show_default=True, type=click.IntRange(0, 1000), help="Other edits to show.")
+@click.option(
+    "--path",
+    "steps",
+    type=click.IntRange(2, 100),
+    help="Write the way from each sample to its edit as well, in so many steps beside each other; needs --out.",
+)
 @with_out
 @DEVICE
 @AS_JSON
@@ -103,6 +109,7 @@ def edit(
     samples: tuple[str, ...],
     strength: float,
     most: int,
+    steps: int | None,
     out: Path | None,
     device: str,
     as_json: bool,
@@ -110,15 +117,19 @@ def edit(
     """Change your own samples just enough to satisfy: those given, or the lines of standard input.
 
     A SAMPLE is a text, or a file name if the model makes images or other files. With --out, edits are written in the order of
-    the samples, and the candidates of each sample to a numbered folder. A blank line stays one. With --json, each line is one
-    object: before, after, status (edited, kept, missed, unknown or blank), value, closeness, candidates.
+    the samples, the candidates of each to a numbered folder, and with --path, the way there to a file such as 0001-path.png. A
+    blank line stays one. With --json, each line is one object: before, after, status (edited, kept, missed, unknown or blank),
+    value, closeness, candidates.
     """
     from ..runs.finished import load_run
+    from ..sample_kinds import FileKind
 
     finished = load_run(run_folder, device)
     finished.model.require_encoder("Editing")  # before standard input is read
     misread, not_blank = Counter[str](), 0
     kind = finished.model.sample_kind
+    if steps and not (out and isinstance(kind, FileKind)):
+        raise click.UsageError("--path is for samples that are files, and needs --out. For texts, see lcgan interpolate.")
     batches = (samples[at : at + EDITED_AT_ONCE] for at in range(0, len(samples), EDITED_AT_ONCE))
     edits: Iterable[tuple[str, Edit | None]] = edited(
         finished, batches if samples else arriving_lines(EDITED_AT_ONCE), strength, misread
@@ -137,6 +148,8 @@ def edit(
             continue
         not_blank += 1
         after = next(written) if written else shown(kind, [found.after], None, as_json)[0]
+        if steps and out and isinstance(kind, FileKind):
+            kind.write(kind.strip(way_to(finished, found, steps)), out / f"{number:04}-path{kind.suffixes[0]}")
         candidates = shown(kind, found.candidates[:most], out / f"{number:04}" if out else None, as_json) if most else []
         if as_json:
             row = {"before": given, "after": after, "status": found.status, "value": found.value, "closeness": found.closeness}
@@ -174,6 +187,14 @@ def edited(
         yield from ((line, next(each) if line else None) for line in lines)
         if wrong:
             raise wrong
+
+
+def way_to(finished: FinishedRun, found: Edit, steps: int) -> list[Any]:
+    """The sample, what lies on the way to its edit, and the edit: ``steps`` in all."""
+    from ..tools.editing import interpolate
+
+    between = interpolate(finished, found.before, found.after, steps)[1:-1]
+    return [found.before, *(sample for sample, _ in between), found.after]
 
 
 @lcgan.command()

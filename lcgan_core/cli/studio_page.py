@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from ..errors import LcganError, RunError
 from ..sample_kinds import FileKind, SampleKind
-from ..tools.studio import Questions, Rows, Studio
+from ..tools.studio import Asked, Questions, Rows, Studio
 from .studio_guard import MOST_FILE_BYTES, Guard, guard
 
 # System fonts: the page loads nothing from the network.
@@ -24,7 +24,7 @@ FONTS = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
 THEME = gr.themes.Default(primary_hue="teal", font=FONTS, font_mono=FONTS)
 CSS = """
 #edited, .question {font-size: 1.4rem; min-height: 2.5rem}
-.many {display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); max-width: 46rem}
+.many {display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); max-width: 36rem}
 .many .place {padding: .4rem; border: 2px solid transparent; border-radius: .5rem}
 .many .current {border-color: var(--color-accent)}
 .many .question img, .many .question svg {width: auto; max-width: 100%; height: 8rem; margin: auto}
@@ -116,30 +116,31 @@ def _label(blocks: gr.Blocks, questions: Questions) -> gr.Button:
     gr.Markdown("Is this what you want?")
     places: list[list[Any]] = []
     """For each question, the elements of what ``Questions.asked`` returns."""
-    labels = gr.Markdown(elem_id="labels", render=False)
+    replies: list[tuple[gr.Button, list[Any], Callable[[str], Asked]]] = []
     many = len(questions.places) > 1
     with gr.Row(elem_id="questions", elem_classes="many" if many else None):
         for place in questions.places:
             with gr.Column(elem_classes="place", min_width=0):
                 asked = [gr.HTML(elem_id=f"question-{place}", elem_classes="question"), gr.State()]
                 with gr.Row():
-                    replies = {
-                        gr.Button(said, variant=variant, size="sm", min_width=0, elem_id=f"{name}-{place}"): reply
-                        for said, name, variant, reply in (
-                            ("Yes", "wanted", "primary", partial(questions.answer, place, value=1.0)),
-                            ("No", "unwanted", "primary", partial(questions.answer, place, value=0.0)),
-                            ("Skip", "skip", "secondary", partial(questions.skip, place)),
-                        )
-                    }
-            for button, reply in replies.items():
-                button.click(shown(reply), asked[1], asked, **QUIET).success(shown(questions.told), None, labels, **QUIET)
-            places.append(asked)
+                    yes = gr.Button("Yes", variant="primary", size="sm", min_width=0, elem_id=f"wanted-{place}")
+                    no = gr.Button("No", variant="primary", size="sm", min_width=0, elem_id=f"unwanted-{place}")
+                    skip = gr.Button("Skip", size="sm", min_width=0, elem_id=f"skip-{place}")
+                places.append(asked)
+                replies += [
+                    (yes, asked, partial(questions.answer, place, value=1.0)),
+                    (no, asked, partial(questions.answer, place, value=0.0)),
+                    (skip, asked, partial(questions.skip, place)),
+                ]
     keys = "Keys: y, n, s for skip, u for undo" + ("; 1 and so on, or the arrows, choose" if many else "")
     gr.Markdown(keys, elem_id="keys")
-    labels.render()
+    labels = gr.Markdown(elem_id="labels")
     with gr.Row():
         undo = gr.Button("Undo", elem_id="undo")
         train = gr.Button("Train", variant="primary", elem_id="train")
+
+    for button, asked, reply in replies:
+        button.click(shown(reply), asked[1], asked, **QUIET).success(shown(questions.told), None, labels, **QUIET)
 
     def everything() -> list[str]:
         return [part for place in questions.places for part in questions.asked(place)] + [questions.told()]

@@ -103,6 +103,10 @@ class FileKind(SampleKind[SampleT]):
     def write(self, sample: SampleT, path: Path) -> None:
         """Writes the sample; what ``read`` gets back must have the same key."""
 
+    def strip(self, samples: Sequence[SampleT]) -> SampleT:
+        """One sample that shows all of them in a row, from left to right. Raises ``SampleError`` if the kind has no such."""
+        raise SampleError(f"Samples of the kind {self.name} cannot be shown in a row.")
+
     def parse(self, given: str, folder: Path = Path()) -> SampleT:
         path = folder / Path(given.strip()).expanduser()
         if not path.is_file():

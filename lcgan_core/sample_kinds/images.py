@@ -109,6 +109,17 @@ class Images(FileKind[Any]):
     def write(self, sample: Any, path: Path) -> None:
         _pillow().fromarray(self.array(sample)).save(path)
 
+    def strip(self, samples: Sequence[Any]) -> Any:
+        """An array, with the images at the height of the first; in colours if one of them is."""
+        import numpy as np
+
+        images = [_pillow().fromarray(self.array(sample)) for sample in samples]
+        mode = max((image.mode for image in images), key=("L", "RGB", "RGBA").index)
+        height = images[0].height
+        return np.hstack(
+            [np.asarray(image.convert(mode).resize((image.width * height // image.height, height))) for image in images]
+        )
+
     def closeness(self, before: Sequence[Any], after: Sequence[Any]) -> list[float]:
         """Structural similarity, with negative values set to 0; 0 for images of different sizes."""
         pairs = ((self.array(first), self.array(second)) for first, second in zip(before, after, strict=True))

@@ -85,6 +85,20 @@ class Strokes(FileKind[Any]):
     def write(self, sample: Any, path: Path) -> None:
         path.write_text(self.svg(sample) + "\n", encoding="utf-8")
 
+    def strip(self, samples: Sequence[Any]) -> Any:
+        """A drawing of all, each centred in a column; columns are as wide as the widest, and a little more."""
+        import numpy as np
+
+        drawings = [self.array(sample) for sample in samples]
+        points = [moves[:, :2].cumsum(0) for moves in drawings]
+        column = 1.2 * max(float(np.ptp(each[:, 0])) if len(each) else 0.0 for each in points)
+        placed = [
+            each - (each.min(0) + each.max(0)) / 2 + [number * column, 0] if len(each) else each
+            for number, each in enumerate(points)
+        ]
+        moves = np.diff(np.concatenate([np.zeros((1, 2)), *placed]), axis=0)
+        return self.array(np.column_stack([moves, np.concatenate([moves[:, 2] for moves in drawings])]))
+
     def closeness(self, before: Sequence[Any], after: Sequence[Any]) -> list[float]:
         """How much of the ink coincides (``overlap``)."""
         return [overlap(self.array(first), self.array(second)) for first, second in zip(before, after, strict=True)]
