@@ -46,6 +46,10 @@ REALISM = GanConfig(
 for its collapse. In the first round it strays far from real latents, so that drift is no reason to stop."""
 
 
+TILES = 200
+"""Pictures of each row that are kept for a blind reading, which takes some of them."""
+
+
 def realistic(model: LatentModel[Any], n: int, seed: int) -> torch.Tensor:
     """Noise ``[n, latent_dim]``, moved by an actor that was trained on the realism critic alone."""
     labeller = Labeller(model, {})
@@ -103,10 +107,11 @@ def draw(found: dict[str, list[Any]], figures: dict[str, dict[str, float]], path
 @click.option("--pictures", type=click.Path(path_type=Path, exists=True), help="Held-out pictures, such as MNIST's test set.")
 @click.option("-n", "count", default=10_000, show_default=True, help="Pictures of each kind that are measured.")
 @click.option("--out", default=Path("mnist_figure.png"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--tiles", type=click.Path(path_type=Path), help="New folder for pictures of each row, for a blind reading.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--smooth", default="image-vae:mnist-smooth", show_default=True, help="A model with sigma_x = 1.")
 @click.option("--sharp", default="image-vae:mnist", show_default=True, help="A model with sigma_x = 0.1.")
-def mnist_figure(pictures: Path | None, count: int, out: Path, seed: int, smooth: str, sharp: str) -> None:
+def mnist_figure(pictures: Path | None, count: int, out: Path, tiles: Path | None, seed: int, smooth: str, sharp: str) -> None:
     """Draws the figure, and writes its numbers beside it."""
     known: list[Any] = []
     if pictures:
@@ -114,6 +119,9 @@ def mnist_figure(pictures: Path | None, count: int, out: Path, seed: int, smooth
 
         known = list(read_pictures(pictures)[..., 0])
     found = rows(known, count, seed, (smooth, sharp))
+    for title, samples in found.items() if tiles else ():
+        assert tiles
+        load_latent_model(sharp).sample_kind.save(samples[:TILES], tiles / title.replace(" ", "-"))
     figures = measured(load_latent_model(sharp), found)
     draw(found, figures, out)
     write_json(out.with_suffix(".json"), figures)

@@ -90,6 +90,15 @@ def test_toml_is_a_configuration_too(run_lcgan: Lcgan) -> None:
     assert json.loads(Path("runs/half-space/config.json").read_text(encoding="utf-8"))["gan"]["width"] == 16
 
 
+def test_the_models_settings_hold_unless_the_user_has_others() -> None:
+    asked = RunConfig(constraints=(Wish(constraint="length"),), gan=GanConfig(max_drift=3.0))
+    suited = asked.suited({"max_drift": 100.0, "rounds": 2})
+    assert (suited.gan.max_drift, suited.gan.rounds, suited.gan.width) == (3.0, 2, 256)
+    assert RunConfig.model_validate(suited.model_dump(mode="json")).suited({"width": 8}) == suited, "a resumed run is as it was"
+    with pytest.raises(RunError, match=r"The settings of reviews: rounds: .* greater than or equal to 1"):
+        asked.suited({"rounds": 0})
+
+
 def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(run_lcgan: Lcgan) -> None:
     whole = json.loads(run_lcgan(*RUN, "--json").stdout)
     config = RunConfig.model_validate_json(Path("runs/half-space/config.json").read_text(encoding="utf-8"))
