@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import torch
 
 from lcgan_core import LatentModel
@@ -81,14 +82,13 @@ def measured(model: LatentModel[Any], found: dict[str, list[Any]]) -> dict[str, 
         figures[title] = quality_of(model, samples)
         figures[title] |= {name: figure.share for name, figure in memory_of(model, samples).items()}
         if real and title.startswith("reconstructions"):
-            off = (torch.tensor([a.astype(float) - b for a, b in zip(samples[:1000], real, strict=False)]) / 255).square()
-            figures[title]["squared error"] = float(off.mean())
+            off = np.stack(samples[:1000]) / 255 - np.stack(real[:1000]) / 255
+            figures[title]["squared error"] = float(np.square(off).mean())
     return figures
 
 
 def draw(found: dict[str, list[Any]], figures: dict[str, dict[str, float]], path: Path, columns: int = 16) -> None:
     """The first pictures of each row, twice as large, under its title and figures."""
-    import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
     font, text_height = ImageFont.load_default(size=13), 20

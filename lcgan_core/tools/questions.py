@@ -72,16 +72,16 @@ class QuestionSession:
                 return None
             chosen = 0
             if self.active and self.knows_both and len(self.answers) % CHANCE:
-                chosen = int(self.certainty().argmin())
+                chosen = int(self.certainty(self.features).argmin())
             self.open[place] = self.candidates.pop(chosen)
             self.features = torch.cat([self.features[:chosen], self.features[chosen + 1 :]])
         return self.open[place]
 
-    def certainty(self) -> torch.Tensor:
-        """How far the probability that each candidate is wanted is from one half, by the answers so far: ``[candidates]``."""
+    def certainty(self, features: torch.Tensor) -> torch.Tensor:
+        """How far the probability that each sample is wanted is from one half, by the answers so far: ``[samples]``."""
         samples, values = zip(*self.answers, strict=True)
         weights = logistic_regression(self.model.features(samples).cpu(), torch.tensor(values))
-        return (probability(self.features, weights) - 0.5).abs()
+        return (probability(features, weights) - 0.5).abs()
 
     def answer(self, value: float, place: int = 0) -> None:
         """Keeps the answer to ``question(place)``."""
