@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
+from lcgan_core import load_run
 from lcgan_core.sample_kinds.text import changed_words
 
 
@@ -70,6 +72,9 @@ def test_every_run_has_a_self_contained_report(run_lcgan: Lcgan) -> None:
         assert f"({100 * figures['actor']['interval'][0]:.1f}–{100 * figures['actor']['interval'][1]:.1f})" in text
     assert f"{result['labels']:,} labels" in text
     assert len(re.findall(r"\d\.\d{6,},-?\d", text)) > 50, "pairs of samples"
+    shown = load_run(Path("run"))._repr_html_() or ""
+    (frame,) = re.findall(r'<iframe sandbox="allow-scripts allow-downloads" srcdoc="([^"]*)"', shown)
+    assert unescape(frame) == page, "a notebook shows the same"
     card = Path("run/README.md").read_text(encoding="utf-8")
     assert f"{100 * result['all']['actor']['value']:.1f} % of its samples satisfy" in card
     assert "lcgan sample run -n 20" in card

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from . import folder as run_folder
 from .brought_code import require_yes
 from .config import RunConfig, Wish
 from .places import config_of
+from .report import PAGE
 from .result import read_result
 from .weights import constraints_of, load_actor, load_critic, load_labels
 
@@ -45,6 +47,16 @@ class FinishedRun:
     config: RunConfig
     model: LatentModel[Any]
     steering: Steering
+    folder: Path | None = None
+    """Where it was read from; None for one that was put together in a program."""
+
+    def _repr_html_(self) -> str | None:
+        """The run's report, which notebooks show. Its scripts run in a frame of their own and reach nothing of the notebook."""
+        report = self.folder / PAGE if self.folder else None
+        if not report or not report.is_file():
+            return None
+        page, allowed = escape(report.read_text(encoding="utf-8")), "allow-scripts allow-downloads"
+        return f'<iframe sandbox="{allowed}" srcdoc="{page}" width="100%" height="800" style="border: 0"></iframe>'
 
     @property
     def unusable(self) -> list[str]:
@@ -85,7 +97,7 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     weights = {wish.name: wish.weight for wish in config.constraints}
     actor = load_actor(folder / run_folder.ACTOR, model)
     steering = Steering.assembled(Labeller(model, constraints), actor, critics, pools, weights, config.gan)
-    return FinishedRun(config, model, steering)
+    return FinishedRun(config, model, steering, folder)
 
 
 def _as_trained(wish: Wish, model: LatentModel[Any], fingerprint: str | None, folder: Path) -> Constraint:
