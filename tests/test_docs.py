@@ -47,6 +47,22 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
         assert set(named) <= set(PretrainConfig.model_fields)
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        ".github/workflows/lint.yml",
+        ".github/workflows/tests.yml",
+        ".github/workflows/release.yml",
+    ],
+)
+def test_every_plugin_is_installed_where_all_are(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for folder in ROOT.glob("plugins/*/pyproject.toml"):
+        assert f"plugins/{folder.parent.name}" in text, f"{file} leaves out {folder.parent.name}"
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built documentation; a dead link, a missing anchor or an unknown name ends the build."""
