@@ -132,3 +132,14 @@ def test_results_go_through_echo_alone() -> None:
         for call in calls:
             if ast.unparse(call.func) == "click.echo":
                 assert {"err", "file"} & {keyword.arg for keyword in call.keywords}, f"{file.name} line {call.lineno}"
+
+
+@pytest.mark.parametrize(
+    "command", [("try", "./mine.py:f", "a"), ("try", "mine.py:f", "a", "b"), ("constraints", "./mine.py:f")]
+)
+def test_an_interrupt_is_one_line(command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    raised = "raise KeyboardInterrupt\n"
+    Path("mine.py").write_text(raised if command[0] == "constraints" else f"def f(texts):\n    {raised}", encoding="utf-8")
+    ran = CliRunner().invoke(lcgan, list(command))
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", "Error: Interrupted.\n")

@@ -89,6 +89,9 @@ def test_length_counts_what_is_asked() -> None:
         ({"min_characters": 9, "max_characters": 3}, r"min_characters \(9\) is larger"),
         ({"max_words": 3, "max_characters": 30}, "not both"),
         ({"min_words": 9}, r"min_words \(9\) is larger"),
+        ({"max_words": 10**22}, "less than or equal to 1000000"),
+        ({"min_characters": 10**9}, "less than or equal to 1000000"),
+        ({"max_characters": 2**63}, "less than or equal to 1000000"),
     ],
 )
 def test_limits_that_cannot_be_meant(options: dict[str, int], message: str) -> None:

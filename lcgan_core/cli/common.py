@@ -72,6 +72,8 @@ class Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.ClickException("Interrupted.") from None
         except (LcganError, OSError, SystemExit) as error:
             if isinstance(error, BrokenPipeError):  # click ends silently, as after ``| head``
                 raise

@@ -10,6 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from ..constraint import Constraint
 
+MOST = 1_000_000
+"""Maximum limit of a length. Arbitrary: far beyond the text of any model."""
+
 
 class Length(Constraint):
     """Texts with a number of words in a given range, or a number of characters.
@@ -23,13 +26,13 @@ class Length(Constraint):
     name = "length"
     judges = frozenset({"text"})
 
-    min_words: int = Field(1, ge=0)
+    min_words: int = Field(1, ge=0, le=MOST)
     """Minimum number of words. Spaces separate words; where a script has none, such as Chinese, Unicode's rules do."""
-    max_words: int = Field(6, ge=1)
+    max_words: int = Field(6, ge=1, le=MOST)
     """Maximum number of words."""
-    min_characters: int | None = Field(None, ge=0)
+    min_characters: int | None = Field(None, ge=0, le=MOST)
     """Minimum number of characters. If it or ``max_characters`` is given, characters are counted instead of words."""
-    max_characters: int | None = Field(None, ge=1)
+    max_characters: int | None = Field(None, ge=1, le=MOST)
     """Maximum number of characters."""
 
     @model_validator(mode="after")
