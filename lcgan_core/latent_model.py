@@ -160,10 +160,7 @@ class LatentModel(ABC, Generic[SampleT]):
         return self.decode(z)
 
     def mixtures(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[list[SampleT]]:
-        """For each pair, samples with some but not all of the changes from before to after; none by default.
-
-        No mixture has lower quality than the worse of the two.
-        """
+        """For each pair, samples with some but not all of the changes from before to after; none by default."""
         return [[] for _ in before]
 
 

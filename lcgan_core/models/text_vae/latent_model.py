@@ -176,17 +176,8 @@ class TextVaeModel(LatentModel[str]):
         return texts
 
     def mixtures(self, before: Sequence[str], after: Sequence[str]) -> list[list[str]]:
-        """Texts with some of the changed passages, of no higher perplexity than the less fluent of the two."""
-        if not before:
-            return []
-        mixed = [mixed_texts(first, second) for first, second in zip(before, after, strict=True)]
-        texts = list(dict.fromkeys([*before, *after, *(text for some in mixed for text in some)]))
-        loss, tokens = self.judge.likelihoods(texts)
-        per_token = dict(zip(texts, (loss / tokens.clamp(min=1)).tolist(), strict=True))
-        return [
-            [text for text in some if per_token[text] <= max(per_token[first], per_token[second])]
-            for first, second, some in zip(before, after, mixed, strict=True)
-        ]
+        """Texts with some of the changed passages."""
+        return [mixed_texts(first, second) for first, second in zip(before, after, strict=True)]
 
     def naturalness(self, samples: Sequence[str]) -> Tensor:
         """The share of held-out texts whose least likely tokens are no likelier than those of the sample."""
