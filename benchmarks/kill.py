@@ -38,7 +38,7 @@ GAN = tuple(part for setting in SETTINGS for part in ("--set", f"gan.{setting}")
 RUN = ("run", "--model", "linear:4", "--constraint", "half-space", *GAN, "--samples", "100")
 CURVE = ("curve", "labels.csv", "--model", "linear:4", "--judge", "half-space", "--sizes", "20", "--seeds", "2", *GAN)
 LABEL = ("label", "mine.csv", "--model", "linear:2", "-n", "1000")
-PRETRAIN = ("pretrain", "corpus.txt", *TINY_RECIPE, "--set", "epochs=4", "--set", "judge_epochs=3")
+PRETRAIN = ("pretrain", "corpus.txt", *TINY_RECIPE, "--set", "epochs=4")
 KEYS = b"ynyynsunyn"
 SAME = ("config.json", "metrics.jsonl", "samples.jsonl", "*.safetensors", "tokenizer.json", "measured.json")
 

@@ -67,7 +67,8 @@ def row(name: str, record: dict[str, Any]) -> dict[str, Any]:
         "actor": result["all"]["actor"]["value"],
         "low": low,
         "high": high,
-        "perplexity": quality["perplexity"]["actor"] / quality["perplexity"]["reference"],
+        "naturalness": quality["naturalness"]["actor"] / quality["naturalness"]["reference"],
+        "read": read_as_natural(name),
         "distinct": quality["distinct-2"]["actor"] / quality["distinct-2"]["reference"],
         "duplicates": 1 - result["unique"],
         "remembered": remembered["share"],
@@ -79,13 +80,18 @@ def rows() -> list[dict[str, Any]]:
     return [row(name, record) for name in RUNS if (record := kept(name))]
 
 
+def read_as_natural(run: str) -> str:
+    """The share of a run's samples that a reader took for a person's; empty if nobody read them."""
+    return next((percent(row["natural"], 0) for row in kept("readings")["rows"] if row.get("run") == run), "")
+
+
 def headline() -> str:
     """The README's table."""
-    lines = ["| `lcgan run` | noise | actor (95 %) | perplexity¹ | remembered² |", "|---|---|---|---|---|"]
+    lines = ["| `lcgan run` | noise | actor (95 %) | natural¹ | remembered² |", "|---|---|---|---|---|"]
     for found in rows():
         asked = re.sub(r" --out \S+", "", found["command"].removeprefix("lcgan run "))
         satisfied = f"**{percent(found['actor'])}** ({percent(found['low'])} – {percent(found['high'])})"
-        figures = f"{found['perplexity']:.2f} | {percent(found['remembered'])} ({percent(found['expected'])})"
+        figures = f"{found['read']} | {percent(found['remembered'])} ({percent(found['expected'])})"
         lines.append(f"| `{asked}` | {percent(found['noise'])} | {satisfied} | {figures} |")
     return "\n".join(lines) + "\n"
 

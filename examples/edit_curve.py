@@ -23,8 +23,8 @@ from unseen_judge import Judge, read_rows, unseen_judge
 
 from lcgan_core import edit, load_run
 from lcgan_core.constraint import SATISFIED
-from lcgan_core.models.text_vae.judge import corpus_bleu
 from lcgan_core.runs.finished import FinishedRun
+from lcgan_core.sample_kinds.bleu import bleu
 from lcgan_core.support.files import write_json, write_text
 from lcgan_core.support.plot import Marks, Plot
 
@@ -47,7 +47,7 @@ def measure(finished: FinishedRun, texts: Sequence[str], strength: float, judge:
         "strength": strength,
         "satisfied": sum(found.value >= SATISFIED for found in changed) / len(changed),
         "judged": sum(judge(after)) / len(changed) if judge else None,
-        "bleu": corpus_bleu(after, before),
+        "bleu": 100 * bleu(after, [[text] for text in before]),
         "sentence_bleu": 100 * sum(found.closeness for found in changed) / len(changed),
         **{status: statuses[status] / len(edits) for status in STATUSES},
         "texts_per_second": len(texts) / seconds,

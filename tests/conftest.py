@@ -319,8 +319,6 @@ TINY_RECIPE = [
         "learning_rate=0.003",
         "kl_weight=0.02",
         "deletion_noise=0.05",
-        "judge_epochs=20",
-        "judge_size=16",
         "latents=400",
     )
     for argument in ("--set", setting)

@@ -32,12 +32,12 @@ def a_few_less_satisfy(result: dict[str, Any]) -> None:
     result["all"]["actor"] = {"value": told["interval"][0], "interval": [part - 0.01 for part in told["interval"]]}
 
 
-def less_fluent(result: dict[str, Any]) -> None:
-    result["quality"]["perplexity"]["actor"] *= 1.1
+def less_natural(result: dict[str, Any]) -> None:
+    result["quality"]["naturalness"]["actor"] *= 0.9
 
 
-def more_fluent(result: dict[str, Any]) -> None:
-    result["quality"]["perplexity"]["actor"] *= 0.8
+def more_natural(result: dict[str, Any]) -> None:
+    result["quality"]["naturalness"]["actor"] *= 1.2
 
 
 def less_varied(result: dict[str, Any]) -> None:
@@ -49,17 +49,17 @@ def more_remembered(result: dict[str, Any]) -> None:
 
 
 def unmeasured(result: dict[str, Any]) -> None:
-    del result["quality"]["perplexity"]
+    del result["quality"]["naturalness"]
 
 
 @pytest.mark.parametrize(
     ("change", "figure", "now"),
     [
         (fewer_satisfy, "satisfied", "0.9 now"),
-        (less_fluent, "perplexity / reference", "now"),
+        (less_natural, "naturalness / reference", "now"),
         (less_varied, "distinct-2 / reference", "now"),
         (more_remembered, "remembered", "now"),
-        (unmeasured, "perplexity / reference", "not measured now"),
+        (unmeasured, "naturalness / reference", "not measured now"),
     ],
 )
 def test_what_got_worse_is_told(change: Callable[[dict[str, Any]], None], figure: str, now: str) -> None:
@@ -68,7 +68,7 @@ def test_what_got_worse_is_told(change: Callable[[dict[str, Any]], None], figure
     assert told.endswith(now)
 
 
-@pytest.mark.parametrize("change", [a_few_less_satisfy, more_fluent])
+@pytest.mark.parametrize("change", [a_few_less_satisfy, more_natural])
 def test_what_got_better_or_only_varies_is_not_told(change: Callable[[dict[str, Any]], None]) -> None:
     assert compare.worse(LENGTH, changed(change)) == []
 

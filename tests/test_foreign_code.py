@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from lcgan_core import Classifier, ConstraintError, ModelError
 from lcgan_core.constraint import evaluate
+from lcgan_core.models.text_vae.latent_model import TextVaeModel
 from lcgan_core.support.foreign_code import allowing, allows
-from lcgan_core.support.loading import load_whole
+from lcgan_core.support.manifest import write_manifest
 from lcgan_core.support.pretrained import load_pretrained
 
 ROOT = Path(__file__).parents[1]
@@ -94,24 +96,29 @@ def test_where_transformers_has_code_itself_that_is_used_instead(
     assert not witness.exists()
 
 
-@pytest.mark.parametrize("bring", [unknown_architecture, own_tokenizer, own_generation])
-def test_a_folder_of_lcgan_with_code_in_it_is_refused_even_if_the_code_is_not_needed(
-    gpt: Path, witness: Path, bring: Callable[[Path], None]
-) -> None:
-    load_whole(AutoModelForCausalLM, gpt)
-    bring(gpt)
-    with pytest.raises(ModelError, match=r"brings code of its own \((auto_map in \w+\.json|custom_generate/generate\.py)\)"):
-        load_whole(AutoModelForCausalLM, gpt)
-    assert not witness.exists()
-
-
-@pytest.mark.parametrize("load", [lambda folder: load_pretrained(AutoModelForCausalLM, "model", str(folder), "cpu"), None])
-def test_the_users_yes_by_name_executes_it(gpt: Path, witness: Path, load: Any) -> None:
+def test_the_users_yes_by_name_executes_it(gpt: Path, witness: Path) -> None:
     unknown_architecture(gpt)
     with allowing(str(gpt)):
-        (load or (lambda folder: load_whole(AutoModelForCausalLM, folder)))(gpt)
+        load_pretrained(AutoModelForCausalLM, "model", str(gpt), "cpu")
     assert witness.read_text() == "executed"
     assert not allows(gpt)
+
+
+def own_config(folder: Path) -> None:
+    edit(folder / "config.json", auto_map={"AutoConfig": "own.Config"})
+
+
+@pytest.mark.parametrize("bring", [own_tokenizer, own_config])
+def test_a_model_folder_of_lcgan_executes_nothing(
+    tiny_model: Path, gpt: Path, witness: Path, bring: Callable[[Path], None]
+) -> None:
+    copy = gpt.parent / "model"
+    shutil.copytree(tiny_model, copy)
+    shutil.copy(gpt / "own.py", copy)
+    bring(copy)
+    write_manifest(copy)  # as whoever made such a folder would have done
+    TextVaeModel.load(str(copy)).decode(torch.zeros(1, 8))
+    assert not witness.exists()
 
 
 def test_a_classifier_that_brings_code_names_the_option_to_change(gpt: Path, witness: Path) -> None:

@@ -18,8 +18,8 @@ def check(folder: Path, *names: str) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "judge").mkdir()
-    for name in ("config.json", "latents.safetensors", "judge/model.safetensors", "judge/config.json"):
+    (tmp_path / "critics").mkdir()
+    for name in ("config.json", "latents.safetensors", "critics/model.safetensors", "critics/config.json"):
         (tmp_path / name).write_bytes(name.encode() * 100)
     (tmp_path / "checkpoint").touch()
     write_manifest(tmp_path, {"measured.json": b"last"}, leave_out={"checkpoint"})
@@ -31,11 +31,11 @@ def folder(tmp_path: Path) -> Path:
 def test_a_whole_folder_passes_and_other_files_in_it_do_not_matter(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     check(folder, "*")
-    check(folder, "config.json", "judge/*", "memory*")
+    check(folder, "config.json", "critics/*", "memory*")
     assert list(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))) == [
         "config.json",
-        "judge/config.json",
-        "judge/model.safetensors",
+        "critics/config.json",
+        "critics/model.safetensors",
         "latents.safetensors",
         "measured.json",
     ]
@@ -59,7 +59,7 @@ def flip(path: Path) -> None:
     ],
     ids=["a bit", "cut", "empty", "longer", "gone", "a folder"],
 )
-@pytest.mark.parametrize("name", ["latents.safetensors", "judge/model.safetensors", "measured.json"])
+@pytest.mark.parametrize("name", ["latents.safetensors", "critics/model.safetensors", "measured.json"])
 def test_every_kind_of_damage_is_told_with_the_file(folder: Path, damage: Callable[[Path], object], name: str) -> None:
     damage(folder / name)
     with pytest.raises(ModelError) as told:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 from pathlib import Path
 
 import pytest
@@ -45,11 +44,6 @@ def test_it_knows_how_much_of_real_text_comes_again() -> None:
     assert 0 < (told["made_up_words"].expected or 0) < 0.01 < (told["remembered"].expected or 0) < 0.5
 
 
-def test_its_judge_is_of_another_architecture() -> None:
-    config = json.loads((FOLDER / "judge" / "config.json").read_text(encoding="utf-8"))
-    assert config["model_type"] == "gpt2"
-
-
 def test_its_measured_figures_reach_what_was_asked() -> None:
     measured = Measured.model_validate_json((FOLDER / "measured.json").read_text(encoding="utf-8"))
     assert measured.bleu >= 30
@@ -65,7 +59,7 @@ def test_its_measured_figures_are_what_it_measures() -> None:
     claimed = Measured.model_validate_json((FOLDER / "measured.json").read_text(encoding="utf-8"))
     found = measure(TextVaeModel.load("reviews"), load_corpus(HELD_OUT), seed=0)
     assert found.bleu == pytest.approx(claimed.bleu, abs=0.5)
-    assert found.perplexity.prior == pytest.approx(claimed.perplexity.prior, rel=0.02)
+    assert found.naturalness.prior == pytest.approx(claimed.naturalness.prior, abs=0.01)
     assert found.distinct_2.reconstruction == pytest.approx(claimed.distinct_2.reconstruction, abs=0.005)
 
 

@@ -239,7 +239,7 @@ class Failing(LinearModel):
 
     def quality(self, samples: Any) -> dict[str, float]:
         if self.failing == "quality":
-            raise OSError(2, "No such file", "judge/model.safetensors")
+            raise OSError(2, "No such file", "model.safetensors")
         return {"size": "large"} if self.failing == "a word" else {}  # type: ignore[dict-item]
 
     def memory(self, samples: Any) -> Any:

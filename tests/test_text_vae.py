@@ -15,7 +15,7 @@ from tokenizers import normalizers
 from transformers import PreTrainedTokenizerFast
 
 from lcgan_core import ModelError, Posterior
-from lcgan_core.models.text_vae.batches import IGNORED, Rows, VaeBatches
+from lcgan_core.models.text_vae.batches import IGNORED, LanguageModelBatches, Rows, VaeBatches
 from lcgan_core.models.text_vae.latent_model import (
     REFINING_RATE,
     REFINING_STEPS,
@@ -24,6 +24,7 @@ from lcgan_core.models.text_vae.latent_model import (
     encode_texts,
     load_vae,
 )
+from lcgan_core.models.text_vae.memory import MEMORY
 from lcgan_core.models.text_vae.mixing import mixed_texts
 from lcgan_core.models.text_vae.modeling import TextVae, TextVaeConfig
 from lcgan_core.models.text_vae.pretraining.tokenizer import narrowed_tokenizer, train_tokenizer
@@ -273,16 +274,15 @@ def test_a_damaged_model_folder_is_told(tiny_model: Path, tmp_path: Path, name: 
     assert str(copy) in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["judge/model.safetensors", "judge/config.json", "memory.safetensors"])
-def test_one_flipped_bit_in_what_is_read_later_is_told(tiny_model: Path, tmp_path: Path, name: str) -> None:
+def test_one_flipped_bit_in_what_is_read_later_is_told(tiny_model: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(tiny_model, copy)
-    content = bytearray((copy / name).read_bytes())
+    content = bytearray((copy / MEMORY).read_bytes())
     content[-1] ^= 1
-    (copy / name).write_bytes(content)
+    (copy / MEMORY).write_bytes(content)
     model = TextVaeModel.load(str(copy))
-    with pytest.raises(ModelError, match=f"{name} is not as lcgan pretrain wrote it"):
-        model.memory(["good food ."]) if name.startswith("memory") else model.judge
+    with pytest.raises(ModelError, match=f"{MEMORY} is not as lcgan pretrain wrote it"):
+        model.memory(["good food ."])
 
 
 def test_no_such_model() -> None:
@@ -343,3 +343,13 @@ def test_a_narrowed_tokenizer_splits_the_corpus_as_the_whole_one_does() -> None:
         there = whole(" " + text, add_special_tokens=False)["input_ids"]
         assert [int(ids[token]) for token in narrow(text)["input_ids"][:-1]] == there
     assert narrow.batch_decode(narrow(ODD_TEXTS)["input_ids"], skip_special_tokens=True) == ODD_TEXTS
+
+
+def test_batches_for_a_language_model_start_with_bos_and_score_no_padding(tiny_model: Path) -> None:
+    tokenizer = TextVaeModel(tiny_model).tokenizer
+    bos, padding = tokenizer.bos_token_id, tokenizer.pad_token_id
+    rows = {"input_ids": torch.tensor([[7, 8, 2], [9, 2, padding]]), "lengths": torch.tensor([3, 2])}
+    batch = LanguageModelBatches(tokenizer)(rows)
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 1, 0]]
+    assert batch["input_ids"].tolist() == [[bos, 7, 8, 2], [bos, 9, 2, padding]]
+    assert batch["labels"].tolist() == [[bos, 7, 8, 2], [bos, 9, 2, IGNORED]]

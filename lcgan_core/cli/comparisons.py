@@ -17,7 +17,7 @@ from .run import parse_settings
 
 if TYPE_CHECKING:
     from ..constraint import Constraint
-    from ..models.text_vae.judge import Judge
+    from ..tools.perplexity import LanguageModel
 
 
 @lcgan.command()
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 @click.option(
     "--fluency",
     metavar="MODEL",
-    help="A transformers causal language model, as a folder or a name on the hub, to measure perplexity instead of the "
-    "model's own judge.",
+    help="A transformers causal language model, as a folder or a name on the hub, to measure perplexity "
+    "beside the model's own figures.",
 )
 @click.option("-n", "count", default=1000, show_default=True, type=click.IntRange(50, 10**6), help="Samples per seed.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Number of seeds.")
@@ -86,12 +86,12 @@ def bench(
     echo(f"{folder / BENCH}   {folder / FIGURE}")
 
 
-def fluency_model(source: str) -> Judge:
+def fluency_model(source: str) -> LanguageModel:
     """The causal language model at ``source``. Raises a ``ModelError`` that says how to give another."""
-    from ..models.text_vae.judge import chosen_judge
+    from ..tools.perplexity import load_language_model
 
     try:
-        return chosen_judge(source)
+        return load_language_model(source)
     except ModelError as error:
         raise ModelError(f"--fluency: {error} --fluency FOLDER") from error
 

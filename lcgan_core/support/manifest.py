@@ -30,7 +30,7 @@ def write_manifest(folder: Path, coming: Mapping[str, bytes] | None = None, leav
 def check_files(folder: Path, names: Sequence[str], error: type[LcganError], writer: str, advice: str) -> None:
     """Raises ``error`` if one of the files below ``folder`` is not as the manifest says.
 
-    A name may be a pattern for any number of them (``judge/*``); any other must be there. The message says that ``writer``
+    A name may be a pattern for any number of them (``critics/*``); any other must be there. The message says that ``writer``
     wrote the file otherwise, and ends with ``advice``.
     """
     place = folder / MANIFEST

@@ -12,7 +12,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from ..errors import TrainingError
 from .files import read_json_text
-from .loading import quiet
+from .pretrained import quiet
 
 
 class Progress(TrainerCallback):

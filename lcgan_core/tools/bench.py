@@ -30,13 +30,13 @@ from ..support.plot import Marks, Plot, side_by_side
 from ..support.wording import with_direction
 
 if TYPE_CHECKING:
-    from ..models.text_vae.judge import Judge
+    from .perplexity import LanguageModel
 
 BENCH = "bench.json"
 FIGURE = "bench.svg"
 
 PERPLEXITY = "perplexity"
-"""Name of the text VAE's figure that another language model can measure instead."""
+"""Name of the figure that a language model of the user's choice measures."""
 
 
 class Fit(Record):
@@ -95,7 +95,7 @@ class Bench(Record):
     seeds: int
     judges: tuple[Wish, ...]
     fluency: str | None
-    """The language model that measured perplexity instead of the model's own judge."""
+    """The language model that measured perplexity, if one was asked to."""
     rows: tuple[Row, ...]
 
 
@@ -105,14 +105,14 @@ def bench(
     n: int,
     seeds: Sequence[int],
     judges: Mapping[str, Constraint] | None = None,
-    fluency: Judge | None = None,
+    fluency: LanguageModel | None = None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
     device: str = "auto",
 ) -> list[Row]:
     """One row for each run and sampler (by default all samplers): satisfaction, quality, distance to real latents, and cost.
 
-    Every figure covers ``n`` samples for each of ``seeds``. All ``judges`` judge every row. Perplexity is measured by
-    ``fluency`` if given, otherwise by the model's own language model. Raises ``RunError`` if a run is not finished, if
+    Every figure covers ``n`` samples for each of ``seeds``. All ``judges`` judge every row. ``fluency``
+    measures perplexity, beside the model's own figures. Raises ``RunError`` if a run is not finished, if
     ``fluency`` is given for a model that does not make text, or if an optional library is missing.
     """
     needed("sklearn", "lcgan bench", "bench")
@@ -142,8 +142,8 @@ class Yardstick:
     seeds: Sequence[int]
     judges: Mapping[str, Constraint]
     """Constraints in addition to the run's own, bound to its model."""
-    fluency: Judge | None = None
-    """Measures perplexity instead of the model's own language model."""
+    fluency: LanguageModel | None = None
+    """Measures perplexity."""
 
     @cached_property
     def trust(self) -> dict[str, Trust]:

@@ -1,4 +1,4 @@
-"""Rows of token ids, and their batches for the text VAE and for its judge."""
+"""Rows of token ids, and their batches for the text VAE and for a language model."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Rows(Dataset[Batch]):
         return batch
 
 
-class JudgeBatches:
+class LanguageModelBatches:
     """Makes causal language model batches of rows; ``<s>`` goes first, padding is not scored."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:

@@ -11,15 +11,14 @@ from typing import ClassVar, Self
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from ...errors import ModelError
 from ...figures import Beside
 from ...latent_model import LatentModel, Posterior
-from ...support.loading import load_whole
 from ...support.manifest import check_files
 from .batches import IGNORED, pad
-from .judge import Judge, distinct, self_bleu
+from .diversity import distinct, self_bleu
 from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
@@ -31,7 +30,6 @@ EMBEDDED = Path(__file__).parent.parent
 
 WEIGHTS = "model.safetensors"
 LATENTS = "latents.safetensors"
-JUDGE = "judge"
 READ_AT_ONCE = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", LATENTS)
 """The files that a model needs to decode and to encode; the others are read where they are asked for."""
 
@@ -88,11 +86,11 @@ def refined(vae: TextVae, mean: Tensor, labels: Tensor, steps: int) -> Tensor:
 
 
 class TextVaeModel(LatentModel[str]):
-    """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, memory of training texts, and a judge."""
+    """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, and memory of training texts."""
 
     name: ClassVar[str] = "text-vae"
     greater_is_better: ClassVar[Mapping[str, bool]] = {
-        "perplexity": False,
+        "naturalness": True,
         "distinct-2": True,
         "distinct-1": True,
         "self-BLEU": False,
@@ -187,15 +185,9 @@ class TextVaeModel(LatentModel[str]):
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors
 
-    @cached_property
-    def judge(self) -> Judge:
-        """Of the same corpus and tokens as the VAE, but of another architecture."""
-        self._check(f"{JUDGE}/*")
-        return Judge(load_whole(AutoModelForCausalLM, self.folder / JUDGE).to(self.device), self.tokenizer)
-
     def quality(self, samples: Sequence[str]) -> dict[str, float]:
-        """The judge's perplexity, and the share of distinct pairs of words."""
-        return {"perplexity": self.judge.perplexity(samples), "distinct-2": distinct(samples, 2)}
+        """The mean naturalness, and the share of distinct pairs of words."""
+        return {"naturalness": float(self.naturalness(samples).mean()), "distinct-2": distinct(samples, 2)}
 
     def diversity(self, samples: Sequence[str]) -> dict[str, float]:
         """The share of distinct words, and self-BLEU in percent."""

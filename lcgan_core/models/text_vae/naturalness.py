@@ -1,4 +1,7 @@
-"""How natural texts are to the decoder as a language model: the one that wrote them, so it tells best among candidates."""
+"""How natural texts are to the decoder as a language model: the one that wrote them, so it tells best among candidates.
+
+It says nothing about samples beside real text: what is decoded greedily is plainer, and so likelier, than what people write.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from .batches import IGNORED, pad
 from .modeling import TextVae
 
 WORST = 4
-"""Tokens that decide: a garbled text is likely but for a few places. Of the verdicts of a blind reader on the model's own
-samples, the mean of all tokens tells 70 % apart, that of the worst four 76 % (area under the curve)."""
+"""Tokens that decide: a garbled text is likely but for a few places. Area under the curve of the worst four for the verdicts of
+a blind reader: 0.82 on 620 samples of this model and of one like it, 0.72 to 0.80 within one kind of samples; a language model
+of 135 million parameters, taught the same corpus, has 0.83."""
 
 
 @torch.inference_mode()

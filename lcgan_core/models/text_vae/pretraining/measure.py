@@ -9,8 +9,9 @@ import torch
 
 from ....figures import Beside, Record
 from ....recipe import Measured as MeasuredOfAny
+from ....sample_kinds.bleu import bleu
 from ....support.wording import beside, memory_line
-from ..judge import corpus_bleu, distinct
+from ..diversity import distinct
 from ..latent_model import REFINING_STEPS, TextVaeModel, encode_texts
 from .meaning import MEANING_SIZE
 from .recipe import PretrainConfig
@@ -37,8 +38,7 @@ class Row(NamedTuple):
     """What the language model and the words tell of one of the sets of texts."""
 
     name: str
-    perplexity: float
-    relative_perplexity: float
+    naturalness: float
     distinct_2: float
 
 
@@ -57,9 +57,8 @@ class Measured(MeasuredOfAny):
     """In nats."""
     active_units: int
     latent_dim: int
-    perplexity: OfTexts[float]
-    relative_perplexity: OfTexts[float]
-    """Perplexity as a multiple of that of real text."""
+    naturalness: OfTexts[float]
+    """Mean over the texts, as the model judges it; about a half for real text."""
     distinct_2: OfTexts[float]
     """Share of distinct pairs of words."""
     memory: OfTexts[dict[str, Beside]]
@@ -68,8 +67,8 @@ class Measured(MeasuredOfAny):
     @property
     def rows(self) -> list[Row]:
         """The figures of each set of texts."""
-        sets = zip(self.perplexity, self.relative_perplexity, self.distinct_2, strict=True)
-        return [Row(name, perplexity, relative, distinct) for (name, perplexity), (_, relative), (_, distinct) in sets]
+        sets = zip(self.naturalness, self.distinct_2, strict=True)
+        return [Row(name, naturalness, distinct) for (name, naturalness), (_, distinct) in sets]
 
     def summary(self) -> str:
         return (
@@ -78,10 +77,8 @@ class Measured(MeasuredOfAny):
         )
 
     def table(self) -> list[Sequence[str]]:
-        rows = [
-            (row.name, f"{row.perplexity:.1f}", f"{row.relative_perplexity:.2f}", f"{row.distinct_2:.3f}") for row in self.rows
-        ]
-        return [("texts", "perplexity", "relative to real", "distinct-2"), *rows]
+        rows = [(row.name, f"{row.naturalness:.2f}", f"{row.distinct_2:.3f}") for row in self.rows]
+        return [("texts", "naturalness", "distinct-2"), *rows]
 
     def remarks(self) -> list[str]:
         return [f"samples of the prior: {memory_line(self.memory.prior)}"]
@@ -96,18 +93,17 @@ def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 200
     encoded = encode_texts(model.vae, model.tokenizer, texts, refining_steps=0)
     drawn = model.decode(posterior.draw(generator))
     prior = model.decode(torch.randn(len(texts), model.latent_dim, generator=generator))
+    wanted = [[text] for text in texts]
     sets = {"real": texts, "reconstruction": reconstructed, "posterior": drawn, "prior": prior}
-    perplexity = {name: model.judge.perplexity(members) for name, members in sets.items()}
     return Measured(
         texts=len(texts),
-        bleu=corpus_bleu(reconstructed, texts),
-        encoder_bleu=corpus_bleu(model.decode(encoded.mean), texts),
+        bleu=100 * bleu(reconstructed, wanted),
+        encoder_bleu=100 * bleu(model.decode(encoded.mean), wanted),
         exact=sum(a == b for a, b in zip(reconstructed, texts, strict=True)) / len(texts),
         kl=posterior.kl,
         active_units=posterior.active_units,
         latent_dim=model.latent_dim,
-        perplexity=OfTexts(**perplexity),
-        relative_perplexity=OfTexts(**{name: value / perplexity["real"] for name, value in perplexity.items()}),
+        naturalness=OfTexts(**{name: float(model.naturalness(members).mean()) for name, members in sets.items()}),
         distinct_2=OfTexts(**{name: distinct(members, 2) for name, members in sets.items()}),
         memory=OfTexts(**{name: model.memory(members) for name, members in sets.items()}),
     )
@@ -116,10 +112,7 @@ def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 200
 def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) -> str:
     """The README of a model folder."""
     vae = sum(parameter.numel() for parameter in model.vae.parameters())
-    judge = sum(parameter.numel() for parameter in model.judge.model.parameters())
-    rows = "\n".join(
-        f"| {row.name} | {row.perplexity:.1f} | {row.relative_perplexity:.2f} | {row.distinct_2:.3f} |" for row in measured.rows
-    )
+    rows = "\n".join(f"| {row.name} | {row.naturalness:.2f} | {row.distinct_2:.3f} |" for row in measured.rows)
     remembered = "\n".join(
         f"| {name} | {' | '.join(beside(figure) for figure in figures.values())} |" for name, figures in measured.memory
     )
@@ -142,9 +135,8 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) 
 
 A variational autoencoder of two transformers ({recipe.encoder_layers} layers read, {recipe.decoder_layers} write from z;
 {vae:,} parameters, {measured.latent_dim} latent dimensions){begun}, made by `lcgan pretrain`.
-Beside it: a causal transformer as judge of fluency
-({judge:,} parameters), the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, and hashes of
-all training texts.
+Beside it: the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, and hashes of all
+training texts.
 {told}{written}
 ## Data
 
@@ -156,12 +148,12 @@ Reconstruction from posterior means: BLEU {measured.bleu:.1f}, {measured.exact:.
 says, before {REFINING_STEPS} steps up the likelihood of the text refine it: BLEU {measured.encoder_bleu:.1f}.
 KL {measured.kl:.1f} nats, {measured.active_units} of {measured.latent_dim} units active.
 
-| texts | perplexity (judge) | relative to real | distinct-2 |
-|---|---|---|---|
+| texts | naturalness | distinct-2 |
+|---|---|---|
 {rows}
 
-*reconstruction* decodes posterior means, *posterior* draws of z ~ q(z|x), *prior* z ~ N(0, I). The judge learned from the same
-training texts, so that text that is plainer than real text has a lower perplexity than real text.
+*reconstruction* decodes posterior means, *posterior* draws of z ~ q(z|x), *prior* z ~ N(0, I). *naturalness* is by the decoder
+as a language model: it tells which of its own samples read better, and prefers them all to real text, which is less plain.
 
 | texts | remembered | within one word | made-up words |
 |---|---|---|---|

@@ -1,6 +1,6 @@
 """``lcgan pretrain``: from a corpus to a model folder that lcgan can constrain.
 
-The folder gets, stage by stage: tokenizer, VAE (before it, where asked for, more texts to train it on), judge, the latents of
+The folder gets, stage by stage: tokenizer, VAE (before it, where asked for, more texts to train it on), the latents of
 real texts, the memory of training texts, the manifest of all these, and ``measured.json`` with the model card of what one must
 know before constraining it. ``resume`` repeats no stage that is finished.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from ....errors import CorpusError, ModelError
 from ....sample_kinds import Text
@@ -22,8 +22,8 @@ from ....sample_kinds.corpus import load_corpus
 from ....support.files import whole, write_json
 from ....support.manifest import write_manifest
 from ....support.wording import misread_lines
-from ..batches import JudgeBatches, Rows, VaeBatches
-from ..latent_model import JUDGE, LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
+from ..batches import Rows, VaeBatches
+from ..latent_model import LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
 from ..memory import MEMORY, TextMemory
 from ..modeling import TextVae
 from ..naturalness import worst_tokens
@@ -32,7 +32,7 @@ from .meaning import meanings
 from .measure import Measured, measure, model_card
 from .recipe import PretrainConfig
 from .start import start
-from .training import VaeTrainer, fit, new_judge
+from .training import VaeTrainer, fit
 from .whitening import whiten
 from .writer import write
 
@@ -44,9 +44,6 @@ TEXTS_SEEN = 450_000
 FEWEST_EPOCHS = 3
 FEWEST_TEXTS = 40
 """Different ones that a corpus must have. Arbitrary: of so many, two are held out, and the rest are learned by heart."""
-
-JUDGE_BATCH = 64
-"""Texts a batch of the judge."""
 
 WHITENED_BY = 10_000
 """Texts whose posteriors say how q(z) lies."""
@@ -61,7 +58,7 @@ def pretrain(
     resume: bool = False,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> Measured:
-    """Trains a text VAE and its judge into ``out``; returns what ``measured.json`` holds.
+    """Trains a text VAE into ``out``; returns what ``measured.json`` holds.
 
     Raises ``CorpusError`` if there is nothing to train on, ``ModelError`` if ``out`` holds another model or the ``decoder`` to
     start from does not serve.
@@ -87,21 +84,6 @@ def pretrain(
         whiten(vae, encode_texts(vae, tokenizer, chosen, refining_steps=0))
         vae.config.save_pretrained(out)
         save_quantized(vae, out / WEIGHTS)
-
-    if not (out / JUDGE / WEIGHTS).is_file():
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(out, local_files_only=True)
-        torch.manual_seed(config.seed)  # the same judge whether or not the VAE was trained just now
-        judge = fit(
-            new_judge(tokenizer, config.judge_size),
-            Rows(tokenizer, train_texts, epochs=config.judge_epochs),
-            JudgeBatches(tokenizer),
-            out / CHECKPOINTS / JUDGE,
-            batch_size=JUDGE_BATCH,
-            learning_rate=3e-3,
-            seed=config.seed,
-            on_progress=lambda share: on_progress("judge", share),
-        )
-        _save(judge.half(), out / JUDGE)
 
     if not (out / LATENTS).is_file():
         on_progress("latents", 0.0)
@@ -190,11 +172,11 @@ def _meanings(source: str, texts: list[str], checkpoints: Path, on_progress: Cal
     return load_file(kept)["meanings"]
 
 
-def _save(part: PreTrainedModel | PreTrainedTokenizerFast, folder: Path) -> None:
-    """Saves beside ``folder`` first and moves the weights last, so that a killed save is not taken for a finished stage."""
+def _save(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Saves beside ``folder`` first, so that a killed save leaves no half-written file."""
     beside = folder / ".saving"
     shutil.rmtree(beside, ignore_errors=True)
-    part.save_pretrained(beside)
-    for file in sorted(beside.iterdir(), key=lambda file: file.name in ("model.safetensors", "tokenizer.json")):
+    tokenizer.save_pretrained(beside)
+    for file in beside.iterdir():
         file.replace(folder / file.name)
     beside.rmdir()

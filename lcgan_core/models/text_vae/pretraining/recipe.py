@@ -71,10 +71,6 @@ class PretrainConfig(Recipe):
     """Peak learning rate of the VAE; it falls to 0 linearly."""
     batch_size: int = Field(64, ge=1, le=65536)
     """Texts a batch."""
-    judge_epochs: float = Field(2, gt=0, le=10_000)
-    """Passes over the corpus for the judge."""
-    judge_size: int = Field(160, ge=4, le=8192, multiple_of=4)
-    """Units of the judge."""
     latents: int = Field(10000, ge=100, le=10_000_000)
     """Most real texts whose posteriors go into the folder."""
     seed: int = Field(0, ge=0, lt=2**32)

@@ -1,4 +1,4 @@
-"""The byte-level BPE tokenizer that a text VAE and its judge share: trained, or what a corpus needs of a pretrained one."""
+"""The byte-level BPE tokenizer of a text VAE: trained, or what a corpus needs of a pretrained one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training the two networks of a model folder with transformers' ``Trainer``: the text VAE and its fluency judge."""
+"""Training the text VAE, and the language model that writes for it, with transformers' ``Trainer``."""
 
 from __future__ import annotations
 
@@ -9,38 +9,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    PrinterCallback,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from ....support.device import multiplies_bf16
 from ....support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
 from ..batches import Batch, Rows, VaeBatches
-
-
-def new_judge(tokenizer: PreTrainedTokenizerFast, width: int) -> GPT2LMHeadModel:
-    """A small causal transformer: of another architecture than the VAE, so that it is fooled by other things."""
-    return GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=len(tokenizer),
-            n_positions=tokenizer.model_max_length + 1,
-            n_embd=width,
-            n_layer=4,
-            n_head=4,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            resid_pdrop=0.0,
-            embd_pdrop=0.0,
-            attn_pdrop=0.0,
-        )
-    )
 
 
 class RowsTrainer(FiniteTrainer):

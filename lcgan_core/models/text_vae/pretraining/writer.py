@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from ....support.device import multiplies_bf16, usable_device
 from ....support.files import read_json, write_json
-from ..batches import JudgeBatches, Rows
+from ..batches import LanguageModelBatches, Rows
 from .training import fit
 
 EPOCHS = 2
@@ -49,7 +49,7 @@ def write(
         fit(
             language_model.requires_grad_(True).train(),
             Rows(tokenizer, texts, epochs=EPOCHS),
-            JudgeBatches(tokenizer),
+            LanguageModelBatches(tokenizer),
             folder / "checkpoints",
             batch_size=batch_size,
             learning_rate=LEARNING_RATE,
