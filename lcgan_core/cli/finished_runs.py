@@ -89,7 +89,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
 @click.argument("samples", metavar="[SAMPLE]...", nargs=-1)
 @click.option(
     "--strength",
-    default=0.99,
+    default=0.9,
     show_default=True,
     type=click.FloatRange(0, 1),
     help="Minimum value to accept; of the edits that reach it, the closest is taken. 0 keeps the sample, 1 satisfies.",

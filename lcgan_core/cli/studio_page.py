@@ -188,7 +188,7 @@ def _edit(studio: Studio, kind: SampleKind[Any]) -> None:
     strength = gr.Slider(
         0,
         1,
-        0.99,
+        0.9,
         step=0.01,
         label="Strength",
         info="Minimum value to accept; of the edits that reach it, the closest is taken",
