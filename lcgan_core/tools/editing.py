@@ -132,7 +132,7 @@ def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[C
 
 @torch.no_grad()
 def moved(finished: FinishedRun, samples: Sequence[Any], posterior: Posterior) -> list[list[Any]]:
-    """The distinct candidates for each sample: some way along the actor's moves from its posterior's mean and from draws of it."""
+    """The distinct candidates for each sample, some way along the actor's moves from its posterior's mean or a draw of it."""
     chance = torch.Generator().manual_seed(0)  # the same draws for every sample, whatever stands beside it
     noise = torch.randn(POINTS, finished.model.latent_dim, generator=chance).to(posterior.mean.device)
     noise[::2] = 0
