@@ -53,7 +53,7 @@ def test_run_sample_edit_label_bench_and_check(
     assert all(Path("run", row[when]).suffix == suffix for row in rows for when in ("before", "after"))
     assert all(Path("run", row[when]).is_file() for row in rows for when in ("before", "after"))
     page = Path("run/report.html").read_text(encoding="utf-8")
-    assert page.count('<img src="data:image/png' if suffix == ".png" else '<path d="m') == 50
+    assert page.count('<img src="data:image/png' if suffix == ".png" else '<path d="m') == 2 * len(rows)
 
     finished = load_run(Path("run"))
     kind = finished.model.sample_kind
