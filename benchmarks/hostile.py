@@ -24,7 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from kill import GAN, install
+from kill import GAN, SETTINGS, install
 
 LIMIT = 120
 """Seconds for a case."""
@@ -201,6 +201,8 @@ def wrong_setting(chance: random.Random) -> Case:
 def wrong_config(chance: random.Random) -> Case:
     asked: dict[str, Any] = {"model": "linear:4", "constraints": [{"constraint": "half-space"}], "samples": 50}
     field = chance.choice([*asked, "seed", "gan", "critics", "extra"])
+    if field != "gan":  # of the default settings, a run takes minutes
+        asked["gan"] = {name: int(value) for name, value in (setting.split("=") for setting in SETTINGS)}
     values: tuple[Any, ...] = (
         None,
         -1,
@@ -218,7 +220,8 @@ def wrong_config(chance: random.Random) -> Case:
         [1] * 10**5,
     )
     name = chance.choice(("c.json", "c.toml"))
-    content = json.dumps(asked | {field: chance.choice(values)}).encode()
+    value = chance.choice(values)
+    content = json.dumps(asked | {field: "all" if field == "gan" and value == {} else value}).encode()
     if name.endswith("toml") or chance.random() < 0.3:
         content = chance.choice(
             (content[: chance.randrange(len(content))], chance.choice(JUNK), content[:20] + chance.choice(JUNK))

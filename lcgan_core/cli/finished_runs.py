@@ -65,13 +65,13 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
 
     known_sampler(sampler)
     finished = load_run(run_folder, device)
-    for reason in finished.unusable:
-        note(reason)
     drawn: list[Any] = []
     for some in finished.batches(count, seed, sampler):
         drawn += some
         if not (out or as_json):  # at once: a reader may want no more
             echo("\n".join(shown(finished.model.sample_kind, some, None, as_json)))
+    for reason in finished.unusable:  # now: a sampler that asks one of them ends with that very error
+        note(reason)
     samples = shown(finished.model.sample_kind, drawn, out, as_json) if out or as_json else []
     memory = memory_of(finished.model, drawn)
     if as_json:
