@@ -10,6 +10,7 @@ training pictures, in the features of a classifier of digits, and how many of th
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ def draw(found: dict[str, list[Any]], figures: dict[str, dict[str, float]], path
     pen = ImageDraw.Draw(figure)
     for number, (row, (title, told)) in enumerate(zip(rows, figures.items(), strict=True)):
         said = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in told.items())
-        pen.text((4, number * height + 2), f"{title}: {said}", 0, font)
+        plain = unicodedata.normalize("NFKD", f"{title}: {said}").encode("ascii", "ignore")  # what the font has
+        pen.text((4, number * height + 2), plain.decode(), 0, font)
         figure.paste(Image.fromarray(row), (0, number * height + text_height))
     figure.save(path)
 
