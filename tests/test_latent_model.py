@@ -45,7 +45,7 @@ def test_it_runs_from_the_prior_and_what_needs_an_encoder_is_refused_first(run_l
     assert result["all"]["actor"]["value"] > 0.9
     assert result["drift"] < 3
     folder = Path(result["run"])
-    assert "how open the actor" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "How open the actor" in (folder / "report.html").read_text(encoding="utf-8")
     assert run_lcgan("sample", folder, "-n", "3").exit_code == 0
     ran = run_lcgan("edit", folder)  # whose standard input is never read
     assert ran.exit_code == 1

@@ -3,19 +3,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
+from collections.abc import Sequence
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import QUICK_GAN, Lcgan
+import torch
+from conftest import QUICK_GAN, Lcgan, LinearModel
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
-from lcgan_core import load_run
+from lcgan_core import Beside, load_run
+from lcgan_core.engine.labelling import Labelled
+from lcgan_core.runs.evaluation import Evaluation
+from lcgan_core.runs.report.rows import Row, rows_of
 from lcgan_core.sample_kinds.text import changed_words
 
 
@@ -112,3 +119,22 @@ def test_its_samples_are_searched_filtered_and_downloaded(browser: Chrome, run_l
     assert everything["samples"] == samples
     assert everything["result"] == json.loads(Path("run/result.json").read_text(encoding="utf-8"))
     assert len(everything["rounds"]) == 2
+
+
+def test_its_rows_tell_what_is_satisfied_changed_and_remembered() -> None:
+    class Remembering(LinearModel):
+        def memory(self, samples: Sequence[tuple[float, ...]]) -> dict[str, Beside]:
+            return {"remembered": Beside(share=sum(sample == (3.0,) for sample in samples) / len(samples), expected=None)}
+
+    def labelled(values: list[float], *samples: tuple[float, ...]) -> Labelled:
+        return Labelled(torch.zeros(len(samples), 1), list(samples), torch.tensor(values)[:, None])
+
+    model = Remembering(1)
+    before, after = labelled([0, 1, 0], (1.0,), (3.0,), (1.0,)), labelled([1, 1, math.nan], (2.5,), (3.0,), (2.0,))
+    summary: Any = SimpleNamespace(memory={"actor": model.memory(after.samples)})
+    rows = rows_of(model, Evaluation(before, after, summary))
+    assert rows == [
+        Row("1.0", "2.5", ("1",), ("satisfied", "changed")),
+        Row("3.0", "3.0", ("1",), ("satisfied", "remembered")),
+        Row("1.0", "2.0", ("",), ("changed",)),
+    ]

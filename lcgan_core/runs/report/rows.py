@@ -12,6 +12,8 @@ MOST_ROWS = 1000
 """Number of samples in a report. Arbitrary: as many as a run evaluates by default, and a page opens at once with them."""
 MOST_FILES = 100
 """Number of samples that a run keeps if each is a file. Arbitrary: enough to look at."""
+REMEMBERED = "remembered"
+"""The figure of ``LatentModel.memory`` that is 1 or 0 for a single sample."""
 
 
 class Row(NamedTuple):
@@ -29,16 +31,17 @@ class Row(NamedTuple):
 
 def rows_of(model: LatentModel[Any], evaluation: Evaluation) -> list[Row]:
     """The first samples of an evaluation. Whether one is remembered is known where the model tells how many are."""
-    kind, (before, after, _) = model.sample_kind, evaluation
+    kind, (before, after, summary) = model.sample_kind, evaluation
+    tells = REMEMBERED in summary.memory.get("actor", {})
     most = MOST_FILES if kind.in_files else MOST_ROWS
     samples = zip(before.samples[:most], after.samples, after.values.tolist(), after.satisfied.tolist(), strict=False)
     rows = []
     for old, new, values, satisfied in samples:
-        memory = memory_of(model, [new]).get("remembered")
+        memory = memory_of(model, [new]).get(REMEMBERED) if tells else None
         known = {
             "satisfied": satisfied,
             "changed": kind.key(old) != kind.key(new),
-            "remembered": memory is not None and memory.share > 0,
+            REMEMBERED: memory is not None and memory.share > 0,
         }
         rows.append(
             Row(
