@@ -30,7 +30,7 @@ CSS = """
 .many .question img, .many .question svg {width: auto; max-width: 100%; height: 8rem; margin: auto}
 .sides {display: grid; grid-template-columns: 1fr 1fr; gap: 1.5rem}
 .sides figcaption {font-weight: 600}
-.sides figure > div {display: grid; grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); gap: .4rem}
+.sides figure > div {display: grid; grid-template-columns: repeat(auto-fill, minmax(3.5rem, 1fr)); gap: .4rem}
 .sides img, .sides svg {width: 100%; height: auto; margin: 0 !important}
 .prose .rows, .prose .rows tr, .prose .rows th, .prose .rows td {border-style: none !important; border-collapse: collapse}
 .prose .rows th, .prose .rows td {padding: .3rem .8rem; border-bottom: 1px solid var(--border-color-primary) !important}
