@@ -1,0 +1,127 @@
+"""Training a Sketch-RNN with transformers' ``Trainer``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset, Sampler
+from transformers import PrinterCallback, TrainerCallback, TrainerState, TrainingArguments
+
+from lcgan_core.support.bfloat16 import bf16_is_fast
+from lcgan_core.support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
+
+from .modeling import SketchRnn
+
+if TYPE_CHECKING:
+    from .drawing import Moves
+    from .recipe import SketchRnnRecipe
+
+WARM_UP = 0.2
+"""Share of training over which the weight of the KL divergence rises, lest the decoder learn to do without z (Bowman et al.
+2016). Arbitrary."""
+SORTED = 16
+"""Batches among which drawings are sorted by length: padding is computed for nothing. Arbitrary."""
+
+
+class PaddedDrawings(Dataset[dict[str, Tensor]]):
+    """Drawings, a padded batch at once."""
+
+    def __init__(self, drawings: Sequence[Moves]) -> None:
+        self.drawings = [torch.from_numpy(moves) for moves in drawings]
+
+    def __len__(self) -> int:
+        return len(self.drawings)
+
+    def __getitem__(self, row: int) -> dict[str, Tensor]:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> dict[str, Tensor]:
+        return padded([self.drawings[row] for row in rows])
+
+
+def padded(drawings: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The arguments of ``SketchRnn.forward``."""
+    return {"moves": pad_sequence(list(drawings), batch_first=True), "lengths": torch.tensor([len(moves) for moves in drawings])}
+
+
+class SimilarLengths(Sampler[int]):
+    """All rows in random order, but each batch with rows of similar length."""
+
+    def __init__(self, lengths: Sequence[int], batch_size: int) -> None:
+        self.lengths, self.batch_size = torch.tensor(lengths), batch_size
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        batches: list[Tensor] = []
+        for part in torch.randperm(len(self.lengths)).split(SORTED * self.batch_size):
+            batches += part[self.lengths[part].argsort()].split(self.batch_size)
+        whole = [batch for batch in batches if len(batch) == self.batch_size]
+        rest = [batch for batch in batches if len(batch) < self.batch_size]
+        for number in torch.randperm(len(whole)).tolist():
+            yield from whole[number].tolist()
+        for batch in rest:
+            yield from batch.tolist()
+
+
+class KlWarmUp(TrainerCallback):
+    """Raises the weight of the KL divergence from 0 to what the model's configuration says."""
+
+    def __init__(self, model: SketchRnn) -> None:
+        self.model = model
+
+    def on_step_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
+        self.model.kl_share = min(1.0, state.global_step / (WARM_UP * state.max_steps))
+
+
+class _Trainer(FiniteTrainer):
+    def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengths:
+        drawings = self.train_dataset
+        assert isinstance(drawings, PaddedDrawings)
+        return SimilarLengths([len(moves) for moves in drawings.drawings], self.args.train_batch_size)
+
+
+def fit(
+    model: SketchRnn,
+    drawings: Sequence[Moves],
+    checkpoints: Path,
+    recipe: SketchRnnRecipe,
+    on_progress: Callable[[float], None],
+) -> None:
+    """Trains ``model`` in place; goes on from the last of the ``checkpoints`` if there are any."""
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=0.02,
+        max_grad_norm=1.0,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        bf16=bf16_is_fast(),
+        use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
+        seed=recipe.seed,
+        logging_steps=50,
+        save_steps=250,
+        save_total_limit=2,
+        report_to="none",
+        disable_tqdm=True,
+    )
+    trainer = _Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=PaddedDrawings(drawings),
+        data_collator=lambda batch: batch,
+        callbacks=[Progress(on_progress), KlWarmUp(model)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = last_whole_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    model.requires_grad_(False).train(False)
