@@ -34,12 +34,17 @@ def moves_of(lines: Sequence[Points], tolerance: float) -> Moves:
     low, high = everything.min(0), everything.max(0)
     zoom = SIDE / (float((high - low).max()) or 1.0)
     centre = (low + high) / 2
-    kept = [np.round(simplified(resampled((line - centre) * zoom), tolerance)) for line in lines]
+    kept = [_apart(np.round(simplified(resampled((line - centre) * zoom), tolerance))) for line in lines]
     points = np.concatenate(kept)
     moves = np.zeros((len(points), 3), np.float32)
     moves[:, :2] = np.diff(points, axis=0, prepend=0.0)
     moves[np.cumsum([len(line) for line in kept]) - 1, 2] = 1
     return moves
+
+
+def _apart(line: Points) -> Points:
+    """The line without points that repeat the one before: a tiny line is a dot."""
+    return line[np.append(True, np.diff(line, axis=0).any(1))]
 
 
 def lines_of(moves: Any) -> list[Points]:
@@ -65,7 +70,7 @@ def simplified(line: Points, tolerance: float) -> Points:
     open_ends = [(0, len(line) - 1)]
     while open_ends:
         first, last = open_ends.pop()
-        if last - first < 2:  # noqa: PLR2004 - nothing between
+        if last - first < 2:  # nothing is between
             continue
         along = line[last] - line[first]
         between = line[first + 1 : last] - line[first]

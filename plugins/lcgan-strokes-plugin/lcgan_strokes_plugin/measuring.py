@@ -84,9 +84,7 @@ class MeasuredDrawings(Measured):
         return [f"{self.too_long:,} drawings have more than {self.max_movements} movements, and were left out."]
 
 
-def measure(
-    model: SketchRnnModel, held_out: Sequence[Moves], trained_on: int, too_long: int, seed: int
-) -> MeasuredDrawings:
+def measure(model: SketchRnnModel, held_out: Sequence[Moves], trained_on: int, too_long: int, seed: int) -> MeasuredDrawings:
     """Figures of at most ``MOST`` ``held_out`` drawings, and of as many decoded ones."""
     real: list[Any] = list(held_out[:MOST])
     generator = torch.Generator().manual_seed(seed)
@@ -146,7 +144,7 @@ def model_card(recipe: SketchRnnRecipe, model: SketchRnnModel, measured: Measure
 
 A recurrent variational autoencoder of drawings ({weights:,} parameters, {measured.latent_dim} latent dimensions) after Ha & Eck
 2017, made by `lcgan pretrain --kind sketch-rnn`. Beside it: the posteriors of {len(model.real_posteriors().mean):,} training
-drawings, and a coarse description of all {measured.trained_on:,} training drawings (`reference.safetensors`), which tells copies.
+drawings, and a coarse description of all {measured.trained_on:,} of them (`reference.safetensors`), which tells copies.
 
 ## Data
 

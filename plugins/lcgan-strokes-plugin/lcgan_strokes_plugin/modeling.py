@@ -51,7 +51,8 @@ class SketchRnnConfig(PretrainedConfig):
     ) -> None:
         self.max_movements, self.tolerance, self.latent_size = max_movements, tolerance, latent_size
         self.encoder_size, self.decoder_size, self.components = encoder_size, decoder_size, components
-        self.least_spread, self.jitter, self.kl_weight, self.sampling_temperature = least_spread, jitter, kl_weight, sampling_temperature
+        self.least_spread, self.jitter = least_spread, jitter
+        self.kl_weight, self.sampling_temperature = kl_weight, sampling_temperature
         super().__init__(**kwargs)
 
 

@@ -98,8 +98,8 @@ def _drawings(recipe: SketchRnnRecipe) -> tuple[list[Moves], list[Moves], int]:
         return read.drawings, valid.drawings, read.too_long + valid.too_long
     if len(read.drawings) < FEWEST:
         raise CorpusError(
-            f"{recipe.corpus} has only {len(read.drawings)} drawings of at most {recipe.max_movements} movements; with fewer than "
-            f"{FEWEST}, give held-out drawings by --valid."
+            f"{recipe.corpus} has only {len(read.drawings)} drawings of at most {recipe.max_movements} movements; with fewer "
+            f"than {FEWEST}, give held-out drawings by --valid."
         )
     chosen = [number for number in range(len(read.drawings)) if number % 20]
     return [read.drawings[number] for number in chosen], read.drawings[::20], read.too_long

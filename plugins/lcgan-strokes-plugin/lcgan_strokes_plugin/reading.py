@@ -90,7 +90,7 @@ def _of_quickdraw(row: str, where: str) -> list[Points]:
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise CorpusError(
-            f"{where} is not a drawing: {reason}. Expected: " '{"drawing": [[[x, ...], [y, ...]], ...]}'
+            f'{where} is not a drawing: {reason}. Expected: {{"drawing": [[[x, ...], [y, ...]], ...]}}'
         ) from error
     return lines
 

@@ -21,9 +21,9 @@ class Drawings(Strokes):
 
         try:
             lines = svg_lines(path.read_bytes())
+            points = np.array([(point.real, point.imag) for line in lines for point in line])
+            lifted = np.zeros(len(points))
+            lifted[np.cumsum([len(line) for line in lines]) - 1] = 1
+            return self.array(np.column_stack([np.diff(points, axis=0, prepend=0.0), lifted]))
         except SampleError as error:
             raise SampleError(f"{path}: {error}") from error
-        points = np.array([(point.real, point.imag) for line in lines for point in line])
-        lifted = np.zeros(len(points))
-        lifted[np.cumsum([len(line) for line in lines]) - 1] = 1
-        return self.array(np.column_stack([np.diff(points, axis=0, prepend=0.0), lifted]))

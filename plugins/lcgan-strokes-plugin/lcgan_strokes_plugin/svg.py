@@ -130,7 +130,7 @@ def _step(name: str, numbers: list[float]) -> Matrix:
             return x, 0, 0, rest[0] if rest else x, 0, 0
         case "rotate", [angle, *rest]:
             cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-            x, y = rest if len(rest) == 2 else (0.0, 0.0)  # noqa: PLR2004 - the centre
+            x, y = rest if len(rest) == 2 else (0.0, 0.0)
             return _after(_after((1, 0, 0, 1, x, y), (cos, sin, -sin, cos, 0, 0)), (1, 0, 0, 1, -x, -y))
         case "skewX", [angle]:
             return 1, 0, math.tan(math.radians(angle)), 1, 0, 0

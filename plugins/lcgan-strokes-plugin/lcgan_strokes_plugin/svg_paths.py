@@ -41,9 +41,7 @@ def path_lines(data: str) -> list[Line]:
             lines.append([start])
         if kind in "HV":
             value = numbers[0]
-            end = (
-                Point(value + origin.real, here.imag) if kind == "H" else Point(here.real, value + origin.imag)
-            )
+            end = Point(value + origin.real, here.imag) if kind == "H" else Point(here.real, value + origin.imag)
         else:
             end = Point(*numbers[-2:]) + origin
         pairs = [Point(*pair) + origin for pair in zip(numbers[0::2], numbers[1::2], strict=False)]

@@ -46,7 +46,10 @@ class PaddedDrawings(Dataset[dict[str, Tensor]]):
 
 def padded(drawings: Sequence[Tensor]) -> dict[str, Tensor]:
     """The arguments of ``SketchRnn.forward``."""
-    return {"moves": pad_sequence(list(drawings), batch_first=True), "lengths": torch.tensor([len(moves) for moves in drawings])}
+    return {
+        "moves": pad_sequence(list(drawings), batch_first=True),
+        "lengths": torch.tensor([len(moves) for moves in drawings]),
+    }
 
 
 class SimilarLengths(Sampler[int]):
