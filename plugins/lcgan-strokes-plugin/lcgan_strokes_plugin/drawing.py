@@ -44,7 +44,8 @@ def moves_of(lines: Sequence[Points], tolerance: float) -> Moves:
 
 def _apart(line: Points) -> Points:
     """The line without points that repeat the one before: a tiny line is a dot."""
-    return line[np.append(True, np.diff(line, axis=0).any(1))]
+    moved: NDArray[np.bool_] = np.diff(line, axis=0).any(axis=1)
+    return line[np.append(True, moved)]
 
 
 def lines_of(moves: Any) -> list[Points]:

@@ -35,7 +35,8 @@ def load_network(folder: Path) -> SketchRnn:
     """The frozen network in ``folder``; raises whatever the readers of these formats raise."""
     network = SketchRnn(SketchRnnConfig.from_pretrained(folder, local_files_only=True))
     network.load_state_dict({name: value.float() for name, value in load_file(folder / WEIGHTS).items()})
-    return network.requires_grad_(False).train(False)
+    network.requires_grad_(False).train(False)
+    return network
 
 
 @torch.no_grad()
@@ -97,7 +98,7 @@ class SketchRnnModel(LatentModel[Any]):
 
     def move_to(self, device: str) -> None:
         self.device = device
-        self.network.to(torch.device(device))
+        torch.nn.Module.to(self.network, torch.device(device))
 
     def decode(self, z: Tensor) -> list[Any]:
         """The drawing of each z: float32 ``[movements, 3]``, in whole steps of a square of 256 x 256."""

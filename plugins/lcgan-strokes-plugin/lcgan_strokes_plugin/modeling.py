@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PretrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
 
 from .drawing import SIDE
 
@@ -45,6 +44,7 @@ class SketchRnnConfig(PretrainedConfig):
         components: int = 20,
         least_spread: float = 2.5,
         jitter: float = 3.0,
+        free_nats: float = 50.0,
         kl_weight: float = 1.0,
         sampling_temperature: float = 0.0,
         **kwargs: Any,
@@ -52,7 +52,7 @@ class SketchRnnConfig(PretrainedConfig):
         self.max_movements, self.tolerance, self.latent_size = max_movements, tolerance, latent_size
         self.encoder_size, self.decoder_size, self.components = encoder_size, decoder_size, components
         self.least_spread, self.jitter = least_spread, jitter
-        self.kl_weight, self.sampling_temperature = kl_weight, sampling_temperature
+        self.free_nats, self.kl_weight, self.sampling_temperature = free_nats, kl_weight, sampling_temperature
         super().__init__(**kwargs)
 
 
@@ -82,23 +82,26 @@ class SketchRnn(PreTrainedModel):
         self.begin = nn.Linear(latent, 2 * size)
         self.decoder = nn.LSTM(SEEN + latent, size, batch_first=True)
         self.head = nn.Linear(size, config.components * (DENSITY + STATES))
-        self.kl_share = 1.0
-        """Share of the KL weight that counts; training raises it from 0."""
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Leaves the layers as torch has initialised them."""
 
-    def forward(self, moves: Tensor, lengths: Tensor) -> ModelOutput:
-        """``loss`` per movement in nats, and per drawing ``nll`` and ``kl``, of ``[n, length, 3]`` padded movements."""
+    def forward(self, moves: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """``loss`` per movement in nats, and per drawing ``nll`` and ``kl``, of ``[n, length, 3]`` padded movements.
+
+        The mean KL divergence is free up to ``free_nats`` (Kingma et al. 2016, arXiv 1606.04934, there for each dimension):
+        otherwise z would say nothing, and the decoder would draw any character.
+        """
         if self.training:
             moves = varied(moves, lengths)
         mean, log_std = self.encode(moves, lengths)
         z = mean + log_std.exp() * torch.randn_like(mean)
         kl = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(1)
         nll = self.negative_log_likelihood(moves, lengths, z)
-        loss = (nll + self.config.kl_weight * self.kl_share * kl).sum() / lengths.sum()
-        return ModelOutput(loss=loss, nll=nll, kl=kl)
+        dear = F.relu(kl.mean() - self.config.free_nats)
+        loss = (nll.sum() + self.config.kl_weight * len(kl) * dear) / lengths.sum()
+        return {"loss": loss, "nll": nll, "kl": kl}
 
     def encode(self, moves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation of q(z|x), each float32 ``[n, latent]``."""

@@ -84,6 +84,7 @@ SIZES = {
     "components",
     "least_spread",
     "jitter",
+    "free_nats",
     "kl_weight",
     "sampling_temperature",
 }

@@ -44,8 +44,10 @@ class SketchRnnRecipe(Recipe):
     """Least standard deviation of a movement, in the steps of ``tolerance``: more makes z say less, and noise decode better."""
     jitter: float = Field(3.0, ge=0, le=64)
     """Standard deviation of the noise on the points that the decoder has seen in training, in the same steps."""
+    free_nats: float = Field(50.0, ge=0, le=10_000)
+    """How much z may say of a drawing for free: more makes reconstructions better, and noise decode worse."""
     kl_weight: float = Field(1.0, ge=0, le=100)
-    """Weight of the KL divergence; 1 is the evidence lower bound. It rises from 0 over the first fifth of training."""
+    """Weight of the KL divergence beyond that; 1 is the evidence lower bound."""
     epochs: float = Field(30, gt=0, le=10_000)
     """Passes over the drawings."""
     learning_rate: float = Field(2e-3, gt=0, le=1)

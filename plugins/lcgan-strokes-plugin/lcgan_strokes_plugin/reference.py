@@ -95,8 +95,9 @@ class Reference:
         """What ``save`` wrote; raises whatever the reader of the format raises."""
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in TENSORS}
-        return cls(**tensors, **{name: float(metadata[name]) for name in NUMBERS})
+            centre, directions, training = (file.get_tensor(name) for name in TENSORS)
+        step, near = (float(metadata[name]) for name in NUMBERS)
+        return cls(centre, directions, training, step, near)
 
 
 TENSORS = ("centre", "directions", "training")

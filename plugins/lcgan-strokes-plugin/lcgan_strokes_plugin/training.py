@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
-from transformers import PrinterCallback, TrainerCallback, TrainerState, TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
 
 from lcgan_core.support.bfloat16 import bf16_is_fast
 from lcgan_core.support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from .drawing import Moves
     from .recipe import SketchRnnRecipe
 
-WARM_UP = 0.2
-"""Share of training over which the weight of the KL divergence rises, lest the decoder learn to do without z (Bowman et al.
-2016). Arbitrary."""
 SORTED = 16
 """Batches among which drawings are sorted by length: padding is computed for nothing. Arbitrary."""
 
@@ -73,14 +70,9 @@ class SimilarLengths(Sampler[int]):
             yield from batch.tolist()
 
 
-class KlWarmUp(TrainerCallback):
-    """Raises the weight of the KL divergence from 0 to what the model's configuration says."""
-
-    def __init__(self, model: SketchRnn) -> None:
-        self.model = model
-
-    def on_step_begin(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
-        self.model.kl_share = min(1.0, state.global_step / (WARM_UP * state.max_steps))
+def _as_it_is(batch: Any) -> Any:
+    """A batch of ``PaddedDrawings``, which is one already."""
+    return batch
 
 
 class _Trainer(FiniteTrainer):
@@ -121,8 +113,8 @@ def fit(
         model=model,
         args=arguments,
         train_dataset=PaddedDrawings(drawings),
-        data_collator=lambda batch: batch,
-        callbacks=[Progress(on_progress), KlWarmUp(model)],
+        data_collator=_as_it_is,
+        callbacks=[Progress(on_progress)],
     )
     trainer.remove_callback(PrinterCallback)
     last = last_whole_checkpoint(checkpoints)

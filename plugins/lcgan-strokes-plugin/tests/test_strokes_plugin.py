@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import lcgan_strokes_plugin.pretraining as pretraining
 import numpy as np
 import pytest
 import torch
@@ -42,7 +41,7 @@ SETTINGS = (
 TINY = [argument for setting in SETTINGS for argument in ("--set", setting)]
 
 
-def drawn(*lines: list[tuple[float, float]]) -> Any:
+def drawn(*lines: Sequence[tuple[float, float]]) -> Any:
     """A drawing of lines through the given points, not scaled."""
     points = np.array([point for line in lines for point in line], np.float32)
     moves = np.zeros((len(points), 3), np.float32)
@@ -63,7 +62,8 @@ def ladders(n: int = 60) -> list[Any]:
     """Drawings of one to five lines of chance lengths."""
     chance = np.random.default_rng(0)
     return [
-        drawn(*([(0, 10 * row), (chance.integers(20, 60), 10 * row)] for row in range(1 + number % 5))) for number in range(n)
+        drawn(*([(0.0, 10.0 * row), (float(chance.integers(20, 60)), 10.0 * row)] for row in range(1 + number % 5)))
+        for number in range(n)
     ]
 
 
@@ -314,7 +314,7 @@ def test_training_resumes_where_it_was_killed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining.Reference, "of", die)
+        patch.setattr(Reference, "of", die)
         killed = call(*line)
     assert killed.exit_code == 1
     assert "Resume with: lcgan pretrain --resume model" in killed.stderr
