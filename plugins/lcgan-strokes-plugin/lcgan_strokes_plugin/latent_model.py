@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from lcgan_core import Beside, LatentModel, ModelError, Posterior, SampleError
@@ -98,7 +98,7 @@ class SketchRnnModel(LatentModel[Any]):
 
     def move_to(self, device: str) -> None:
         self.device = device
-        torch.nn.Module.to(self.network, torch.device(device))
+        nn.Module.to(self.network, device)
 
     def decode(self, z: Tensor) -> list[Any]:
         """The drawing of each z: float32 ``[movements, 3]``, in whole steps of a square of 256 x 256."""

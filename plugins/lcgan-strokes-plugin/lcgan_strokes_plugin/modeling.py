@@ -82,7 +82,7 @@ class SketchRnn(PreTrainedModel):
         self.begin = nn.Linear(latent, 2 * size)
         self.decoder = nn.LSTM(SEEN + latent, size, batch_first=True)
         self.head = nn.Linear(size, config.components * (DENSITY + STATES))
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         """Leaves the layers as torch has initialised them."""

@@ -18,6 +18,7 @@ class SketchRnnRecipe(Recipe):
     """The recipe of a Sketch-RNN."""
 
     name: ClassVar[str] = "sketch-rnn"
+    first_wish: ClassVar[str] = "stroke-count"
 
     corpus: Path
     """Drawings to train on: a folder of SVG, an .ndjson file of QuickDraw, or an .npz file of stroke-3."""

@@ -70,9 +70,10 @@ class SimilarLengths(Sampler[int]):
             yield from batch.tolist()
 
 
-def _as_it_is(batch: Any) -> Any:
-    """A batch of ``PaddedDrawings``, which is one already."""
-    return batch
+def _as_it_is(batch: Any) -> dict[str, Tensor]:
+    """What ``__getitems__`` returns is a batch already."""
+    whole: dict[str, Tensor] = batch
+    return whole
 
 
 class _Trainer(FiniteTrainer):
