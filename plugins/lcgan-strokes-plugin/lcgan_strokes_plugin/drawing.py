@@ -44,8 +44,9 @@ def moves_of(lines: Sequence[Points], tolerance: float) -> Moves:
 
 def _apart(line: Points) -> Points:
     """The line without points that repeat the one before: a tiny line is a dot."""
-    moved: NDArray[np.bool_] = np.diff(line, axis=0).any(axis=1)
-    return line[np.append(True, moved)]
+    rows = [0, *(1 + np.flatnonzero(np.diff(line, axis=0).any(axis=1)))]
+    kept: Points = line[rows]
+    return kept
 
 
 def lines_of(moves: Any) -> list[Points]:

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from lcgan_core import Beside, LatentModel, ModelError, Posterior, SampleError
 from lcgan_core.support.manifest import check_files
 
+from .describing import described
 from .drawing import lines_of, moves_of
 from .modeling import SketchRnn, SketchRnnConfig
 from .reference import FRECHET, REFERENCE, Reference
@@ -29,6 +30,10 @@ SHIPPED = Path(__file__).parent / "models"
 WEIGHTS = "model.safetensors"
 LATENTS = "latents.safetensors"
 BATCH = 256
+FARTHEST = 4.0
+"""Standard deviations beyond which all descriptions are alike. Arbitrary."""
+LATENT_SHARE = 0.3
+"""How much latents vary among features, beside descriptions. Arbitrary."""
 
 
 def load_network(folder: Path) -> SketchRnn:
@@ -73,6 +78,7 @@ class SketchRnnModel(LatentModel[Any]):
             self.network = load_network(folder)
             latents = load_file(folder / LATENTS)
             self._real_posteriors = Posterior(latents["mean"].float(), latents["std"].float())
+            self._described_mean, self._described_std = latents["described_mean"], latents["described_std"]
             content = (folder / WEIGHTS).read_bytes() + repr(self.network.config.sampling_temperature).encode()
             self.fingerprint = hashlib.sha256(content).hexdigest()[:16]
         except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
@@ -128,6 +134,12 @@ class SketchRnnModel(LatentModel[Any]):
                 f"{config.max_movements} that this model knows. Give a simpler one."
             )
         return moves
+
+    def features(self, samples: Sequence[Any]) -> Tensor:
+        """``described`` of each drawing, in standard deviations of training drawings, and the mean of its posterior, which
+        varies less: a few dozen labels teach a few numbers."""
+        found = ((described(samples) - self._described_mean) / self._described_std).clamp(-FARTHEST, FARTHEST)
+        return torch.cat([found, LATENT_SHARE * self.encode(samples).mean.cpu()], 1)
 
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors

@@ -19,6 +19,7 @@ from lcgan_core import CorpusError, ModelError
 from lcgan_core.support.files import whole, write_json, write_text
 from lcgan_core.support.manifest import write_manifest
 
+from .describing import described
 from .latent_model import LATENTS, WEIGHTS, SketchRnnModel, encode_drawings, load_network
 from .measuring import MeasuredDrawings, measure, model_card
 from .modeling import SketchRnn, SketchRnnConfig
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = "checkpoints"
 MEASURED = "measured.json"
+LEAST_STD = 0.01
+"""Least standard deviation of a description: what is the same in all drawings tells nothing. Arbitrary."""
 FEWEST = 40
 """Drawings of which some can be held out."""
 
@@ -57,9 +60,18 @@ def pretrain(
     if not (out / LATENTS).is_file():
         on_progress("latents", 0.0)
         chosen = np.random.default_rng(recipe.seed).permutation(len(drawings))[: recipe.latents]
-        posterior = encode_drawings(load_network(out), [drawings[row] for row in chosen])
+        some = [drawings[row] for row in chosen]
+        posterior, descriptions = encode_drawings(load_network(out), some), described(some)
         with whole(out / LATENTS) as unfinished:
-            save_file({"mean": posterior.mean.half(), "std": posterior.std.half()}, unfinished)
+            save_file(
+                {
+                    "mean": posterior.mean.half(),
+                    "std": posterior.std.half(),
+                    "described_mean": descriptions.mean(0),
+                    "described_std": descriptions.std(0).clamp(min=LEAST_STD),
+                },
+                unfinished,
+            )
 
     if not (out / REFERENCE).is_file():
         on_progress("reference", 0.0)

@@ -140,4 +140,4 @@ class _OnlyArrays(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no array and might be code")
         if name == "encode":
             return lambda text, encoding: text.encode("latin1")
-        return np.empty(0).__reduce__()[0] if name == "_reconstruct" else getattr(np, name)  # it has another name in numpy 1
+        return np.empty(0).__reduce__()[0] if name == "_reconstruct" else getattr(np, name)

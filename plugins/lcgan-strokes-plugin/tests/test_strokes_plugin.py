@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from lcgan_strokes_plugin.describing import DESCRIPTIONS, described
 from lcgan_strokes_plugin.drawing import SIDE, lines_of, moves_of, simplified
 from lcgan_strokes_plugin.latent_model import SHIPPED, SketchRnnModel
 from lcgan_strokes_plugin.modeling import SketchRnn, SketchRnnConfig, log_density, varied
@@ -433,6 +434,17 @@ def test_the_shipped_model_is_small_and_draws_what_it_read() -> None:
     assert min(model.sample_kind.closeness([field], model.decode(model.encode([field]).mean))) > 0.8
     with pytest.raises(LcganError, match=r"neither one that ships \(kanji\) nor a folder"):
         SketchRnnModel.load("kanij")
+
+
+def test_drawings_are_described_whatever_their_size() -> None:
+    assert described([]).shape == (0, len(DESCRIPTIONS))
+    told = described([WIDE, 7 * WIDE, HOOK, DOT, NOTHING])
+    assert told.isfinite().all()
+    assert told[0] == pytest.approx(told[1], abs=1e-5)
+    named = dict(zip(DESCRIPTIONS, told[0].tolist(), strict=True))
+    assert named["log of strokes"] == pytest.approx(np.log(2))
+    assert named["log of width to height"] == pytest.approx(np.log(4))
+    assert (named["share of lines that are level"], named["share of lines that are upright"]) == (1, 0)
 
 
 def test_a_drawing_that_is_too_long_is_not_cut(trained: Path) -> None:
