@@ -184,7 +184,7 @@ def test_drawings_are_simplified_and_fill_the_square() -> None:
     assert (wide.max(0) - wide.min(0)).tolist() == pytest.approx([255, 64], abs=1), "the ratio stays"
     assert abs(wide.max(0) + wide.min(0)).max() <= 1, "in the middle"
     assert moves_of(lines_of(DOT), 2.0).tolist() == [[0, 0, 1]]
-    tiny = moves_of([np.array([[0.0, 0], [0.001, 0]]), np.array([[0.0, 0], [10, 0]])], 2.0)
+    tiny = moves_of([np.array([[5.0, 0], [5.001, 0]]), np.array([[0.0, 0], [10, 0]])], 2.0)
     assert tiny[:, 2].tolist() == [1, 0, 1], "a tiny line is a dot"
     assert len(moves_of([], 2.0)) == 0
     corner = np.array([[0.0, 0], [5, 0.1], [10, 0], [10, 10]])
