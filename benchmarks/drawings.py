@@ -3,9 +3,9 @@
     python benchmarks/drawings.py ratings runs/ratings
     python benchmarks/drawings.py speed
 
-``ratings`` lets the rule rate drawings as ``lcgan studio`` asks for them, once where each question is the least certain and once at
-random, trains on each file of ratings, and prints how many samples satisfy the rule that they never saw, beside noise and drawings
-near real ones.
+``ratings`` lets the rule rate drawings as ``lcgan studio`` asks for them, once where each question is the least certain and once
+at random, trains on each file of ratings, and prints how many samples satisfy the rule that they never saw, beside noise and
+drawings near real ones.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ SHIPPED = Path(__file__).parent / "models"
 """Model folders that ship with the plugin, each reached by its bare name."""
 WEIGHTS = "model.safetensors"
 LATENTS = "latents.safetensors"
-BATCH = 256
+BATCH = 512
 FARTHEST = 4.0
 """Standard deviations beyond which all descriptions are alike. Arbitrary."""
 LATENT_SHARE = 0.3
