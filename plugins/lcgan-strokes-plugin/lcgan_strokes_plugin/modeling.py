@@ -148,6 +148,19 @@ class SketchRnn(PreTrainedModel):
             log_pen=pen.log_softmax(-1),
         )
 
+    @torch.no_grad()
+    def standardise(self, mean: Tensor, std: Tensor) -> None:
+        """Changes z to (z - ``mean``) / ``std`` in encoder and decoder alike: each drawing is decoded as before, and latents
+        that had this mean and standard deviation ``[latent]`` have 0 and 1."""
+        latent = self.config.latent_size
+        self.posterior.weight[:latent] /= std[:, None]
+        self.posterior.bias[:latent] = (self.posterior.bias[:latent] - mean) / std
+        self.posterior.bias[latent:] -= std.log()
+        given = self.decoder.weight_ih_l0[:, SEEN:]
+        for weight, bias in ((self.begin.weight, self.begin.bias), (given, self.decoder.bias_ih_l0)):
+            bias += weight @ mean
+            weight *= std
+
     def draw(self, z: Tensor, temperature: float = 0.0, generators: list[torch.Generator] | None = None) -> list[Tensor]:
         """The movements of each row of z: float32 ``[movements, 3]`` on the CPU, in whole steps.
 

@@ -1,5 +1,8 @@
 """``lcgan pretrain --kind sketch-rnn``: from drawings to a model folder that lcgan can constrain.
 
+As long as KL is free, nothing in training makes the posteriors of all drawings together look like N(0, I). Afterwards each
+dimension of z is therefore shifted and scaled to their mean and variance, or noise would be far from every drawing.
+
 The folder gets, stage by stage: the network, the posteriors of real drawings, where real drawings have their ink, the hashes of
 these files, and the model card with ``measured.json``. ``--resume`` does no finished stage again.
 """
@@ -53,6 +56,8 @@ def pretrain(
     if not (out / WEIGHTS).is_file():
         network = SketchRnn(SketchRnnConfig(**recipe.model_dump(include=SIZES)))
         fit(network, drawings, out / CHECKPOINTS, recipe, lambda share: on_progress("Sketch-RNN", share))
+        found = encode_drawings(network, drawings)
+        network.standardise(found.mean.mean(0), (found.mean.var(0) + found.std.square().mean(0)).sqrt())
         network.config.save_pretrained(out)
         with whole(out / WEIGHTS) as unfinished:
             save_file({name: value.half() for name, value in network.state_dict().items()}, unfinished)

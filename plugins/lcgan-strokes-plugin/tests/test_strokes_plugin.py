@@ -366,6 +366,19 @@ def test_padding_changes_nothing() -> None:
         assert torch.allclose(net.encode(alone["moves"], alone["lengths"])[0][0], mean[row], atol=1e-5)
 
 
+def test_a_standardised_latent_is_decoded_as_before() -> None:
+    net = network().train(False).requires_grad_(False)
+    batch = padded([torch.from_numpy(moves_of(lines_of(one), 2.0)) for one in (SQUARE, CROSS, DOT)])
+    mean, log_std = net.encode(**batch)
+    drawn_before = net.draw(mean)
+    shift, scale = torch.tensor([0.5, -1.0, 0.0, 2.0]), torch.tensor([0.5, 2.0, 1.0, 0.3])
+    net.standardise(shift, scale)
+    now, log_std_now = net.encode(**batch)
+    assert torch.allclose(now, (mean - shift) / scale, atol=1e-5)
+    assert torch.allclose(log_std_now.exp(), log_std.exp() / scale, atol=1e-5)
+    assert [one.tolist() for one in net.draw(now)] == [one.tolist() for one in drawn_before]
+
+
 def test_varied_drawings_fill_the_square_again() -> None:
     batch = padded([torch.from_numpy(moves_of(lines_of(one), 2.0)) for one in (SQUARE, WIDE, DOT)])
     torch.manual_seed(0)
