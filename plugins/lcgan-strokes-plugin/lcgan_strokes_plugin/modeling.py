@@ -156,8 +156,9 @@ class SketchRnn(PreTrainedModel):
         self.posterior.weight[:latent] /= std[:, None]
         self.posterior.bias[:latent] = (self.posterior.bias[:latent] - mean) / std
         self.posterior.bias[latent:] -= std.log()
-        given = self.decoder.weight_ih_l0[:, SEEN:]
-        for weight, bias in ((self.begin.weight, self.begin.bias), (given, self.decoder.bias_ih_l0)):
+        parts = dict(self.decoder.named_parameters())
+        given = parts["weight_ih_l0"][:, SEEN:]
+        for weight, bias in ((self.begin.weight, self.begin.bias), (given, parts["bias_ih_l0"])):
             bias += weight @ mean
             weight *= std
 
