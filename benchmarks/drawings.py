@@ -3,9 +3,9 @@
     python benchmarks/drawings.py ratings runs/ratings
     python benchmarks/drawings.py speed
 
-``ratings`` lets the rule rate drawings as ``lcgan studio`` asks for them, once where each question is the least certain and once
-at random, trains on each file of ratings, and prints how many samples satisfy the rule that they never saw, beside noise and
-drawings near real ones.
+``ratings`` lets the rule rate drawings as ``lcgan studio`` asks for them, once where each question is the least certain one,
+once at random, trains on each file of ratings, and prints how many samples satisfy the rule that training never saw, beside
+noise and drawings near real ones.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def drawings() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", default="kanji", show_default=True, help="A Sketch-RNN that ships, or a folder.")
 @click.option("--min-ratio", default=1.0, show_default=True, help="The rule: width as a multiple of height at least,")
-@click.option("--max-strokes", default=8, show_default=True, help="and at most so many strokes.")
+@click.option("--max-strokes", default=10, show_default=True, help="and at most so many strokes.")
 @click.option("-n", "count", default=70, show_default=True, help="Ratings.")
 @click.option("--samples", default=1000, show_default=True)
 @click.option("--seed", default=0, show_default=True)

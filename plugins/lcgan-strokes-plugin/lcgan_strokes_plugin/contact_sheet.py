@@ -13,7 +13,7 @@ import click
 import numpy as np
 import torch
 
-from lcgan_core import Strokes
+from lcgan_core import LcganError, Strokes
 
 from .latent_model import SketchRnnModel
 from .reading import read_drawings
@@ -61,7 +61,15 @@ def _indent(drawing: Any) -> tuple[float, float]:
 @click.option("--seed", default=0, show_default=True)
 def main(held_out: Path, model: str, out: Path, column: str, seed: int) -> None:
     """Draw drawings of HELD_OUT, their reconstructions, and noise."""
-    loaded = SketchRnnModel.load(model)
+    try:
+        sheet = _sheet(SketchRnnModel.load(model), held_out, column, seed)
+    except LcganError as error:
+        raise click.ClickException(str(error)) from error
+    out.write_text(sheet, encoding="utf-8")
+    click.echo(f"wrote {out}")
+
+
+def _sheet(loaded: SketchRnnModel, held_out: Path, column: str, seed: int) -> str:
     config, generator = loaded.network.config, torch.Generator().manual_seed(seed)
     found = read_drawings(held_out, column, config.tolerance, config.max_movements).drawings
     real = [found[row] for row in torch.randperm(len(found), generator=generator)[:24].tolist()]
@@ -71,8 +79,7 @@ def main(held_out: Path, model: str, out: Path, column: str, seed: int) -> None:
     for temperature in TEMPERATURES:
         drawn = loaded.draw(z, temperature)
         groups.append((f"noise, temperature {temperature:g}", [drawn[:12], drawn[12:]]))
-    out.write_text(contact_sheet(groups), encoding="utf-8")
-    click.echo(f"wrote {out}")
+    return contact_sheet(groups)
 
 
 def _rows(real: Sequence[Any], rebuilt: Sequence[Any]) -> list[Sequence[Any]]:

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, TrainingArguments
 
-from lcgan_core.support.bfloat16 import bf16_is_fast
+from lcgan_core.support.device import multiplies_bf16
 from lcgan_core.support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
 
 from .modeling import SketchRnn
@@ -101,7 +101,7 @@ def fit(
         max_grad_norm=1.0,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=bf16_is_fast(),
+        bf16=multiplies_bf16(),
         use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
         seed=recipe.seed,
         logging_steps=50,
