@@ -32,9 +32,8 @@ def blocks(language: str, text: str = ALL) -> list[str]:
 def test_it_opens_with_the_two_lines_and_ci_runs_the_second() -> None:
     run_line, test_line = (block.strip() for block in blocks("console", README)[:2])
     assert run_line == "pip install -c constraints.txt . && lcgan run --constraint length"
-    plugins = " ".join(
-        f"-e plugins/{name}-plugin" for name in ("lcgan-sentiment", "lcgan-readability", "lcgan-verse", "lcgan-images")
-    )
+    names = ("sentiment", "readability", "verse", "images", "strokes")
+    plugins = " ".join(f"-e plugins/lcgan-{name}-plugin" for name in names)
     assert test_line == f"pip install -c constraints.txt -e '.[test]' {plugins} && pytest"
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "pip install -c constraints.txt -e '.[test]'" in ci

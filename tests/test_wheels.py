@@ -37,7 +37,7 @@ def test_every_plugin_has_a_wheel_with_its_entry_point_and_without_its_tests(whe
             assert not [file for file in files if "test_" in file or file.startswith("tests/")], name
             assert any(file.endswith("METADATA") for file in files)
             # Type checkers read the types of a package with this mark.
-            if name in ("lcgan_core", "lcgan_sentiment_plugin", "lcgan_images_plugin"):
+            if name in ("lcgan_core", "lcgan_sentiment_plugin", "lcgan_images_plugin", "lcgan_strokes_plugin"):
                 assert f"{name}/py.typed" in files
             if name != "lcgan_core":
                 (entry_points,) = (file for file in files if file.endswith("entry_points.txt"))

@@ -159,8 +159,8 @@ class SketchRnn(PreTrainedModel):
         parts = dict(self.decoder.named_parameters())
         given = parts["weight_ih_l0"][:, SEEN:]
         for weight, bias in ((self.begin.weight, self.begin.bias), (given, parts["bias_ih_l0"])):
-            bias += weight @ mean
-            weight *= std
+            bias.add_(weight @ mean)
+            weight.mul_(std)
 
     def draw(self, z: Tensor, temperature: float = 0.0, generators: list[torch.Generator] | None = None) -> list[Tensor]:
         """The movements of each row of z: float32 ``[movements, 3]`` on the CPU, in whole steps.
