@@ -131,9 +131,12 @@ class Points(SampleKind[tuple[float, ...]]):
 
     def load(self, path: Path, column: str = "text") -> list[tuple[float, ...]]:
         try:
-            return [self.parse(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise SampleError(f"{path} cannot be read: {error}") from error
+        if not lines:
+            raise SampleError(f"{path} contains no points.")
+        return [self.parse(line) for line in lines]
 
     def save(self, samples: Sequence[tuple[float, ...]], folder: Path) -> list[Path]:
         raise NotImplementedError

@@ -70,10 +70,10 @@ def try_constraint(name: str, given: tuple[str, ...], settings: tuple[str, ...],
             raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: lcgan constraints {name}")
         options[key.removeprefix(f"{name}.")] = value
     constraint = make_constraint(name, read_options(constraint_class(name), options))
-    judged = constraint.judges or {kind_name or "text"}
-    if kind_name and kind_name not in judged:
+    judged = constraint.judges or {"text" if kind_name is None else kind_name}
+    if kind_name is not None and kind_name not in judged:
         raise click.UsageError(f"--kind {kind_name}: {name} judges {' and '.join(sorted(judged))}.")
-    kind = sample_kind(kind_name or min(judged))
+    kind = sample_kind(min(judged) if kind_name is None else kind_name)
     lines = list(given) or list(input_lines())
     if not lines:
         raise click.UsageError("No samples. Give them as arguments, or on stdin, one per line.")
