@@ -81,7 +81,7 @@ def test_constraints_are_listed_with_options(run_lcgan: Lcgan) -> None:
     as_json = json.loads(run_lcgan("constraints", "--json").stdout)
     assert as_json["length"][1] == {
         "option": "max_words",
-        "type": "int >= 1",
+        "type": "int >= 1 <= 1000000",
         "default": "6",
         "meaning": "Maximum number of words.",
     }
