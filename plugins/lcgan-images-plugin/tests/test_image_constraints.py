@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from drawings import ONE, ZERO, bars, drawn, idx
 from lcgan_images_plugin.classifier import ImageClassifier
 from lcgan_images_plugin.digits import Digit
 from lcgan_images_plugin.reference import Reference
 from lcgan_images_plugin.rules import Ink, Symmetry
 from lcgan_images_plugin.second_judge import DigitNeighbours
 from PIL import Image
+from toy_pictures import ONE, ZERO, bars, drawn, idx
 
 from lcgan_core import LcganError
 from lcgan_core.constraint import evaluate

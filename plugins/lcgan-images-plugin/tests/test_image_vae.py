@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from drawings import ONE, ZERO, bars, idx
 from lcgan_images_plugin.latent_model import SHIPPED, ImageVaeModel
 from lcgan_images_plugin.reading import read_idx, read_pictures
 from lcgan_images_plugin.recipe import ImageVaeRecipe
 from lcgan_images_plugin.reference import Reference, frechet
 from PIL import Image
+from toy_pictures import ONE, ZERO, bars, idx
 
 from lcgan_core import Images, LcganError
 from lcgan_core.cli import lcgan
