@@ -195,6 +195,7 @@ def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tin
 def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: Path) -> None:
     file, run = tmp_path / "mine.csv", tmp_path / "runs" / "mine"
     label_some(file, 60)
+    page.browser.get("about:blank")  # or the page of the test before still asks for its server
     page.addresses()
     with studio(tmp_path, file, "--model", tiny_model, *QUICK_GAN, *ANY_ACTOR) as (process, address):
         page.open(address)
@@ -213,7 +214,7 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
         until(lambda: page.cells("pairs")[:10] == expected, lambda: (page.cells("pairs"), expected))
         asked = page.addresses()
         assert asked
-        assert all(url.startswith(address) for url in asked), asked
+        assert {url for url in asked if not url.startswith(address)} == set()
         page.press("train")
         until((run.with_name("mine-2") / "config.json").exists, lambda: page.text("outcome"))
         process.send_signal(signal.SIGINT)
