@@ -33,9 +33,10 @@ from lcgan_core.models.text_vae.pretraining.meaning import MEANING_SIZE, meaning
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 from lcgan_core.models.text_vae.pretraining.start import start
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
-from lcgan_core.models.text_vae.pretraining.training import fit, last_whole_checkpoint
+from lcgan_core.models.text_vae.pretraining.training import fit
 from lcgan_core.recipe import recipe_in
 from lcgan_core.sample_kinds.corpus import load_corpus
+from lcgan_core.support.trainer import last_whole_checkpoint
 
 TEXTS = ["good food", 'a "quoted" , text', "007", "null", "naïve 😀"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from transformers import Trainer, TrainerCallback, TrainerState
+import torch
+from torch.utils.data import Dataset
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
 from ..errors import TrainingError
+from .device import multiplies_bf16
 from .files import read_json_text
 from .pretrained import quiet
 
@@ -49,6 +52,61 @@ class FiniteTrainer(Trainer):
             f"The training diverged: {how}. The last checkpoint before it is {kept or 'none'}. Start again in another --out "
             f"with a lower learning_rate than {self.args.learning_rate:g}."
         )
+
+
+def as_it_is(batch: Any) -> Any:
+    """For a dataset whose ``__getitems__`` returns a batch."""
+    return batch
+
+
+def fit(
+    model: PreTrainedModel,
+    dataset: Dataset[Any],
+    checkpoints: Path,
+    *,
+    epochs: float,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    on_progress: Callable[[float], None],
+    collate: Callable[[Any], Any] = as_it_is,
+    trainer_class: type[FiniteTrainer] = FiniteTrainer,
+    arguments: Mapping[str, Any] | None = None,
+    **trainer_options: Any,
+) -> None:
+    """Trains ``model`` in place and freezes it; goes on from the last of the ``checkpoints`` if there are any.
+
+    ``arguments`` are further ones of ``TrainingArguments``. Raises ``TrainingError`` if the loss is no finite number any more.
+    """
+    trainer = trainer_class(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(checkpoints),
+            num_train_epochs=epochs,
+            per_device_train_batch_size=batch_size,
+            learning_rate=learning_rate,
+            lr_scheduler_type="linear",
+            warmup_steps=0.02,
+            max_grad_norm=1.0,
+            remove_unused_columns=False,
+            dataloader_pin_memory=torch.cuda.is_available(),
+            bf16=multiplies_bf16(),
+            use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
+            seed=seed,
+            save_total_limit=2,
+            report_to="none",
+            disable_tqdm=True,
+            **{"logging_steps": 100, "save_steps": 250, **(arguments or {})},
+        ),
+        train_dataset=dataset,
+        data_collator=collate,
+        callbacks=[Progress(on_progress)],
+        **trainer_options,
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = last_whole_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    model.requires_grad_(False).train(False)
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

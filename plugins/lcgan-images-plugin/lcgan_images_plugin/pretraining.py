@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from lcgan_core import CorpusError, ModelError
 from lcgan_core.support.files import whole, write_json, write_text
 from lcgan_core.support.manifest import write_manifest
+from lcgan_core.support.trainer import fit
 
 from .latent_model import LATENTS, WEIGHTS, ImageVaeModel, encode_pixels, load_vae
 from .measuring import MeasuredPictures, measure, model_card
@@ -26,7 +27,7 @@ from .modeling import ImageVae, ImageVaeConfig
 from .reading import read_pictures
 from .recipe import ImageVaeRecipe
 from .reference import REFERENCE, Reference
-from .training import Pictures, fit
+from .training import Pictures
 
 if TYPE_CHECKING:
     from .reading import Pixels

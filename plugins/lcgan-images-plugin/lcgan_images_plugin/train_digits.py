@@ -16,10 +16,11 @@ import torch
 from safetensors.torch import save_file
 
 from lcgan_core.support.files import whole, write_text
+from lcgan_core.support.trainer import fit
 
 from .networks import WEIGHTS, DigitClassifier, DigitClassifierConfig, load_classifier
 from .reading import read_idx
-from .training import Pictures, as_input, fit
+from .training import Pictures, as_input
 
 EPOCHS = 4
 

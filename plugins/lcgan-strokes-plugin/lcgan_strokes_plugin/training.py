@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
-from transformers import PrinterCallback, TrainingArguments
 
-from lcgan_core.support.device import multiplies_bf16
-from lcgan_core.support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
+from lcgan_core.support.trainer import FiniteTrainer
+from lcgan_core.support.trainer import fit as train
 
 from .modeling import SketchRnn
 
@@ -70,12 +69,6 @@ class SimilarLengths(Sampler[int]):
             yield from batch.tolist()
 
 
-def _as_it_is(batch: Any) -> dict[str, Tensor]:
-    """What ``__getitems__`` returns is a batch already."""
-    whole: dict[str, Tensor] = batch
-    return whole
-
-
 class _Trainer(FiniteTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengths:
         drawings = self.train_dataset
@@ -91,33 +84,12 @@ def fit(
     on_progress: Callable[[float], None],
 ) -> None:
     """Trains ``model`` in place; goes on from the last of the ``checkpoints`` if there are any."""
-    arguments = TrainingArguments(
-        output_dir=str(checkpoints),
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=0.02,
-        max_grad_norm=1.0,
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=multiplies_bf16(),
-        use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
-        seed=recipe.seed,
-        logging_steps=50,
-        save_steps=250,
-        save_total_limit=2,
-        report_to="none",
-        disable_tqdm=True,
+    train(
+        model,
+        PaddedDrawings(drawings),
+        checkpoints,
+        **recipe.model_dump(include={"epochs", "batch_size", "learning_rate", "seed"}),
+        on_progress=on_progress,
+        trainer_class=_Trainer,
+        arguments={"logging_steps": 50},
     )
-    trainer = _Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=PaddedDrawings(drawings),
-        data_collator=_as_it_is,
-        callbacks=[Progress(on_progress)],
-    )
-    trainer.remove_callback(PrinterCallback)
-    last = last_whole_checkpoint(checkpoints)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    model.requires_grad_(False).train(False)

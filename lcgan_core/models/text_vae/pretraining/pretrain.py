@@ -141,7 +141,7 @@ def _fit_vae(
         kl_weight=config.kl_weight,
         weights=config.model_dump(include={"bag_weight", "length_weight", "meaning_weight"}),
     )
-    vae.requires_grad_(False).cpu().train(False)
+    vae.cpu()
 
 
 def _texts(config: PretrainConfig) -> tuple[list[str], list[str]]:

@@ -9,11 +9,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
+from transformers import PreTrainedModel
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from ....support.device import multiplies_bf16
-from ....support.trainer import FiniteTrainer, Progress, last_whole_checkpoint
+from ....support.trainer import FiniteTrainer
+from ....support.trainer import fit as train
 from ..batches import Batch, Rows, VaeBatches
 
 
@@ -46,38 +46,20 @@ def fit(
     Raises ``TrainingError`` where the loss is no finite number any more.
     """
     torch.set_flush_denormal(True)  # softmax gradients are full of denormal numbers, which are ten times slower
-    arguments = TrainingArguments(
-        output_dir=str(checkpoints),
-        num_train_epochs=1,
-        per_device_train_batch_size=batch_size,
+    train(
+        model,
+        rows,
+        checkpoints,
+        epochs=1,  # the rows repeat themselves
+        batch_size=batch_size,
         learning_rate=learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=0.02,
-        weight_decay=0.01,
-        adam_beta2=0.98,
-        max_grad_norm=1.0,
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=multiplies_bf16(),
-        use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
         seed=seed,
-        logging_steps=100,
-        save_steps=500,
-        save_total_limit=2,
-        report_to="none",
-        disable_tqdm=True,
-    )
-    trainer = trainer_class(
-        model=model,
-        args=arguments,
-        train_dataset=rows,
-        data_collator=collate,
-        callbacks=[Progress(on_progress)],
+        on_progress=on_progress,
+        collate=collate,
+        trainer_class=trainer_class,
+        arguments={"weight_decay": 0.01, "adam_beta2": 0.98, "save_steps": 500},
         **trainer_options,
     )
-    trainer.remove_callback(PrinterCallback)
-    last = last_whole_checkpoint(checkpoints)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
     return model
 
 
