@@ -24,20 +24,33 @@ EDITED_AT_ONCE = 64
 """Samples in a batch of edits. Arbitrary."""
 
 
-def with_out(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds ``--out`` to a command: a new folder for its samples, which it claims for as long as it runs."""
+def with_out(takes_tables: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds ``--out`` to a command: a new folder for its samples, which it claims for as long as it runs, or a new table."""
 
-    @click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        help="New folder for the samples: one text per line, PNG for images, SVG for drawings.",
-    )
-    @wraps(command)
-    def holding(out: Path | None, **given: Any) -> None:
-        with new_folder(out):
-            command(out=out, **given)
+    def with_option(command: Callable[..., None]) -> Callable[..., None]:
+        @click.option(
+            "--out",
+            type=click.Path(path_type=Path),
+            help="New folder for the samples: one text per line, PNG for images, SVG for drawings."
+            + (" Or a new table: FILE.csv, FILE.jsonl or FILE.parquet." if takes_tables else ""),
+        )
+        @wraps(command)
+        def holding(out: Path | None, **given: Any) -> None:
+            from ..support.table_file import is_table, require_writer
 
-    return holding
+            table = out is not None and is_table(out)
+            if out and table:
+                if not takes_tables:
+                    raise click.UsageError(f"--out {out} is the name of a table. Give a folder.")
+                if out.exists():
+                    raise click.UsageError(f"--out {out} already exists. Give another file.")
+                require_writer(out)
+            with new_folder(None if table else out):
+                command(out=out, **given)
+
+        return holding
+
+    return with_option
 
 
 @lcgan.command()
@@ -51,34 +64,46 @@ def with_out(command: Callable[..., None]) -> Callable[..., None]:
     metavar="NAME",
     help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient or ode.",
 )
-@with_out
+@with_out(takes_tables=True)
+@click.option("--csv", "as_csv", is_flag=True, help="Print a table in CSV instead of lines.")
 @DEVICE
 @AS_JSON
-def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, device: str, as_json: bool) -> None:
+def sample(
+    run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, as_csv: bool, device: str, as_json: bool
+) -> None:
     """Print samples of a finished run, one per line; with --out, write them to files.
 
+    If the samples are files and --out is a table, they are written into a folder beside it, and the table has their names.
     Standard error shows how much of them the model remembers from its training data.
     """
     from ..latent_model import memory_of
     from ..runs.finished import load_run
+    from ..support.table_file import as_csv as csv_of
     from ..support.wording import memory_line
 
     known_sampler(sampler)
+    if as_csv and as_json:
+        raise click.UsageError("Give one of --csv and --json.")
     finished = load_run(run_folder, device)
+    kind = finished.model.sample_kind
+    if as_csv and kind.in_files and not out:
+        raise click.UsageError("--csv needs --out here: each sample is a file, and the table names it.")
     drawn: list[Any] = []
     for some in finished.batches(count, seed, sampler):
         drawn += some
-        if not (out or as_json):  # at once: a reader may want no more
-            echo("\n".join(shown(finished.model.sample_kind, some, None, as_json)))
+        if not (out or as_json or as_csv):  # at once: a reader may want no more
+            echo("\n".join(shown(kind, some, None, as_json)))
     for reason in finished.unusable:  # now: a sampler that asks one of them ends with that very error
         note(reason)
-    samples = shown(finished.model.sample_kind, drawn, out, as_json) if out or as_json else []
+    samples = shown(kind, drawn, out, as_json or as_csv) if out or as_json or as_csv else []
     memory = memory_of(finished.model, drawn)
     if as_json:
         told = {name: figure.model_dump(mode="json") for name, figure in memory.items()}
         echo(json.dumps({"run": str(run_folder), "seed": seed, "samples": samples, "memory": told}))
         return
-    if out:
+    if as_csv:
+        echo(csv_of([{kind.column: sample} for sample in samples]), nl=False)
+    elif out:
         echo("\n".join(samples))
     if memory:
         note(memory_line(memory))
@@ -101,7 +126,7 @@ def sample(run_folder: Path, count: int, seed: int, sampler: str, out: Path | No
     type=click.IntRange(2, 100),
     help="Write the way from each sample to its edit as well, in so many steps beside each other; needs --out.",
 )
-@with_out
+@with_out()
 @DEVICE
 @AS_JSON
 def edit(
@@ -204,7 +229,7 @@ def way_to(finished: FinishedRun, found: Edit, steps: int) -> list[Any]:
 @click.option(
     "--steps", default=7, show_default=True, type=click.IntRange(2, 10**5), help="Samples to print, both ends included."
 )
-@with_out
+@with_out()
 @DEVICE
 def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path | None, device: str) -> None:
     """Print the path from one sample to another through the latent space, with the value of each step.
@@ -219,20 +244,28 @@ def interpolate(run_folder: Path, first: str, last: str, steps: int, out: Path |
     start, end = kind.parse(first), kind.parse(last)
     note_misread(finished.model.misread([start, end]), 2)
     found = way(finished, start, end, steps)
-    told = shown(kind, [sample for sample, _ in found], out, as_json=False)
+    told = shown(kind, [sample for sample, _ in found], out, exact=False)
     for line, (_, value) in zip(told, found, strict=True):
         echo(f"{value:.2f}  {line}")
 
 
-def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, as_json: bool) -> list[str]:
+def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, exact: bool) -> list[str]:
     """What represents each sample in the output: its text, its file in ``out``, or a line about it.
 
-    Writes the samples to ``out`` if it is given.
+    Writes the samples to ``out`` if it is given, a new folder or a table.
     """
-    files = kind.save(samples, out) if out else []
+    from ..support.table_file import is_table, write_table
+
+    table = out if out and is_table(out) else None
+    folder = table.with_suffix("") if table and kind.in_files else out
+    with new_folder(folder if table and kind.in_files else None):
+        files = kind.save(samples, folder) if folder and (kind.in_files or not table) else []
+    if table:
+        cells = [f"{file.parent.name}/{file.name}" for file in files] or [kind.keep(sample, Path()) for sample in samples]
+        write_table(table, [{kind.column: cell} for cell in cells])
     if kind.in_files:
         return [str(file) for file in files] or list(map(kind.line, samples))
-    return [kind.keep(sample, Path()) if as_json else kind.line(sample) for sample in samples]
+    return [kind.keep(sample, Path()) if exact else kind.line(sample) for sample in samples]
 
 
 @contextmanager

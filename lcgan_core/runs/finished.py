@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,16 +14,21 @@ from ..constraint import Constraint, bound
 from ..engine.labelling import Labeller
 from ..engine.networks import NATURALNESS, REALISM
 from ..engine.samplers import SAMPLERS, Steering
-from ..errors import ConstraintError, LcganError
+from ..errors import ConstraintError, LcganError, RunError
 from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
+from ..support.files import read_lines
+from ..support.table_file import data_frame
 from . import folder as run_folder
 from .brought_code import require_yes
 from .config import RunConfig, Wish
 from .places import config_of
 from .report import PAGE
-from .result import read_result
+from .result import Result, read_result
 from .weights import constraints_of, load_actor, load_critic, load_labels
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 DRAWN_AT_ONCE = 1000
 """Samples in a batch. Arbitrary: drawn in about a second."""
@@ -49,6 +54,25 @@ class FinishedRun:
     steering: Steering
     folder: Path | None = None
     """Where it was read from; None for one that was put together in a program."""
+    result: Result | None = None
+    """What was measured at its end; None likewise."""
+
+    def to_pandas(self) -> DataFrame:
+        """The samples that the run kept, one in a row: ``before`` and ``after`` the actor, and for each constraint its values,
+        such as ``length_before`` and ``length_after``. A sample that is a file is named relative to the run folder.
+
+        Raises ``RunError`` if there is no folder, or if pandas is not installed.
+        """
+        if not self.folder:
+            raise RunError("A run that was not read from a folder kept no samples. Read one with load_run(FOLDER).")
+        run_folder.check_run_files(self.folder, run_folder.SAMPLES)
+        rows = []
+        for row in read_lines(self.folder / run_folder.SAMPLES):
+            values = {
+                f"{name}_{when}": row[f"values_{when}"][name] for name in row["values_after"] for when in ("before", "after")
+            }
+            rows.append({"before": row["before"], "after": row["after"], **values})
+        return data_frame(rows)
 
     def _repr_html_(self) -> str | None:
         """The run's report, which notebooks show. Its scripts run in a frame of their own and reach nothing of the notebook."""
@@ -84,7 +108,7 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     A constraint that is gone or has changed since raises ``ConstraintError`` when it is asked, and so does one whose code was
     never run here nor allowed; it is not executed. Raises ``RunError`` if the run is unfinished, damaged or from another model.
     """
-    read_result(folder)
+    result = read_result(folder)
     critics_of_run = f"{run_folder.CRITICS}/*"
     run_folder.check_run_files(folder, run_folder.CONFIG, run_folder.RESULT, run_folder.ACTOR, critics_of_run)
     config = config_of(folder / run_folder.CONFIG)
@@ -97,7 +121,7 @@ def load_run(folder: Path, device: str = "auto") -> FinishedRun:
     weights = {wish.name: wish.weight for wish in config.constraints}
     actor = load_actor(folder / run_folder.ACTOR, model)
     steering = Steering.assembled(Labeller(model, constraints), actor, critics, pools, weights, config.gan)
-    return FinishedRun(config, model, steering, folder)
+    return FinishedRun(config, model, steering, folder, result)
 
 
 def _as_trained(wish: Wish, model: LatentModel[Any], fingerprint: str | None, folder: Path) -> Constraint:

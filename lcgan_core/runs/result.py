@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import RunError
 from ..figures import Beside, Merit, Record, Share, Trust
 from ..support.files import read_json
+from ..support.table_file import data_frame
 from .config import validated
 from .folder import CONFIG, RESULT
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SCHEMA_VERSION: Literal[1] = 1
 """Increases with every change that a reader of ``result.json`` would notice."""
@@ -95,6 +99,26 @@ class Result(Summary):
     reused: tuple[str, ...]
     """Constraints whose critics and labels come from earlier runs."""
     seconds: Seconds
+
+    def to_pandas(self) -> DataFrame:
+        """The figures, one in a row: ``figure``, the ``samples`` that it is of, its ``value``, and ``low`` and ``high``,
+        the 95 % interval of a share that satisfies.
+
+        ``figure`` is the name of a constraint, ``all of them``, or the model's own name of a figure of quality or memory.
+        ``samples`` is prior, posterior, reference or actor. Raises ``RunError`` if pandas is not installed.
+        """
+        rows: list[dict[str, Any]] = []
+        for name, found in self.rows.items():
+            for samples in ("prior", "posterior", "actor"):
+                share: Share = getattr(found, samples)
+                low, high = share.interval
+                rows.append({"figure": name, "samples": samples, "value": share.value, "low": low, "high": high})
+        for name, quality in self.quality.items():
+            for samples in ("prior", "posterior", "reference", "actor"):
+                rows.append({"figure": name, "samples": samples, "value": getattr(quality, samples)})
+        for samples, figures in self.memory.items():
+            rows += [{"figure": name, "samples": samples, "value": figure.share} for name, figure in figures.items()]
+        return data_frame(rows)
 
 
 def read_result(folder: Path) -> Result:

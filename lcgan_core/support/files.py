@@ -113,8 +113,11 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path} is truncated or was edited: {error}. Run again with lcgan run.") from error
 
 
-def read_lines(path: Path, most: int) -> list[dict[str, Any]]:
-    """At most ``most`` rows from the start of a file by ``write_lines``; raises ``RunError`` if it is missing or truncated."""
+def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """At most ``most`` rows from the start of a file by ``write_lines``, by default all.
+
+    Raises ``RunError`` if it is missing or truncated.
+    """
     try:
         return [read_json_text(line) for line in path.read_text(encoding="utf-8").splitlines()[:most]]
     except (OSError, ValueError) as error:
