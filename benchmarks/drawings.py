@@ -1,16 +1,14 @@
-"""Feedback on drawings as Jaques et al. 2018 had it, from a person whose taste is a hidden rule; and the speed of decoding.
+"""Feedback on drawings as Jaques et al. 2018 had it, from a person whose taste is a hidden rule.
 
-    python benchmarks/drawings.py ratings runs/ratings
-    python benchmarks/drawings.py speed
+    python benchmarks/drawings.py runs/ratings
 
-``ratings`` lets the rule rate drawings as ``lcgan studio`` asks for them, once where each question is the least certain one,
-once at random, trains on each file of ratings, and prints how many samples satisfy the rule that training never saw, beside
-noise and drawings near real ones.
+The rule rates drawings as ``lcgan studio`` asks for them, once where each question is the least certain one, once at random.
+A run learns from each file of ratings, and the rule, which training never saw, counts how many of its samples it would like,
+beside noise and drawings near real ones.
 """
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +26,7 @@ from lcgan_core.support.files import write_json
 from lcgan_core.tools.questions import QuestionSession
 
 
-@click.group()
-def drawings() -> None:
-    """Measure feedback on drawings, and the speed of decoding."""
-
-
-@drawings.command()
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", default="kanji", show_default=True, help="A Sketch-RNN that ships, or a folder.")
 @click.option("--min-ratio", default=1.0, show_default=True, help="The rule: width as a multiple of height at least,")
@@ -78,30 +71,5 @@ def ratings(folder: Path, model: str, min_ratio: float, max_strokes: int, count:
     write_json(folder / "ratings.json", shown)
 
 
-@drawings.command()
-@click.option("--model", default="kanji", show_default=True, help="A Sketch-RNN that ships, or a folder.")
-@click.option("-n", "count", default=1024, show_default=True, help="Drawings.")
-def speed(model: str, count: int) -> None:
-    """Print how many drawings are decoded a second, as a share of the rate of matrix multiplication."""
-    loaded = SketchRnnModel.load(model)
-    network = loaded.network
-    z = torch.randn(count, loaded.latent_dim, generator=torch.Generator().manual_seed(0))
-    loaded.decode(z[:64])
-    began = time.process_time()
-    found = loaded.decode(z)
-    seconds = time.process_time() - began
-    weights = sum(value.numel() for part in (network.decoder, network.head) for value in part.parameters())
-    rate = 2 * weights * sum(map(len, found)) / seconds
-    side = torch.randn(2048, 2048)
-    side @ side
-    began = time.process_time()
-    side @ side
-    most = 2 * 2048**3 / (time.process_time() - began)
-    click.echo(
-        f"{count / seconds:.0f} drawings a second of processor time; {rate / 1e9:.1f} of {most / 1e9:.1f} gigaflops, "
-        f"{rate / most:.0%}"
-    )
-
-
 if __name__ == "__main__":
-    drawings()
+    ratings()

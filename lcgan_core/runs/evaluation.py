@@ -19,9 +19,11 @@ from .result import Quality, Satisfaction, Summary
 
 MeritT = TypeVar("MeritT", bound=Merit)
 
+REFERENCES = 500
+"""Maximum number of reference samples to look for; never more than samples are asked for. Arbitrary: more tell the same."""
 MOST_REFERENCE_BATCHES = 16
 """Maximum number of batches of unmoved samples to decode in search of references, each as large as the number of samples asked
-for. Arbitrary: if one unmoved sample in 16 satisfies, there are as many references as samples."""
+for. Arbitrary: if one unmoved sample in 32 satisfies, 1000 samples find them all."""
 
 
 class Evaluation(NamedTuple):
@@ -37,18 +39,18 @@ def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluati
     """Measures satisfaction and quality on n fresh samples each of prior, posterior and actor.
 
     Quality is also measured on reference samples: samples of the actor's start that satisfy without being moved. The quality
-    of a set depends on its size, so every set is cut to ``compared`` samples, the size of the smallest; without references
+    of a set depends on its size, so every set is cut to ``compared`` samples, as many as there are references; without those
     there is no quality. ``memory`` says how much of each whole set is remembered, if the model can tell.
     """
     labeller, q = sampler.steering.labeller, sampler.steering.q
     prior = labeller(sampler.steering.noise(n, generator))
     before, moved = (labeller(z) for z in sampler.draw(n, generator))
     posterior = labeller(q.draw(n, generator))
-    reference: list[Any] = []
+    reference = _satisfying(prior) if sampler.steering.config.start == "prior" else []
     for _ in range(MOST_REFERENCE_BATCHES):
-        if len(reference) < n:
+        if len(reference) < min(n, REFERENCES):
             reference += _satisfying(labeller(sampler.steering.start(n, generator)))
-    compared = min(n, len(reference))
+    compared = min(n, REFERENCES, len(reference))
     sets = {"posterior": posterior.samples, "reference": reference, "prior": prior.samples, "actor": moved.samples}
     summary = Summary(
         constraints={

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from ...support.device import multiplies_bf16
 from .batches import IGNORED, pad
 from .modeling import TextVae
 
@@ -28,7 +29,8 @@ def worst_tokens(vae: TextVae, tokenizer: PreTrainedTokenizerFast, texts: Sequen
     by_length = torch.tensor([len(row) for row in ids], dtype=torch.long).argsort(stable=True)
     for places in by_length.split(batch_size) if ids else ():
         rows = [torch.tensor(ids[place]) for place in places.tolist()]
-        losses = vae.language_model_losses(pad(rows, IGNORED).to(vae.device))
+        with torch.autocast(vae.device.type, torch.bfloat16, enabled=multiplies_bf16(vae.device)):
+            losses = vae.language_model_losses(pad(rows, IGNORED).to(vae.device))
         counted = torch.tensor([min(WORST, len(row)) for row in rows], device=vae.device)
         worst = losses.topk(min(WORST, losses.shape[1])).values  # padding has none to lose
         found[places] = -worst.sum(1) / counted

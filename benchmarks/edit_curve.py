@@ -1,6 +1,6 @@
 """How many edits satisfy and how much of the text they keep, by strength.
 
-    python examples/edit_curve.py runs/positive valid.csv.gz --only label=negative --judge-from train.csv.gz --target positive
+    python benchmarks/edit_curve.py runs/positive valid.csv.gz --only label=negative --judge-from train.csv.gz --target positive
 
 Texts that already satisfy the run's constraints come back unchanged: they are counted (kept) and left out of the other
 figures. Texts that the model cannot represent count as they come back. Every strength is timed with an empty cache of values.

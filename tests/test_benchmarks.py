@@ -1,4 +1,4 @@
-"""The examples that measure: keys are pressed, runs are trained, judged and edited, on a little language."""
+"""The benchmarks: keys are pressed, runs are trained, judged and edited, on a little language."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from conftest import QUICK_GAN, sentences
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 def script(folder: Path, name: str, *arguments: str | Path) -> str:
     ran = subprocess.run(
-        [sys.executable, EXAMPLES / name, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, BENCHMARKS / name, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=300
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -1,6 +1,6 @@
 """What 70 answers through ``lcgan label`` are worth: questions whose answer is least certain, compared with random ones.
 
-    python examples/active_labels.py valid.csv.gz --judge-from train.csv.gz --target positive
+    python benchmarks/active_labels.py valid.csv.gz --judge-from train.csv.gz --target positive
 
 A script presses the keys of the real ``lcgan label --from`` on a terminal, following the gold labels of the file. A run learns
 from the answers, and a judge that training never saw counts how many of its samples have the target label.
