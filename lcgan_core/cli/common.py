@@ -30,6 +30,11 @@ DEVICE = click.option(
     show_default=True,
     help="Where to compute: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one.",
 )
+TRACKER = click.option(
+    "--tracker",
+    metavar="NAME",
+    help="Send the figures of the training to a tracker: tensorboard, trackio or wandb.",
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 
 

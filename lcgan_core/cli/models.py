@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, echo, lcgan, note_misread, progress, read_options, what_is_left
+from .common import AS_JSON, DEVICE, SEED, TRACKER, echo, lcgan, note_misread, progress, read_options, what_is_left
 
 
 @lcgan.command()
@@ -32,6 +32,7 @@ from .common import AS_JSON, DEVICE, SEED, echo, lcgan, note_misread, progress, 
 @click.option(
     "--resume", "resumed", type=click.Path(path_type=Path), help="Continue the training of this unfinished model folder."
 )
+@TRACKER
 @DEVICE
 @AS_JSON
 def pretrain(
@@ -43,6 +44,7 @@ def pretrain(
     settings: tuple[str, ...],
     recipe: bool,
     resumed: Path | None,
+    tracker: str | None,
     device: str,
     as_json: bool,
 ) -> None:
@@ -64,7 +66,10 @@ def pretrain(
         from ..recipe import DEFAULT_KIND, recipe_in
         from ..runs.config import validated
         from ..support.claim import claimed
+        from ..support.tracking import following, require_tracker
 
+        if tracker:
+            require_tracker(tracker)
         if resumed:
             config, folder = recipe_in(resumed, recipe_classes()), resumed
         else:
@@ -82,7 +87,11 @@ def pretrain(
                     raise click.UsageError(f"--set {setting}: expected OPTION=VALUE. See: {listing}")
                 options[key] = value
             config = validated(chosen, fields | read_options(chosen, options), f"Wrong recipe (see {listing})")
-        with claimed(folder), what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"):
+        with (
+            claimed(folder),
+            following(tracker, folder),
+            what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"),
+        ):
             measured = config.pretrain(folder, resume=bool(resumed), on_progress=on_progress)
     if as_json:
         echo(json.dumps(measured.model_dump(mode="json")))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import AS_JSON, DEVICE, SEED, echo, lcgan, parse_value, progress, read_options, what_is_left
+from .common import AS_JSON, DEVICE, SEED, TRACKER, echo, lcgan, parse_value, progress, read_options, what_is_left
 
 if TYPE_CHECKING:
     from ..runs.config import RunConfig
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     help="With --resume, if a constraint was changed since: keep the labels that it gave before.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; runs/CONSTRAINTS by default.")
+@TRACKER
 @DEVICE
 @AS_JSON
 @click.pass_context
@@ -88,6 +89,7 @@ def run(
     resumed: Path | None,
     keep_labels: bool,
     out: Path | None,
+    tracker: str | None,
     device: str,
     as_json: bool,
 ) -> None:
@@ -129,7 +131,10 @@ def run(
             name = "+".join(slug(wish.name) for wish in config.constraints)
             folder = claim.enter_context(claimed(out) if out else next_claimed(Path("runs"), name))
         with what_is_left(lambda: f"Resume with: lcgan run --resume {folder}" if (folder / CONFIG).is_file() else ""):
-            result = resume(folder, on_progress, device, keep_labels) if resumed else start(config, folder, on_progress, device)
+            if resumed:
+                result = resume(folder, on_progress, device, keep_labels, tracker)
+            else:
+                result = start(config, folder, on_progress, device, tracker)
     if as_json:
         echo(json.dumps(result.model_dump(mode="json")))
         return

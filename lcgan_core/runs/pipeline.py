@@ -27,6 +27,7 @@ from ..sample_kinds import SampleKind
 from ..support import files
 from ..support.claim import claimed
 from ..support.manifest import write_manifest
+from ..support.tracking import require_tracker, tracking
 from . import folder as run_folder
 from .brought_code import remember_own, require_yes
 from .config import RunConfig, load_config
@@ -44,17 +45,26 @@ OnProgress = Callable[[str, float], None]
 """Called with the current step and the share of that step that is done."""
 
 
-def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, share: None, device: str = "auto") -> Result:
+def run(
+    config: RunConfig,
+    folder: Path,
+    on_progress: OnProgress = lambda what, share: None,
+    device: str = "auto",
+    tracker: str | None = None,
+) -> Result:
     """Trains an LC-GAN according to ``config`` and writes the run folder; returns the content of ``result.json``.
 
     ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one. The same seed gives the same result on one
-    kind of device; random numbers are the same on all devices, but rounding is not.
+    kind of device; random numbers are the same on all devices, but rounding is not. ``tracker``, which gets the figures of each
+    round, is tensorboard, trackio or wandb.
 
-    Raises ``RunError`` if ``folder`` is not empty, ``ConstraintError`` or ``ModelError`` before anything is written, and
-    ``TrainingError`` if there is nothing to learn from.
+    Raises ``RunError`` if ``folder`` is not empty or the tracker is not installed, ``ConstraintError`` or ``ModelError`` before
+    anything is written, and ``TrainingError`` if there is nothing to learn from.
 
     Code that ``config`` names is taken for the user's own from now on; a configuration from elsewhere is for ``require_yes``.
     """
+    if tracker:
+        require_tracker(tracker)
     config = made_absolute(config)
     remember_own(config.constraints)
     with claimed(folder):
@@ -62,7 +72,7 @@ def run(config: RunConfig, folder: Path, on_progress: OnProgress = lambda what, 
             raise RunError(
                 f"{folder} already exists. Give another --out, or continue an unfinished run with --resume {folder}."
             )
-        return _run(config, folder, None, on_progress, device)
+        return _run(config, folder, None, on_progress, device, tracker)
 
 
 def resume(
@@ -70,6 +80,7 @@ def resume(
     on_progress: OnProgress = lambda what, share: None,
     device: str = "auto",
     keep_labels: bool = False,
+    tracker: str | None = None,
 ) -> Result:
     """Resumes an interrupted run after its last round; the result is the same as without the interruption.
 
@@ -79,6 +90,8 @@ def resume(
     Raises ``RunError`` if there is no run to resume, if the run is finished, or if its config.json was edited since or names
     code that the user has neither run here nor allowed.
     """
+    if tracker:
+        require_tracker(tracker)
     if not folder.is_dir():
         raise RunError(f"No run folder at {folder}. lcgan run creates one.")
     with claimed(folder):
@@ -91,7 +104,7 @@ def resume(
         config = config_of(folder / run_folder.CONFIG)
         require_yes(config.constraints, folder / run_folder.CONFIG)
         checkpoint = folder / run_folder.CHECKPOINT
-        return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device, keep_labels)
+        return _run(config, folder, checkpoint if checkpoint.is_file() else None, on_progress, device, tracker, keep_labels)
 
 
 def _run(
@@ -100,6 +113,7 @@ def _run(
     checkpoint: Path | None,
     on_progress: OnProgress,
     device: str,
+    tracker: str | None,
     keep_labels: bool = False,
 ) -> Result:
     started = time.perf_counter()
@@ -127,14 +141,18 @@ def _run(
         metrics.append(figures)
         files.write_lines(folder / run_folder.METRICS, metrics)
         save_checkpoint(folder / run_folder.CHECKPOINT, state, kept, identity, earlier)
+        track(figures, figures["round"])
 
     weights = {wish.name: wish.weight for wish in config.constraints}
-    state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
-    trained, label_seconds = time.perf_counter(), labeller.seconds
+    with tracking(tracker, folder, kept.model_dump(mode="json")) as track:
+        state = train(labeller, weights, config.gan, config.seed, taught, state, on_round, on_progress)
+        trained, label_seconds = time.perf_counter(), labeller.seconds
 
-    steering = Steering.trained(labeller, weights, config.gan, state)
-    on_progress("evaluation", 0.0)
-    evaluation = evaluate_sampler(ActorSampler(steering), config.samples, generator_of(config.seed, "evaluation"))
+        steering = Steering.trained(labeller, weights, config.gan, state)
+        on_progress("evaluation", 0.0)
+        evaluation = evaluate_sampler(ActorSampler(steering), config.samples, generator_of(config.seed, "evaluation"))
+        achieved = {name: row.actor.value for name, row in evaluation.summary.rows.items()}
+        track({"result": achieved | {"unique": evaluation.summary.unique, "drift": evaluation.summary.drift}}, state.best_round)
     versions = versions_of(state, identity["constraints"], earlier)
     save_weights(folder, config.gan, constraints, state, model, versions)
     samples = _sample_rows(folder, model.sample_kind, list(constraints), evaluation)

@@ -16,6 +16,7 @@ from ..errors import TrainingError
 from .device import multiplies_bf16
 from .files import read_json_text
 from .pretrained import quiet
+from .tracking import trainer_arguments
 
 
 class Progress(TrainerCallback):
@@ -94,9 +95,8 @@ def fit(
             use_cpu=not torch.cuda.is_available(),  # or Trainer refuses bf16
             seed=seed,
             save_total_limit=2,
-            report_to="none",
             disable_tqdm=True,
-            **{"logging_steps": 100, "save_steps": 250, **(arguments or {})},
+            **{"logging_steps": 100, "save_steps": 250, **trainer_arguments(type(model).__name__), **(arguments or {})},
         ),
         train_dataset=dataset,
         data_collator=collate,
