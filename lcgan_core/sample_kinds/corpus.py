@@ -1,4 +1,4 @@
-"""Reading a corpus with one text per row: plain text, CSV, JSONL or Parquet."""
+"""Reading a corpus with one text per row: plain text, CSV, JSONL, Parquet, or a data set by its name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
 from ..errors import CorpusError
+from .data_sets import is_data_set, load_data_set
 
 try:
     from datasets import load_dataset
@@ -30,18 +31,38 @@ DEEPEST = 50
 
 
 def load_corpus(path: Path, column: str = "text") -> list[str]:
-    """The texts of a file, in order, without blank rows and superfluous spaces.
+    """The texts of a file, or of a data set ``datasets:NAME``, in order, without blank rows and superfluous spaces.
 
     Raises ``CorpusError`` if the file is missing, of an unknown format, not UTF-8, or has no such column or no texts.
     """
+    rows = load_data_set(path, column) if is_data_set(path) else _rows_of_file(path, column)
+    found = list(rows[column])
+    for row, text in enumerate(found, start=1):
+        if text is not None and not isinstance(text, str):  # dates too: their readers would write them in another way
+            raise CorpusError(
+                f"{path} row {row}: {column!r} is {_shown(text)}, not a text. Repair that row, or choose another --column."
+            )
+    texts = [text for text in (" ".join((text or "").split()) for text in found) if text]
+    if not texts:
+        raise _nothing(path)
+    return texts
+
+
+def _nothing(path: Path) -> CorpusError:
+    return CorpusError(f"{path} contains no text. A corpus has one text per row.")
+
+
+def _rows_of_file(path: Path, column: str) -> Any:
     if not path.is_file():
-        raise CorpusError(f"No corpus at {path}. Give a file: {', '.join(READERS)}, or one of these followed by .gz.")
+        raise CorpusError(
+            f"No corpus at {path}. Give a file: {', '.join(READERS)}, or one of these followed by .gz; or a data set: "
+            "datasets:NAME."
+        )
     suffix = (Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix).lower()
     if suffix not in READERS:
         raise CorpusError(f"{path}: a corpus must end in {', '.join(READERS)} (or one of these and .gz), not in {suffix!r}.")
-    nothing = CorpusError(f"{path} contains no text. A corpus has one text per row.")
     if not path.stat().st_size:
-        raise nothing
+        raise _nothing(path)
     if READERS[suffix] == "json":
         refuse_deep(path)
     options: dict[str, Any] = {"keep_in_memory": True}
@@ -60,20 +81,11 @@ def load_corpus(path: Path, column: str = "text") -> list[str]:
         raise CorpusError(f"{path} {what}: {reason}. Convert the file, or repair that row.") from error
     except Exception as error:  # of any type: many libraries read these files
         if "no data" in str(error):  # a table with only a header
-            raise nothing from error
+            raise _nothing(path) from error
         raise CorpusError(f"{path} cannot be read: {error}.") from error
     if column not in rows.column_names:
         raise CorpusError(f"{path} has no column {column!r}; it has {', '.join(rows.column_names)}. Choose with --column.")
-    found = list(rows[column])
-    for row, text in enumerate(found, start=1):
-        if text is not None and not isinstance(text, str):  # dates too: their readers would write them in another way
-            raise CorpusError(
-                f"{path} row {row}: {column!r} is {_shown(text)}, not a text. Repair that row, or choose another --column."
-            )
-    texts = [text for text in (" ".join((text or "").split()) for text in found) if text]
-    if not texts:
-        raise nothing
-    return texts
+    return rows
 
 
 def encoding_of(path: Path) -> str:

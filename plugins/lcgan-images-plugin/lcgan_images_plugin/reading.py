@@ -1,4 +1,4 @@
-"""Reading pictures to train on: IDX files, a folder of pictures, ``.npz``, or a data set of the ``datasets`` library."""
+"""Reading pictures to train on: IDX files, a folder of pictures, ``.npz``, or a data set, ``datasets:NAME``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lcgan_core import CorpusError, Images, SampleError
+from lcgan_core.sample_kinds.data_sets import is_data_set, load_data_set
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +41,12 @@ def read_pictures(
         found = _folder(source, size)
     elif source.is_file():
         found = list(read_idx(source, axes=3))
-    else:
+    elif is_data_set(source):
         found = _data_set(source, column)
+    else:
+        raise CorpusError(
+            f"No pictures at {source}. Give an IDX file, a folder of pictures, an .npz file, or a data set: datasets:NAME."
+        )
     if not found:
         raise CorpusError(f"{source} contains no pictures.")
     pictures = [Images.array(picture) for picture in found]
@@ -75,7 +80,7 @@ def read_idx(path: Path, axes: int) -> NDArray[np.uint8]:
     if len(content) < IDX_HEADER or content[:2] != b"\0\0" or content[2] != UINT8 or content[3] != axes:
         raise CorpusError(
             f"{path} is not an IDX file of {'pictures' if axes == 3 else 'labels'}. Give such a file, a folder of pictures, an "
-            ".npz file, or the name of a data set."
+            ".npz file, or a data set: datasets:NAME."
         )
     header = IDX_HEADER + 4 * axes
     shape = tuple(int.from_bytes(content[at : at + 4]) for at in range(IDX_HEADER, header, 4))
@@ -118,25 +123,10 @@ def _folder(folder: Path, size: int | None) -> list[Any]:
 
 def _data_set(source: Path, column: str) -> list[Any]:
     """Pictures of a data set that ``datasets`` finds by its name."""
-    from lcgan_core.support.extras import needed
-
-    load_dataset = needed("datasets", "Reading a data set", "pretrain").load_dataset
-    name = source.as_posix()
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or source.suffix:
-        raise CorpusError(
-            f"No pictures at {source}. Give an IDX file, a folder of pictures, an .npz file, or the name of a data set."
-        )
     try:
-        rows = load_dataset(name, split="train")
-    except Exception as error:  # of any type: many libraries read data sets
-        reason = str(error).partition("\n")[0]
-        raise CorpusError(f"{name} is no file or folder, and no data set of that name could be loaded: {reason}") from error
-    if column not in rows.column_names:
-        raise CorpusError(f"{name} has no column {column!r}; it has {', '.join(rows.column_names)}. Choose with --column.")
-    try:
-        return [Images.array(picture) for picture in rows[column]]
+        return [Images.array(picture) for picture in load_data_set(source, column)[column]]
     except SampleError as error:
-        raise CorpusError(f"The column {column!r} of {name} does not hold pictures: {error}") from error
+        raise CorpusError(f"The column {column!r} of {source} does not hold pictures: {error}") from error
 
 
 def fitted(picture: Any, size: tuple[int, int] | None, mode: str | None) -> Any:

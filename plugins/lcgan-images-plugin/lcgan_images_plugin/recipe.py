@@ -21,8 +21,8 @@ class ImageVaeRecipe(Recipe):
     first_wish: ClassVar[str] = "ink"
 
     corpus: Path
-    """Pictures to train on: an IDX file, also with .gz behind it, a folder of PNG or JPEG, an .npz file, or the name of a data
-    set."""
+    """Pictures to train on: an IDX file, also with .gz behind it, a folder of PNG or JPEG, an .npz file, or a data set:
+    ``datasets:NAME``, ``datasets:NAME:CONFIG`` or ``datasets:NAME#SPLIT``."""
     valid: Path | None = None
     """Held-out pictures to measure on; by default every twentieth picture of the corpus is held out."""
     column: str = "image"

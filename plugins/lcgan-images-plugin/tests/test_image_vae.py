@@ -77,14 +77,14 @@ def test_colours_stay_and_sizes_are_made_alike_where_asked(tmp_path: Path) -> No
 def test_a_data_set_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 
-    rows = datasets.Dataset.from_dict({"image": [Image.fromarray(picture) for picture in bars(3)]})
-    rows = rows.cast_column("image", datasets.Image())
-    monkeypatch.setattr(datasets, "load_dataset", lambda name, split: {"me/bars": rows}[name])
-    assert (read_pictures(Path("me/bars"))[..., 0] == bars(3)).all()
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    Images().save(bars(3), tmp_path / "bars")
+    source = Path(f"datasets:{tmp_path}/bars")
+    assert (read_pictures(source)[..., 0] == bars(3)).all()
     with pytest.raises(LcganError, match="has no column 'picture'; it has image"):
-        read_pictures(Path("me/bars"), "picture")
-    with pytest.raises(LcganError, match="no data set of that name could be loaded"):
-        read_pictures(Path("me/none"))
+        read_pictures(source, "picture")
+    with pytest.raises(LcganError, match=r"datasets:me/none cannot be loaded: .* Write datasets:NAME"):
+        read_pictures(Path("datasets:me/none"))
 
 
 def test_what_cannot_be_read_is_one_clear_line(call: Callable[..., Result]) -> None:

@@ -22,7 +22,8 @@ class PretrainConfig(Recipe):
     first_wish: ClassVar[str] = "length"
 
     corpus: Path
-    """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it."""
+    """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it; or a data set: ``datasets:NAME``,
+    ``datasets:NAME:CONFIG`` or ``datasets:NAME#SPLIT``."""
     valid: Path | None = None
     """Held-out texts to measure on; by default every twentieth text of the corpus is held out."""
     about: str = ""
