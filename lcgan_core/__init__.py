@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .runs.config import RunConfig, Wish
     from .runs.finished import load_run
     from .runs.pipeline import run
+    from .runs.publishing import save_to_hub
     from .runs.result import Result
     from .sample_kinds import Images, SampleKind, Strokes, Text
     from .tools.editing import edit
@@ -61,6 +62,7 @@ _HOME = {
     "hookimpl": "hookspecs",
     "load_run": "runs.finished",
     "run": "runs.pipeline",
+    "save_to_hub": "runs.publishing",
 }
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "hookimpl",
     "load_run",
     "run",
+    "save_to_hub",
 ]
 
 

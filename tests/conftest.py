@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import portalocker
 import pytest
 
-os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # but for processes of tests that have a hub of their own
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the processor
     os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--model",
     default="reviews",
     show_default=True,
-    help="A model that ships with lcgan, a folder written by lcgan pretrain, or KIND:SOURCE.",
+    help="A model that ships with lcgan, a folder written by lcgan pretrain, hub:USER/NAME, or KIND:SOURCE.",
 )
 @click.option("--seed", default=0, show_default=True, type=SEED, help="The same seed gives the same result.")
 @click.option(

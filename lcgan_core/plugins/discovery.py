@@ -21,9 +21,10 @@ from .. import hookspecs
 from ..constraint import Constraint
 from ..errors import ConstraintError, LcganError, ModelError, PluginError, SampleError
 from ..latent_model import LatentModel
-from ..recipe import Recipe
+from ..recipe import DEFAULT_KIND, Recipe
 from ..sample_kinds import SampleKind
 from ..sources import place_of, told
+from ..support.hub import fetched, is_on_hub
 from . import builtin
 from .rewards import names_a_reward, reward_class
 
@@ -246,7 +247,8 @@ def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
 
 
 def load_latent_model(model: str, device: str = "auto") -> LatentModel[Any]:
-    """The model behind ``--model``: ``KIND:SOURCE``, or a bare source of the built-in kind, the text VAE.
+    """The model behind ``--model``: ``KIND:SOURCE``, or a bare source of the built-in kind, the text VAE. A source may be
+    ``hub:USER/NAME`` or ``hub:USER/NAME@REVISION``.
 
     The model computes on ``device``: a torch device, or ``auto`` for a GPU if there is one and the model can use it. Raises
     ``ModelError`` if the kind is not installed, if it finds no model at the source, if there is no such device, or if the model
@@ -268,11 +270,11 @@ def torch_type(device: str) -> str:
 
 
 def _loaded(model: str) -> LatentModel[Any]:
-    kind, _, source = model.partition(":")
+    kind, _, source = (DEFAULT_KIND, "", model) if is_on_hub(model) else model.partition(":")
     kinds = latent_model_classes()
     if source and kind in kinds:
         try:
-            return kinds[kind].load(source)
+            return kinds[kind].load(str(fetched(source, ModelError)) if is_on_hub(source) else source)
         except LcganError:
             raise
         except Exception as error:  # whatever a plugin's reader raises
@@ -281,7 +283,7 @@ def _loaded(model: str) -> LatentModel[Any]:
             ) from error
     if source and not Path(model).exists():
         raise ModelError(_unknown("kind of latent model", kind, kinds) + _not_loaded())
-    return kinds["text-vae"].load(model)
+    return kinds[DEFAULT_KIND].load(model)
 
 
 def source_of(model: str) -> tuple[str, str]:

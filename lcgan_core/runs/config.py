@@ -52,7 +52,8 @@ class RunConfig(Options):
     """Everything that determines the result of a run."""
 
     model: str = Field("reviews", pattern=r"^[^\x00]+$")
-    """The latent model: one that ships with lcgan, a folder from ``lcgan pretrain``, or ``KIND:SOURCE`` for a plugin's kind."""
+    """The latent model: one that ships with lcgan, a folder from ``lcgan pretrain``, ``hub:USER/NAME``, or ``KIND:SOURCE`` for
+    a plugin's kind."""
     constraints: tuple[Wish, ...] = Field(min_length=1, max_length=64)
     """The constraints that every sample should satisfy, all at once."""
     seed: int = Field(0, ge=0, le=MOST_SEED)

@@ -18,6 +18,7 @@ from ..errors import ConstraintError, LcganError, RunError
 from ..latent_model import LatentModel
 from ..plugins.discovery import load_latent_model, make_constraint
 from ..support.files import read_lines
+from ..support.hub import fetched
 from ..support.table_file import data_frame
 from . import folder as run_folder
 from .brought_code import require_yes
@@ -102,12 +103,16 @@ class FinishedRun:
             yield self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
 
 
-def load_run(folder: Path, device: str = "auto") -> FinishedRun:
-    """Loads the finished run in ``folder``. ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one.
+def load_run(folder: Path | str, device: str = "auto") -> FinishedRun:
+    """Loads the finished run in ``folder``, or on the hub: ``hub:USER/NAME`` or ``hub:USER/NAME@REVISION``.
+
+    ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one.
 
     A constraint that is gone or has changed since raises ``ConstraintError`` when it is asked, and so does one whose code was
-    never run here nor allowed; it is not executed. Raises ``RunError`` if the run is unfinished, damaged or from another model.
+    never run here nor allowed; it is not executed. Raises ``RunError`` if the run is unfinished, damaged or from another model,
+    or cannot be fetched.
     """
+    folder = fetched(folder, RunError)
     result = read_result(folder)
     critics_of_run = f"{run_folder.CRITICS}/*"
     run_folder.check_run_files(folder, run_folder.CONFIG, run_folder.RESULT, run_folder.ACTOR, critics_of_run)

@@ -9,7 +9,7 @@ critics/*.safetensors the critic of each constraint with its labels, and the rea
 samples.jsonl         samples before and after the actor, with the constraints' values
 samples/              those samples, if each is a file; rows give paths relative to the run folder
 report.html, README.md  the results, for people
-manifest.json         the hash of every file of a finished run
+manifest.json         the hash of every file of a finished run but README.md, which people may edit
 result.json           the results; written last, so a folder without it is not a finished run
 """
 

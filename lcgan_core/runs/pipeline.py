@@ -26,6 +26,7 @@ from ..plugins.discovery import load_latent_model, make_constraint
 from ..sample_kinds import SampleKind
 from ..support import files
 from ..support.claim import claimed
+from ..support.hub import fetched
 from ..support.manifest import write_manifest
 from ..support.tracking import require_tracker, tracking
 from . import folder as run_folder
@@ -33,7 +34,7 @@ from .brought_code import remember_own, require_yes
 from .config import RunConfig, load_config
 from .evaluation import Evaluation, evaluate_sampler
 from .places import config_of, made_absolute, made_relative
-from .report import Latents, write_report
+from .report import CARD, Latents, write_report
 from .report.rows import MOST_FILES, rows_of
 from .result import Result, Seconds
 from .weights import load_checkpoint, load_taught, save_checkpoint, save_weights, versions_of
@@ -177,7 +178,7 @@ def _run(
     )
     write_report(folder, kept, result, metrics, rows_of(model, evaluation), samples, _latents(steering, evaluation))
     written = result.model_dump(mode="json")
-    write_manifest(folder, {run_folder.RESULT: files.json_bytes(written)}, leave_out={run_folder.CHECKPOINT})
+    write_manifest(folder, {run_folder.RESULT: files.json_bytes(written)}, leave_out={run_folder.CHECKPOINT, CARD})
     files.write_json(folder / run_folder.RESULT, written)
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)  # no longer needed
     return result
@@ -213,7 +214,7 @@ def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
 
 def _taught(config: RunConfig, constraints: dict[str, Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
     """The critics to reuse from the earlier runs in ``config.critics``, by their name in this run."""
-    runs = list(config.critics)
+    runs = [fetched(run, RunError) for run in config.critics]
     asked = {name: constraint.fingerprint for name, constraint in constraints.items()} | {NATURALNESS: NATURALNESS}
     found = {name: load_taught(runs, fingerprint, config.gan, model) for name, fingerprint in asked.items()}
     taught = {name: critic for name, critic in found.items() if critic is not None}

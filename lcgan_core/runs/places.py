@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from ..errors import ConstraintError
 from ..plugins.discovery import constraint_class, source_of
+from ..support.hub import is_on_hub
 from .brought_code import named_code
 from .config import RunConfig, Wish, load_config
 
@@ -66,7 +67,7 @@ def _with_paths(
         update={
             "model": prefix + changed(source) if source and (folder / source).exists() else config.model,
             "constraints": tuple(_wish_with_paths(wish, options[wish.name], changed) for wish in config.constraints),
-            "critics": tuple(Path(changed(str(path))) for path in config.critics),
+            "critics": tuple(run if is_on_hub(run) else Path(changed(str(run))) for run in config.critics),
         }
     )
 

@@ -49,7 +49,7 @@ def tracking(
     elif name == "trackio":
         tracker = tracking.TrackioTracker(PROJECT, name=folder.name)
     else:
-        tracker = tracking.WandBTracker(PROJECT, name=folder.name, dir=str(folder))
+        tracker = tracking.WandBTracker(PROJECT, name=folder.name)
     tracker.start()
     try:
         tracker.store_init_configuration(_flat(settings))

@@ -53,8 +53,9 @@ class Studio:
     def open(self, folder: Path) -> FinishedRun:
         """Uses the finished run in ``folder`` to generate and edit from now on; raises ``RunError`` if there is none."""
         finished = load_run(folder)
-        check_run_files(folder, SAMPLES, "samples/*")
-        self.finished, self.folder = finished, folder
+        assert finished.folder
+        check_run_files(finished.folder, SAMPLES, "samples/*")
+        self.finished, self.folder = finished, finished.folder
         return finished
 
     def train(self, config: RunConfig, out: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...support.card import card_head
+from ...support.hub import HUB
 from ...support.plot import COLOURS, GREY, Marks, Plot
 from ...support.wording import beside, memory_line, names_in, not_judged, number, versions_line, with_direction
 from ..config import RunConfig
@@ -62,6 +64,7 @@ def write_report(
     content = {
         "config": config,
         "result": result,
+        "head": _head(config, result),
         "wishes": _wishes(config),
         "number": number,
         "with_direction": with_direction,
@@ -89,6 +92,15 @@ def _everything(
     told = json.dumps(found | {"rounds": list(metrics), "samples": list(samples)})
     everything: dict[str, Any] = json.loads(told, parse_constant=lambda name: None)
     return everything
+
+
+def _head(config: RunConfig, result: Result) -> str:
+    """What the hub reads of the card: the shares of the actor's samples that satisfy, and the model's figures of them."""
+    figures = {f"satisfied: {name}": row.actor.value for name, row in result.rows.items()}
+    figures |= {name: row.actor for name, row in result.quality.items() if row.actor is not None}
+    _, on_hub, base = config.model.rpartition(HUB)
+    name = " and ".join(wish.name for wish in config.constraints)
+    return card_head(name, ["actor"], f"samples of {config.model}", figures, base.partition("@")[0] if on_hub else "")
 
 
 def _wishes(config: RunConfig) -> list[str]:

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 from lcgan_core import CorpusError, ModelError
+from lcgan_core.support.card import model_head
 from lcgan_core.support.files import whole, write_json, write_text
 from lcgan_core.support.manifest import write_manifest
 from lcgan_core.support.trainer import fit
@@ -81,7 +82,8 @@ def pretrain(recipe: ImageVaeRecipe, out: Path, *, resume: bool, on_progress: Ca
     write_manifest(out)
     model = ImageVaeModel(out)
     measured = measure(model, held_out, seed=recipe.seed)
-    write_text(out / "README.md", model_card(recipe, model, measured))
+    head = model_head(recipe.name, model.sample_kind.name, recipe.corpus, measured)
+    write_text(out / "README.md", head + model_card(recipe, model, measured))
     write_json(out / MEASURED, measured.model_dump(mode="json"))
     return measured
 

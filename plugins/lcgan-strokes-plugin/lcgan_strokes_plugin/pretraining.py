@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 
 from lcgan_core import CorpusError, ModelError
+from lcgan_core.support.card import model_head
 from lcgan_core.support.files import whole, write_json, write_text
 from lcgan_core.support.manifest import write_manifest
 
@@ -87,7 +88,8 @@ def pretrain(
     write_manifest(out)
     model = SketchRnnModel(out)
     measured = measure(model, held_out, len(drawings), too_long, seed=recipe.seed)
-    write_text(out / "README.md", model_card(recipe, model, measured))
+    head = model_head(recipe.name, model.sample_kind.name, recipe.corpus, measured)
+    write_text(out / "README.md", head + model_card(recipe, model, measured))
     write_json(out / MEASURED, measured.model_dump(mode="json"))
     return measured
 

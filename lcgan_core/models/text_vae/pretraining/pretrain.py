@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerFast
 from ....errors import CorpusError, ModelError
 from ....sample_kinds import Text
 from ....sample_kinds.corpus import load_corpus
+from ....support.card import model_head
 from ....support.files import whole, write_json
 from ....support.manifest import write_manifest
 from ....support.wording import misread_lines
@@ -105,7 +106,8 @@ def pretrain(
         for line in misread_lines(model.misread(valid_texts), len(valid_texts)):
             logging.getLogger(__name__).warning(f"{config.valid}: {line}")
     measured = measure(model, valid_texts, seed=config.seed)
-    (out / "README.md").write_text(model_card(config, model, measured), encoding="utf-8")
+    head = model_head(config.name, model.sample_kind.name, config.corpus, measured)
+    (out / "README.md").write_text(head + model_card(config, model, measured), encoding="utf-8")
     write_json(out / MEASURED, measured.model_dump(mode="json"))
     return measured
 
