@@ -15,8 +15,3 @@ CONTROLS = re.compile(
 def visible(text: str) -> str:
     r"""``text`` with control characters as Python writes them, such as ``\x1b``. Tabs and newlines stay."""
     return CONTROLS.sub(lambda found: ascii(found.group())[1:-1], text)
-
-
-def in_markdown(text: str) -> str:
-    """Markdown that shows ``text`` as it is."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$&:])", r"\\\1", visible(text))

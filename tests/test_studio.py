@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from browsing import Page, studio, until
 from click.testing import CliRunner
 from conftest import QUICK_GAN, Lcgan, sentences
 from selenium.webdriver import Chrome, Keys
@@ -29,7 +28,7 @@ from lcgan_core import Images, RunConfig, RunError, SampleKind, Text, Wish, edit
 from lcgan_core.cli import lcgan
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.tools.questions import QuestionSession
-from lcgan_core.tools.studio import AT_ONCE, Questions
+from lcgan_core.tools.studio import AT_ONCE, OTHERS, STEPS, Progress, Questions
 from lcgan_core.visible import visible
 
 ANY_ACTOR = ["--set", "gan.max_drift=1000", "--set", "gan.min_unique=0"]
@@ -47,113 +46,18 @@ def label_some(file: Path, count: int) -> None:
     file.write_text("text,value\n" + "".join(f"{text},{int(len(text) < 25)}\n" for text in some), encoding="utf-8")
 
 
-def until(condition: Callable[[], bool], what: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what()
-        time.sleep(0.05)
-
-
-class Page:
-    """What a user sees and presses."""
-
-    def __init__(self, browser: Chrome) -> None:
-        self.browser = browser
-
-    def open(self, address: str) -> None:
-        self.browser.get(address)
-        until(lambda: bool(self.read("#outcome")), lambda: self.browser.page_source)
-
-    def read(self, selector: str, what: str = "innerText") -> list[str]:
-        """What elements hold, all in one moment: the page may be changing."""
-        script = "return Array.from(document.querySelectorAll(arguments[0]), found => found[arguments[1]])"
-        found: list[str] = self.browser.execute_script(script, selector, what)
-        return found
-
-    def text(self, where: str) -> str:
-        return self.read(f"#{where}")[0].replace("\n", " ").strip()
-
-    def sample(self, where: str) -> str:
-        return self.read(f"#{where} .prose")[0].strip()
-
-    def picture(self, name: str) -> None:
-        """Keeps what the page looks like, where someone wants to look at it."""
-        if folder := os.environ.get("LCGAN_SCREENSHOTS"):
-            self.browser.save_screenshot(str(Path(folder) / f"{name}.png"))
-
-    def press(self, button: str) -> None:
-        self.browser.find_element(By.ID, button).click()
-
-    def part(self, name: str) -> None:
-        (tab,) = (tab for tab in self.browser.find_elements(By.CSS_SELECTOR, "[role=tab]") if tab.text == name)
-        tab.click()
-
-    def cells(self, table: str) -> list[str]:
-        return [cell.strip() for cell in self.read(f"#{table} td")]
-
-    def shows(self, where: str, pattern: str) -> None:
-        until(lambda: bool(re.search(pattern, self.text(where))), lambda: (pattern, self.text(where)))
-
-    def answer(self, button: str) -> str:
-        """Presses a button about the sample asked about; returns that sample when the next one is there."""
-        until(lambda: bool(self.sample("question-0")), lambda: self.browser.page_source)
-        asked = self.sample("question-0")
-        self.press(f"{button}-0")
-        until(lambda: self.sample("question-0") != asked, lambda: asked)
-        return asked
-
-    def key(self, *keys: str) -> None:
-        self.browser.find_element(By.TAG_NAME, "body").send_keys(*keys)
-
-    def told(self, message: str, act: Callable[[], None] = lambda: None) -> None:
-        """Waits for the error message that ``act`` causes, and puts it away. A busy page does not listen yet: acts again."""
-
-        def there() -> bool:
-            return any(message in toast for toast in self.read(".toast-body"))
-
-        end = time.monotonic() + 120
-        while not there():
-            assert time.monotonic() < end, (message, self.read(".toast-body"), self.browser.page_source)
-            act()
-            with suppress(AssertionError):
-                until(there, lambda: message, seconds=5)
-        self.browser.execute_script("document.querySelectorAll('.toast-close').forEach(each => each.click())")
-        until(lambda: not self.read(".toast-body"), lambda: self.read(".toast-body"))
-
-    def addresses(self) -> set[str]:
-        """All that the browser has asked the network for since the last call."""
-        events = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
-        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return {url for url in asked if url.startswith(("http", "ws"))}
-
-
 @pytest.fixture(scope="module")
 def page(browser: Chrome) -> Page:
     return Page(browser)
-
-
-@contextmanager
-def studio(folder: Path, *arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The program, and the address that it tells."""
-    command = [sys.executable, "-m", "lcgan_core", "studio", "--port", "0", *map(str, arguments)]
-    with (
-        (folder / "errors.txt").open("w", encoding="utf-8") as errors,
-        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
-    ):
-        assert process.stdout
-        try:
-            address = process.stdout.readline().strip()
-            assert address.startswith("http://127.0.0.1:"), (folder / "errors.txt").read_text(encoding="utf-8")
-            yield process, address
-        finally:
-            process.kill()
 
 
 def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tiny_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     with studio(tmp_path, file, "--model", tiny_model) as (process, address):
         page.open(address)
-        page.shows("labels", "0 labels")
+        page.shows("labels", "0 of about 70 answers")
+        assert "tiny/model" in page.text("masthead")
+        assert "mine.csv" in page.text("masthead")
         given = []
         for button, value in (("wanted", 1.0), ("unwanted", 0.0), ("wanted", 1.0)):
             given.append((page.answer(button), value))
@@ -161,11 +65,11 @@ def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tin
         skipped = page.answer("skip")
         page.answer("unwanted")
         page.press("undo")
-        page.shows("labels", "3 labels, 2 wanted and 1 not")
+        page.shows("labels", "3 of about 70 answers 2 wanted 1 not")
         assert rows(file) == given
         assert skipped not in dict(given)
         page.press("train")
-        page.shows("outcome", "Not trained. .* Label at least 10 of each")
+        page.shows("outcome", "Not trained .* Label at least 10 of each")
         page.open(address)
         page.shows("outcome", "Label at least 10 of each")
         page.part("Edit")
@@ -187,7 +91,7 @@ def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tin
     assert kept in (given, [*given, (asked, 0.0)])
     with studio(tmp_path, file, "--model", tiny_model) as (_, address):
         page.open(address)
-        page.shows("labels", f"{len(kept)} labels")
+        page.shows("labels", f"{len(kept)} of about 70 answers")
         given = [*kept, (page.answer("wanted"), 1.0)]
         assert rows(file) == given
 
@@ -199,15 +103,16 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
     page.addresses()
     with studio(tmp_path, file, "--model", tiny_model, *QUICK_GAN, *ANY_ACTOR) as (process, address):
         page.open(address)
-        page.shows("labels", r"60 labels, .* Held-out answers predicted correctly: \d+\.\d% \(\d+\.\d% – \d+\.\d%\)")
+        page.shows("labels", r"60 of about 70 .* Predicts \d+\.\d% of held-out answers correctly \(\d+\.\d – \d+\.\d%\)")
         page.press("train")
-        page.shows("outcome", r"\d+\.\d%")  # progress
+        page.shows("outcome", r"Training \w.*, \d+%")
         page.answer("unwanted")
         page.open(address)  # neither labelling nor loading the page again disturbs the training
-        page.shows("labels", "61 labels")
+        page.shows("labels", "61 of about 70")
         page.shows("outcome", "Run runs/mine")
         result = json.loads((run / "result.json").read_text(encoding="utf-8"))["constraints"]["labels"]
-        assert f"{result['actor']['value']:.1%}" in page.text("outcome")
+        assert "runs/mine: labels" in page.text("masthead")
+        assert f"{result['actor']['value']:.1%}" in page.text("pairs")
         assert f"{result['trust']['accuracy']['value']:.1%}" in page.text("outcome")
         pairs = [json.loads(line) for line in (run / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
         expected = [visible(pair[when]) for pair in pairs[:5] for when in ("before", "after")]
@@ -225,28 +130,26 @@ def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: P
     finished = load_run(run)
     with studio(tmp_path, "--run", run) as (_, address):
         page.open(address)
-        page.shows("outcome", f"{result['actor']['value']:.1%}")
+        page.shows("pairs", f"{result['actor']['value']:.1%}")
         page.part("Generate")
         page.press("generate")
-        until(lambda: len(page.cells("samples")) == 30, lambda: page.cells("samples"))
-        assert page.cells("samples")[1::3] == list(map(visible, finished.sample(10, seed=1)))
+        until(lambda: len(page.cells("samples")) == 36, lambda: page.cells("samples"))
+        assert page.cells("samples")[1::3] == list(map(visible, finished.sample(12, seed=1)))
         strength = page.browser.find_element(By.CSS_SELECTOR, "#reach input[type=number]")
         strength.send_keys(Keys.CONTROL, "a")
         strength.send_keys("0", Keys.TAB)
         until(lambda: page.cells("samples")[1::3] == page.cells("samples")[::3], lambda: page.cells("samples"))
-        assert page.cells("samples")[::3] == list(map(visible, finished.sample(10, seed=1, strength=0.0)))
+        assert page.cells("samples")[::3] == list(map(visible, finished.sample(12, seed=1, strength=0.0)))
 
         page.part("Edit")
         page.press("edit")
         page.told("There is nothing to edit. Type something first")
         text = "the food was good and the place was nice ."
         page.browser.find_element(By.CSS_SELECTOR, "#given textarea").send_keys(text, Keys.ENTER)
-        until(lambda: bool(page.sample("edited")), lambda: page.text("told"))
         (edited,) = edit(finished, [text])
-        assert page.sample("edited") == visible(edited.after)
-        page.shows("told", f"keeps {edited.closeness:.0%} of your sample")
-        others = list(map(visible, edited.candidates[:3]))
-        until(lambda: page.cells("others")[:3] == others, lambda: (page.cells("others"), others))
+        page.shows("edited", f"keeps {edited.closeness:.0%} of your sample")
+        assert page.read("#edited .large") == [text, visible(edited.after)]
+        assert page.read("#edited .others li") == list(map(visible, edited.candidates[:OTHERS]))
 
 
 @pytest.mark.parametrize(("model", "constraint", "shown"), [("pils", "lighter", "img"), ("sides", "wide", "svg")])
@@ -274,9 +177,9 @@ def test_it_shows_labels_and_edits_images_and_drawings(
         until(lambda: len(page.read(f"#questions {shown}")) == AT_ONCE, lambda: page.read("#questions", "outerHTML"))
         first = page.read(f"#questions {shown}", "outerHTML")
         page.press("wanted-1")
-        page.shows("labels", "1 labels, 1 wanted")
-        page.key("n", "2", "y")
-        page.shows("labels", "3 labels, 2 wanted and 1 not")
+        page.shows("labels", "1 of .* 1 wanted")
+        page.key("1", "n", "2", "y")
+        page.shows("labels", "3 of .* 2 wanted 1 not")
         until(lambda: len(set(page.read(f"#questions {shown}", "outerHTML")) & set(first)) == AT_ONCE - 2, lambda: first)
         with file.open(encoding="utf-8", newline="") as content:
             answers = [(tmp_path / row["file"], row["value"]) for row in csv.DictReader(content)]
@@ -284,18 +187,19 @@ def test_it_shows_labels_and_edits_images_and_drawings(
         assert [value for _, value in answers] == ["1", "0", "1"]
         page.picture(f"{model}-label")
         page.key("u", "u")
-        page.shows("labels", "1 labels, 1 wanted")
+        page.shows("labels", "1 of .* 1 wanted")
         until(lambda: page.read(f"#questions {shown}", "outerHTML")[0] == first[0], lambda: first)
         page.part("Generate")
         page.press("generate")
-        until(lambda: len(page.read(f"#samples {shown}")) == 20, lambda: page.read("#samples", "outerHTML"))
+        until(lambda: len(page.read(f"#samples {shown}")) == 24, lambda: page.read("#samples", "outerHTML"))
         page.picture(f"{model}-generate")
         page.part("Edit")
         page.press("edit")
         page.told("There is nothing to edit. Choose a file first")
         page.browser.find_element(By.CSS_SELECTOR, "#given input[type=file]").send_keys(str(given))
-        until(lambda: bool(page.read(f"#edited {shown}")), lambda: page.text("told"))
-        page.shows("told", "Constraint value 100%; keeps .* of your sample")
+        page.shows("edited", "Constraint value 100%; keeps .* of your sample")
+        assert len(page.read(f"#edited .large {shown}")) == 2
+        assert len(page.read(f"#edited .way {shown}")) == STEPS
         page.picture(f"{model}-edit")
 
 
@@ -351,7 +255,7 @@ def test_what_a_stale_page_says_is_left_out(tiny_model: Path, tmp_path: Path) ->
     session = QuestionSession(file, load_latent_model(str(tiny_model)))
     questions = Questions(session, RunConfig(constraints=(Wish(constraint="labels"),)), tmp_path / "run")
     _, first = questions.asked(0)
-    assert "0 wanted and 0 not" in questions.told()
+    assert questions.progress() == Progress(wanted=0, unwanted=0, trust=None)
     html, second = questions.answer(0, first, 1.0)
     assert html == second, "a text without signs that HTML knows"
     assert questions.answer(0, first, 0.0)[1] == questions.skip(0, first)[1] == second

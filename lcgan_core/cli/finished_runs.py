@@ -148,6 +148,7 @@ def edit(
     """
     from ..runs.finished import load_run
     from ..sample_kinds import FileKind
+    from ..tools.editing import way_to
 
     finished = load_run(run_folder, device)
     finished.model.require_encoder("Editing")  # before standard input is read
@@ -212,14 +213,6 @@ def edited(
         yield from ((line, next(each) if line else None) for line in lines)
         if wrong:
             raise wrong
-
-
-def way_to(finished: FinishedRun, found: Edit, steps: int) -> list[Any]:
-    """The sample, what lies on the way to its edit, and the edit: ``steps`` in all."""
-    from ..tools.editing import interpolate
-
-    between = interpolate(finished, found.before, found.after, steps)[1:-1]
-    return [found.before, *(sample for sample, _ in between), found.after]
 
 
 @lcgan.command()

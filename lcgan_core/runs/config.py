@@ -47,6 +47,13 @@ class Wish(Options):
         """The constraint, without the folder of a file."""
         return Path(self.constraint).name if ".py:" in self.constraint else self.constraint
 
+    def __str__(self) -> str:
+        """The wish in words, with its options and its weight."""
+        options = ", ".join(f"{name} = {value}" for name, value in self.options.items())
+        alias = f"{self.alias}: " if self.alias else ""
+        weight = "" if self.weight == 1 else f", weight {self.weight:g}"
+        return f"{alias}{self.short}{f' ({options})' if options else ''}{weight}"
+
 
 class RunConfig(Options):
     """Everything that determines the result of a run."""

@@ -162,3 +162,9 @@ def interpolate(finished: FinishedRun, first: Any, last: Any, steps: int = 7) ->
     ends = finished.model.encode([first, last]).mean
     decoded = finished.model.decode(torch.lerp(ends[0], ends[1], torch.linspace(0, 1, steps)[:, None].to(ends.device)))
     return list(zip(decoded, least_values(finished, decoded), strict=True))
+
+
+def way_to(finished: FinishedRun, found: Edit, steps: int = 7) -> list[Any]:
+    """The sample, what lies on the way to its edit, and the edit: ``steps`` in all."""
+    between = interpolate(finished, found.before, found.after, steps)[1:-1]
+    return [found.before, *(sample for sample, _ in between), found.after]

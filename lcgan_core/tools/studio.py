@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..constraint import SATISFIED
 from ..constraints.from_labels import FEWEST
 from ..errors import RunError
+from ..figures import Trust
 from ..runs.config import RunConfig
 from ..runs.finished import FinishedRun, load_run
 from ..runs.folder import SAMPLES, check_run_files
 from ..runs.pipeline import run
-from ..runs.result import read_result
+from ..runs.result import Satisfaction, read_result
 from ..support.claim import next_claimed
 from ..support.files import read_lines
-from ..support.wording import learned_from
-from ..visible import in_markdown
-from .editing import edit, least_values
+from .editing import edit, least_values, way_to
 from .questions import QuestionSession
 
 PAIRS = 12
 """Number of sample pairs, before and after the actor, to show for a run."""
 AT_ONCE = 6
 """Number of pictures or drawings to ask about at a time. Arbitrary: they fill two rows on a desk and three on a telephone."""
+GOAL = 70
+"""Number of answers to aim for: as many ratings a class as Jaques et al. 2018 had (arXiv 1802.04877)."""
+STEPS = 7
+"""Number of pictures or drawings on the way to an edit, both ends included. Arbitrary: they fit beside each other."""
+OTHERS = 8
+"""Maximum number of other edits to show. Arbitrary: they fill a row on a desk and two on a telephone."""
 STATUS = {
     "edited": "Edited.",
     "kept": "Kept: it already satisfies.",
@@ -33,8 +39,47 @@ STATUS = {
 }
 """The message for each status of an edit."""
 
-Rows = list[list[str]]
-"""The cells of a table, as HTML."""
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the page shows of the last training, and of the run that is open."""
+
+    failure: str = ""
+    """Why the last training failed; empty if it did not."""
+    folder: Path | None = None
+    """The run that is open, if any."""
+    wishes: list[str] = field(default_factory=list)
+    """What it was trained for, in words."""
+    satisfied: Mapping[str, Satisfaction] = field(default_factory=dict)
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+    """Samples before and after the actor, as HTML."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A sample, and what the actor made it from."""
+
+    start: str
+    """HTML."""
+    sample: str
+    """HTML."""
+    value: float
+    """The lowest of the constraints' values for the sample."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What the page shows of an edit. Samples are HTML."""
+
+    before: str
+    after: str
+    told: str
+    """A message about the edit."""
+    satisfies: bool
+    way: list[str]
+    """What lies between the two, both included; empty for samples that are not files."""
+    others: list[str]
+    """Other candidates, best first."""
 
 
 class Studio:
@@ -89,30 +134,32 @@ class Studio:
         finally:
             self.training = None
 
-    def outcome(self) -> tuple[str, Rows]:
-        """A summary of the last training and the open run, in Markdown, and pairs of samples before and after its actor."""
-        lines = [f"**Not trained.** {in_markdown(str(self.failure))}"] if self.failure else []
+    def outcome(self) -> Outcome:
+        """How the last training ended and, if a run is open, what it changed."""
+        failure = str(self.failure) if self.failure else ""
         if self.folder is None:
-            return "\n\n".join(lines), []
-        lines.append(f"Run `{self.folder}`")
-        for name, row in read_result(self.folder).constraints.items():
-            lines.append(f"`{name}` is satisfied by {row.prior} of the samples before, and by **{row.actor}** after.")
-            if row.trust:
-                lines.append(f"How far to trust this: {learned_from(f'`{name}`', row.trust)}.")
-        kind, rows = self._opened().model.sample_kind, read_lines(self.folder / SAMPLES, PAIRS)
+            return Outcome(failure)
+        finished = self._opened()
+        kind, rows = finished.model.sample_kind, read_lines(self.folder / SAMPLES, PAIRS)
         pairs = [[kind.parse(row[when], self.folder) for when in ("before", "after")] for row in rows]
-        return "\n\n".join(lines), [[kind.html(before), kind.html_change(before, after)] for before, after in pairs]
+        return Outcome(
+            failure,
+            self.folder,
+            [str(wish) for wish in finished.config.constraints],
+            read_result(self.folder).rows,
+            [(kind.html(before), kind.html_change(before, after)) for before, after in pairs],
+        )
 
-    def generate(self, count: int, strength: float, seed: int) -> Rows:
-        """Samples before and after the actor, with the lowest of the values after it; raises ``RunError`` if no run is open."""
+    def generate(self, count: int, strength: float, seed: int) -> list[Generated]:
+        """Samples before and after the actor; raises ``RunError`` if no run is open."""
         finished = self._opened()
         before, after = (finished.sample(count, seed, strength=share) for share in (0.0, strength))
         kind, values = finished.model.sample_kind, least_values(finished, after)
         pairs = zip(before, after, values, strict=True)
-        return [[kind.html(old), kind.html_change(old, new), f"{value:.0%}"] for old, new, value in pairs]
+        return [Generated(kind.html(old), kind.html_change(old, new), value) for old, new, value in pairs]
 
-    def edit(self, given: str | None, strength: float) -> tuple[str, str, Rows]:
-        """The HTML of the edited sample, a message about the edit, and other candidates. ``given`` is a text or a file's path.
+    def edit(self, given: str | None, strength: float) -> Edited:
+        """Edits ``given``, which is a text or a file's path.
 
         Raises ``RunError`` if no run is open or nothing is given, ``SampleError`` if ``given`` is not a sample of this kind.
         """
@@ -122,8 +169,15 @@ class Studio:
             raise RunError(f"There is nothing to edit. {'Choose a file' if kind.in_files else 'Type something'} first.")
         sample = kind.parse(given.strip())
         (found,) = edit(finished, [sample], strength)
-        told = f"{STATUS[found.status]} Constraint value {found.value:.0%}; keeps {found.closeness:.0%} of your sample."
-        return kind.html_change(sample, found.after), told, [[kind.html_change(sample, one)] for one in found.candidates]
+        moved = kind.in_files and found.status != "kept"
+        return Edited(
+            kind.html(sample),
+            kind.html_change(sample, found.after),
+            f"{STATUS[found.status]} Constraint value {found.value:.0%}; keeps {found.closeness:.0%} of your sample.",
+            found.value >= SATISFIED,
+            [kind.html(step) for step in way_to(finished, found, STEPS)] if moved else [],
+            [kind.html_change(sample, one) for one in found.candidates[:OTHERS]],
+        )
 
     def _opened(self) -> FinishedRun:
         if self.finished is None:
@@ -134,6 +188,25 @@ class Studio:
 Asked = tuple[str, str]
 """The HTML of the sample to ask about at one place, and its key, which the page sends with the answer. Both are empty if no
 sample is left."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far labelling has come."""
+
+    wanted: int
+    unwanted: int
+    trust: Trust | None
+    """How well held-out answers are predicted; None if there are too few."""
+
+    @property
+    def answers(self) -> int:
+        return self.wanted + self.unwanted
+
+    @property
+    def enough(self) -> bool:
+        """Whether training may begin: there are ``FEWEST`` answers of each kind."""
+        return min(self.wanted, self.unwanted) >= FEWEST
 
 
 @dataclass
@@ -157,14 +230,10 @@ class Questions:
         question = self.session.question(place)
         return (self.session.kind.html(question), self.session.kind.key(question)) if question is not None else ("", "")
 
-    def told(self) -> str:
-        """The progress of the labels, in Markdown."""
+    def progress(self) -> Progress:
         answers = self.session.answers
         wanted = sum(value >= SATISFIED for _, value in answers)
-        told = f"`{self.session.file}`: **{len(answers)}** labels, {wanted} wanted and {len(answers) - wanted} not."
-        if trust := self.session.estimate():
-            return told + f" Held-out answers predicted correctly: **{trust.accuracy}**."
-        return told + f" Training needs at least {FEWEST} of each kind; 35 are better."
+        return Progress(wanted, len(answers) - wanted, self.session.estimate())
 
     def answer(self, place: int, shown: str, value: float) -> Asked:
         if self._is_shown(place, shown):

@@ -65,7 +65,7 @@ def write_report(
         "config": config,
         "result": result,
         "head": _head(config, result),
-        "wishes": _wishes(config),
+        "wishes": [str(wish) for wish in config.constraints],
         "number": number,
         "with_direction": with_direction,
         "rows": rows,
@@ -101,16 +101,6 @@ def _head(config: RunConfig, result: Result) -> str:
     _, on_hub, base = config.model.rpartition(HUB)
     name = " and ".join(wish.name for wish in config.constraints)
     return card_head(name, ["actor"], f"samples of {config.model}", figures, base.partition("@")[0] if on_hub else "")
-
-
-def _wishes(config: RunConfig) -> list[str]:
-    told = []
-    for wish in config.constraints:
-        options = ", ".join(f"{name} = {value}" for name, value in wish.options.items())
-        alias = f"{wish.alias}: " if wish.alias else ""
-        weight = "" if wish.weight == 1 else f", weight {wish.weight:g}"
-        told.append(f"{alias}{wish.short}{f' ({options})' if options else ''}{weight}")
-    return told
 
 
 class Curve(NamedTuple):
