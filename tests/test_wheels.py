@@ -70,16 +70,39 @@ print(packed, *sorted(own))
 """Prints how many bytes the core needs besides torch and transformers, packed as wheels are, and for what."""
 
 
-def test_a_plugin_installed_by_name_runs_in_another_folder(wheels: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
+@pytest.fixture(scope="module")
+def python(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a new environment, with the core and the sentiment plugin from their wheels."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
     install = [python, "-m", "pip", "install", "-q", "--no-compile", "-c", ROOT / "constraints.txt", "--find-links", wheels]
     subprocess.run([*install, "lcgan-sentiment-plugin"], check=True)
+    return python
 
+
+def outside() -> dict[str, str]:
+    """The environment variables without those that lead back to this checkout."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LCGAN", "PYTEST", "MYPY"))}
+
+
+@pytest.mark.parametrize("kind", [(), ("--model",)], ids=["constraint", "model"])
+def test_a_plugin_is_checked_against_the_types_of_the_wheel(python: Path, tmp_path: Path, kind: tuple[str, ...]) -> None:
+    command = [python.with_name("lcgan"), "new-plugin", *kind, "my-wish"]
+    subprocess.run(command, cwd=tmp_path, env=outside(), check=True, stdout=subprocess.DEVNULL)
+    sources = [file for file in tmp_path.rglob("*.py") if file.parent.name != "tests"]
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from lcgan_core import load_run\n\nload_run(1).sample(2)\n", encoding="utf-8")
+    check = [sys.executable, "-m", "mypy", "--strict", "--python-executable", python, "--cache-dir", python.parent / "mypy"]
+    ran = subprocess.run([*check, *sources, wrong], cwd=tmp_path, env=outside(), capture_output=True, text=True, check=False)
+    expected = 'wrong.py:3: error: Argument 1 to "load_run" has incompatible type "int"; expected "Path | str"  [arg-type]'
+    assert ran.stdout.splitlines()[:-1] == [expected]
+
+
+def test_a_plugin_installed_by_name_runs_in_another_folder(python: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LCGAN", "PYTEST"))}
-    environment = plain | {"LCGAN_CACHE": str(tmp_path / "cache"), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    environment = outside() | {"LCGAN_CACHE": str(tmp_path / "cache"), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
 
     def call(*command: str) -> str:
         path = python.with_name(command[0])
