@@ -7,6 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from ..support import files
 from ..support.claim import claimed
 from ..support.hub import fetched
 from ..support.manifest import write_manifest
+from ..support.progress_bar import progress_bars
 from ..support.tracking import require_tracker, tracking
 from . import folder as run_folder
 from .brought_code import remember_own, require_yes
@@ -52,12 +54,14 @@ def run(
     on_progress: OnProgress = lambda what, share: None,
     device: str = "auto",
     tracker: str | None = None,
+    progress: bool = False,
 ) -> Result:
     """Trains an LC-GAN according to ``config`` and writes the run folder; returns the content of ``result.json``.
 
     ``device`` is torch's name for a device, or ``auto`` for a GPU if there is one. The same seed gives the same result on one
     kind of device; random numbers are the same on all devices, but rounding is not. ``tracker``, which gets the figures of each
-    round, is tensorboard, trackio or wandb.
+    round, is tensorboard, trackio or wandb. ``progress`` shows a bar for each stage, in a notebook too; ``on_progress`` is then
+    not called.
 
     Raises ``RunError`` if ``folder`` is not empty or the tracker is not installed, ``ConstraintError`` or ``ModelError`` before
     anything is written, and ``TrainingError`` if there is nothing to learn from.
@@ -68,7 +72,7 @@ def run(
         require_tracker(tracker)
     config = made_absolute(config)
     remember_own(config.constraints)
-    with claimed(folder):
+    with claimed(folder), progress_bars() if progress else nullcontext(on_progress) as on_progress:
         if any(folder.iterdir()):
             raise RunError(
                 f"{folder} already exists. Give another --out, or continue an unfinished run with --resume {folder}."
@@ -82,6 +86,7 @@ def resume(
     device: str = "auto",
     keep_labels: bool = False,
     tracker: str | None = None,
+    progress: bool = False,
 ) -> Result:
     """Resumes an interrupted run after its last round; the result is the same as without the interruption.
 
@@ -95,7 +100,7 @@ def resume(
         require_tracker(tracker)
     if not folder.is_dir():
         raise RunError(f"No run folder at {folder}. lcgan run creates one.")
-    with claimed(folder):
+    with claimed(folder), progress_bars() if progress else nullcontext(on_progress) as on_progress:
         if (folder / run_folder.RESULT).is_file():
             raise RunError(
                 f"The run in {folder} is finished. See {folder / run_folder.RESULT}, or start another with --config."
