@@ -15,7 +15,7 @@ from lcgan_core.sample_kinds.images import Images
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-BLOCKED = ("datasets", "accelerate", "sklearn", "torchdiffeq", "gradio", "PIL")
+BLOCKED = ("datasets", "accelerate", "sklearn", "torchdiffeq", "gradio", "PIL", "pandas", "pyarrow", "tensorboard")
 
 WITHOUT = f"""
 import sys
@@ -37,6 +37,11 @@ def lcgan(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (("label", "l.csv", "--from", "c.txt"), "Reading a file of texts needs datasets: pip install 'lcgan-core[pretrain]'."),
         (("check",), "lcgan check needs sklearn: pip install 'lcgan-core[bench]'."),
         (("bench", "."), "lcgan bench needs sklearn: pip install 'lcgan-core[bench]'."),
+        (
+            ("run", "-c", "length", "--tracker", "tensorboard"),
+            "Tracking with tensorboard needs accelerate: pip install 'lcgan-core[track]'.",
+        ),
+        (("sample", ".", "--out", "t.parquet"), "Writing Parquet needs pyarrow: pip install 'lcgan-core[tables]'."),
         (("studio", "l.csv"), "lcgan studio needs gradio: pip install 'lcgan-core[studio]'."),
     ],
 )
@@ -71,6 +76,7 @@ def test_the_first_command_needs_no_extra(tmp_path: Path) -> None:
 
 def test_every_extra_that_a_message_names_is_one_of_the_project() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert {"pretrain", "bench", "studio", "images", "docs", "test"} <= set(extras)
+    assert {"pretrain", "bench", "studio", "images", "tables", "track", "docs", "test"} <= set(extras)
     core = " ".join(PROJECT["dependencies"])
-    assert not [name for name in ("datasets", "accelerate", "scikit-learn", "torchdiffeq", "gradio", "pillow") if name in core]
+    optional = {"datasets", "accelerate", "scikit-learn", "torchdiffeq", "gradio", "pillow", "pandas", "pyarrow", "tensorboard"}
+    assert not {name for name in optional if name in core}
