@@ -47,14 +47,17 @@ Process = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def lcgan(server: StandIn, tmp_path: Path, run_lcgan: Lcgan) -> Process:
-    """The command line as a process that knows the stand-in alone; huggingface_hub reads its settings when it is imported."""
+    """The command line as a process that knows the stand-in alone; huggingface_hub reads its settings when it is imported.
+
+    With ``-c`` as the first argument, Python as such a process.
+    """
 
     def call(*arguments: str | Path, token: str | None = TOKEN, **settings: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         environment |= {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0"}
         environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "NO_PROXY": "127.0.0.1", **settings}
         environment |= {"HF_TOKEN": token} if token else {}
-        command = [sys.executable, "-m", "lcgan_core", *map(str, arguments)]
+        command = [sys.executable, *(() if arguments[0] == "-c" else ("-m", "lcgan_core")), *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     return call
@@ -108,7 +111,7 @@ def test_a_run_is_pushed_and_sampled_from_anywhere(finished: Path, lcgan: Proces
 @pytest.mark.parametrize(
     ("source", "settings", "message"),
     [
-        ("hub:me/none", {}, "hub:me/none cannot be fetched: {} has no such repository, or it is private. Check the name."),
+        ("hub:me/none", {}, "{} has no such repository, or it is private. Check the name."),
         ("hub:me/private", {"token": None}, "has no such repository, or it is private."),
         ("hub:me/gated", {"token": None}, "access to it must be granted. Ask for it on {}/me/gated. Log in with hf auth login"),
         ("hub:me/gated@v9", {}, "it has no revision 'v9'. Give a branch, a tag or a commit, or leave out @v9."),
@@ -123,10 +126,20 @@ def test_what_cannot_be_fetched_is_one_line(
     server.repositories |= {"me/private": Repository(True), "me/gated": Repository(False)}
     server.repositories["me/gated"].gated = True
     server.repositories["me/gated"].commit({"config.json": b"{}"})
-    ran = lcgan("sample", source, **settings)
+    program = "from lcgan_core import RunError; from lcgan_core.support.hub import fetched; fetched({!r}, RunError)"
+    ran = lcgan("-c", program.format(source), **settings)
     assert ran.returncode == 1
-    assert message.format(server.address) in ran.stderr.splitlines()[-1]
-    assert "Traceback" not in ran.stderr
+    said = ran.stderr.splitlines()[-1]
+    assert said.startswith(f"lcgan_core.errors.RunError: {source} cannot be fetched: ")
+    assert message.format(server.address) in said
+
+
+def test_the_command_line_says_it_without_a_traceback(lcgan: Process) -> None:
+    for command in (("sample", "hub:me/none"), ("check", "hub:me/none")):
+        ran = lcgan(*command)
+        assert ran.returncode == 1
+        assert ran.stderr.splitlines()[-1].startswith("Error: hub:me/none cannot be fetched: ")
+        assert "Traceback" not in ran.stderr
 
 
 def test_what_cannot_be_pushed_is_one_line(finished: Path, lcgan: Process, server: StandIn) -> None:
@@ -171,14 +184,9 @@ def test_a_model_is_pushed_and_used_by_its_name(tiny_model: Path, lcgan: Process
     assert {"text-vae", "text"} <= set(card.data.tags)
     assert {"bleu", "kl"} <= {figure.metric_name for figure in card.data.eval_results}
     assert "lcgan run --model hub:me/tiny" in card.text
-    program = (
-        "from lcgan_core.plugins.discovery import load_latent_model as load; "
-        f"names = ({str(tiny_model)!r}, 'hub:me/tiny', 'text-vae:hub:me/tiny@main'); "
-        "print(len({load(name).fingerprint for name in names}))"
-    )
-    environment = {"HF_ENDPOINT": server.address, "HF_HOME": str(Path("hf").absolute()), "HF_HUB_OFFLINE": "0"}
-    command = [sys.executable, "-c", program]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+    names = (str(tiny_model), "hub:me/tiny", "text-vae:hub:me/tiny@main")
+    program = "from lcgan_core.plugins.discovery import load_latent_model as m; print(len({m(n).fingerprint for n in %r}))"
+    ran = lcgan("-c", program % (names,))
     assert ran.stdout == "1\n", ran.stderr
 
     server.repositories["me/tiny"].commit({"model.safetensors": b"something else"})
