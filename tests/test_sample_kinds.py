@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,9 @@ def test_a_strip_shows_samples_side_by_side() -> None:
     assert drawn[1:8, :2] == pytest.approx(np.array(HOUSE)[1:, :2], abs=1e-5)
     across = drawn[:, 0].cumsum()
     assert across[: len(HOUSE)].max() < across[len(HOUSE) :].min()
+    pens = [re.search(r'stroke-width="([\d.]+)"', Strokes().svg(one)) for one in (HOUSE, Strokes().strip([HOUSE] * 9))]
+    one, row = (float(pen[1]) for pen in pens if pen)
+    assert one <= row <= 2 * one, "lines are not as thick as the row is long"
 
 
 def test_a_drawing_is_its_movements_whatever_holds_them(tmp_path: Path) -> None:

@@ -63,7 +63,10 @@ class Strokes(FileKind[Any]):
         return self.svg(sample, SHOWN)
 
     def svg(self, sample: Any, longer_side: int | None = None) -> str:
-        """The drawing as SVG, in the units of its movements, or scaled so that the longer side has that many pixels."""
+        """The drawing as SVG, in the units of its movements, or scaled so that the longer side has that many pixels.
+
+        Lines are as thick as suits the longer side or, for a row of drawings, one of them: strokes are short beside the row.
+        """
         moves = self.array(sample)
         points = moves[:, :2].cumsum(0)
         low, high = (points.min(0), points.max(0)) if len(points) else (moves.sum(0)[:2], moves.sum(0)[:2])
@@ -71,10 +74,11 @@ class Strokes(FileKind[Any]):
         margin = 0.05 * extent
         x, y, width, height = (float(value) for value in (*(low - margin), *(high - low + 2 * margin)))
         zoom = longer_side / max(width, height) if longer_side else 1.0
+        pen = min(extent, max(2 * _longest(moves) or extent, extent / 10)) / 50
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{x:g} {y:g} {width:g} {height:g}" '
             f'width="{zoom * width:g}" height="{zoom * height:g}" role="img" aria-label="{escape(self.line(sample))}">'
-            f'<path d="{_path(moves)}" fill="none" stroke="currentColor" stroke-width="{extent / 50:g}" '
+            f'<path d="{_path(moves)}" fill="none" stroke="currentColor" stroke-width="{pen:g}" '
             'stroke-linecap="round" stroke-linejoin="round"/></svg>'
         )
 
@@ -134,6 +138,14 @@ def _ink(moves: Any) -> Any:
     to = np.searchsorted(along, where)
     share = (along[to] - where) / lengths[to]
     return points[to] - share[:, None] * moves[to, :2]
+
+
+def _longest(moves: Any) -> float:
+    """The longer side of the stroke that reaches farthest."""
+    import numpy as np
+
+    strokes = np.split(moves[:, :2].cumsum(0), np.flatnonzero(moves[:, 2]) + 1)
+    return max((float(np.ptp(stroke, axis=0).max()) for stroke in strokes if len(stroke)), default=0.0)
 
 
 def _path(moves: Any) -> str:
