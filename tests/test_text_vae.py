@@ -15,6 +15,7 @@ from tokenizers import normalizers
 from transformers import PreTrainedTokenizerFast
 
 from lcgan_core import ModelError, Posterior
+from lcgan_core.engine.whitening import whiten
 from lcgan_core.models.text_vae.batches import IGNORED, LanguageModelBatches, Rows, VaeBatches
 from lcgan_core.models.text_vae.latent_model import (
     REFINING_RATE,
@@ -28,7 +29,6 @@ from lcgan_core.models.text_vae.memory import MEMORY
 from lcgan_core.models.text_vae.mixing import mixed_texts
 from lcgan_core.models.text_vae.modeling import TextVae, TextVaeConfig
 from lcgan_core.models.text_vae.pretraining.tokenizer import narrowed_tokenizer, train_tokenizer
-from lcgan_core.models.text_vae.pretraining.whitening import whiten
 from lcgan_core.models.text_vae.quantized import load_quantized, save_quantized
 from lcgan_core.support.manifest import write_manifest
 
@@ -318,7 +318,7 @@ def test_a_whitened_model_says_the_same_in_other_coordinates(tiny_model: Path) -
         vae.to_posterior.bias[:4] += 1
     before = encode_texts(vae, model.tokenizer, texts, refining_steps=0)
     said, length, bag = model.decode(before.mean), vae.to_length(before.mean), vae.to_bag(before.mean)
-    whiten(vae, before)
+    whiten(before, vae.to_posterior, vae.readers())
     after = encode_texts(vae, model.tokenizer, texts, refining_steps=0)
 
     def off(posterior: Posterior) -> float:

@@ -105,6 +105,11 @@ class TextVae(PreTrainedModel):
         embedding: nn.Embedding = self.decoder.get_input_embeddings()
         return embedding
 
+    def readers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights and biases of the layers that read z."""
+        layers = (self.to_prefix, self.to_input, self.to_bag, self.to_length, self.to_meaning)
+        return [(layer.weight, layer.bias) for layer in layers if layer is not None]
+
     @torch.no_grad()
     def fit_to_embeddings(self) -> None:
         """Before training: makes what z adds about as large as the embeddings, and the posteriors narrower than the prior."""

@@ -1,9 +1,10 @@
 """The network of Sketch-RNN (Ha & Eck 2017, arXiv 1704.03477): what a drawing is to it, how it is learned, how it draws.
 
-It differs from the paper in four ways. Beside each movement, both halves see where in the square the pen is. The decoder learns
-from points that are a little off, and its targets lead from there to the right place, so errors of its own do not add up. The
-state of the pen belongs to the component of the mixture, so that where a line ends and that it ends go together. And the last
-movement says that the drawing ends, instead of a movement more.
+It differs from the paper in five ways. Beside each movement, both halves see where in the square the pen is, and how many
+strokes are drawn. z must tell that number in the end, by a linear layer, so that the decoder knows when to stop. The decoder
+learns from points that are a little off, and its targets lead from there to the right place, so errors of its own do not add
+up. The state of the pen belongs to the component of the mixture, so that where a line ends and that it ends go together. And
+the last movement says that the drawing ends, instead of a movement more.
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ UNIT = SIDE / 4
 DOWN, LIFTED, ENDED = 0, 1, 2
 """States of the pen after a movement; at the end, it is lifted too."""
 STATES = 3
-SEEN = 4 + STATES
-"""Numbers that the network sees of a movement: dx, dy, x, y, and the state of the pen."""
+SEEN = 5 + STATES
+"""Numbers that the network sees of a movement: dx, dy, x, y, the strokes so far, and the state of the pen."""
+TEN = 10
+"""Strokes that are 1 to the network."""
+STROKES_SPREAD = 0.5
+"""Standard deviation of the number of strokes around what z tells of it. Arbitrary: about how near one must come to know it."""
+SUREST = 10.0
+"""Log odds at most by which z decides whether a drawing ends. Arbitrary."""
 DENSITY = 6
 """Parameters of a component of the mixture, apart from the states of the pen: weight, means, spreads, correlation."""
 
@@ -82,6 +89,8 @@ class SketchRnn(PreTrainedModel):
         self.begin = nn.Linear(latent, 2 * size)
         self.decoder = nn.LSTM(SEEN + latent, size, batch_first=True)
         self.head = nn.Linear(size, config.components * (DENSITY + STATES))
+        self.to_strokes = nn.Linear(latent, 1)
+        nn.init.ones_(self.to_strokes.bias)
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -90,8 +99,9 @@ class SketchRnn(PreTrainedModel):
     def forward(self, moves: Tensor, lengths: Tensor) -> dict[str, Tensor]:
         """``loss`` per movement in nats, and per drawing ``nll`` and ``kl``, of ``[n, length, 3]`` padded movements.
 
-        The mean KL divergence is free up to ``free_nats`` (Kingma et al. 2016, arXiv 1606.04934, there for each dimension):
-        otherwise z would say nothing, and the decoder would draw any character.
+        A drawing and its number of strokes are both observed. The mean KL divergence is free up to ``free_nats`` (Kingma et
+        al. 2016, arXiv 1606.04934, there for each dimension): otherwise z would say nothing, and the decoder would draw any
+        character.
         """
         if self.training:
             moves = varied(moves, lengths)
@@ -100,13 +110,15 @@ class SketchRnn(PreTrainedModel):
         kl = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(1)
         nll = self.negative_log_likelihood(moves, lengths, z)
         dear = F.relu(kl.mean() - self.config.free_nats)
-        loss = (nll.sum() + self.config.kl_weight * len(kl) * dear) / lengths.sum()
+        miscounted = (TEN * self.to_strokes(z)[:, 0].float() - moves[..., 2].sum(1)) / STROKES_SPREAD
+        loss = (nll.sum() + 0.5 * miscounted.square().sum() + self.config.kl_weight * len(kl) * dear) / lengths.sum()
         return {"loss": loss, "nll": nll, "kl": kl}
 
     def encode(self, moves: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation of q(z|x), each float32 ``[n, latent]``."""
         points = moves[..., :2].cumsum(1)
-        seen = seen_by_network(moves[..., :2], points, states_of(moves, lengths))
+        states = states_of(moves, lengths)
+        seen = seen_by_network(moves[..., :2], points, (states != DOWN).cumsum(1), states)
         step = torch.arange(moves.shape[1], device=moves.device)
         mirrored = (lengths[:, None] - 1 - step).clamp(min=0)
         turned = seen.gather(1, mirrored[..., None].expand_as(seen))
@@ -125,7 +137,8 @@ class SketchRnn(PreTrainedModel):
         noise = self.config.jitter * torch.randn_like(points) if self.training else 0.0
         before = F.pad(points + noise, (0, 0, 1, 0))[:, :-1]  # the pen begins in the centre
         led = torch.diff(before, dim=1, prepend=before.new_zeros(len(before), 1, 2))
-        seen = seen_by_network(led, before, F.pad(states, (1, 0), value=LIFTED)[:, :-1])
+        states_before = F.pad(states, (1, 0), value=LIFTED)[:, :-1]
+        seen = seen_by_network(led, before, (states_before != DOWN).cumsum(1) - 1, states_before)
         hidden, cell = self.begin(z).tanh().chunk(2, 1)
         given = torch.cat([seen, z[:, None].expand(-1, seen.shape[1], -1).to(seen.dtype)], 2)
         outputs, _ = self.decoder(given, (hidden[None].contiguous(), cell[None].contiguous()))
@@ -148,19 +161,14 @@ class SketchRnn(PreTrainedModel):
             log_pen=pen.log_softmax(-1),
         )
 
-    @torch.no_grad()
-    def standardise(self, mean: Tensor, std: Tensor) -> None:
-        """Changes z to (z - ``mean``) / ``std`` in encoder and decoder alike: each drawing is decoded as before, and latents
-        that had this mean and standard deviation ``[latent]`` have 0 and 1."""
-        latent = self.config.latent_size
-        self.posterior.weight[:latent] /= std[:, None]
-        self.posterior.bias[:latent] = (self.posterior.bias[:latent] - mean) / std
-        self.posterior.bias[latent:] -= std.log()
+    def readers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights and biases of the layers that read z."""
         parts = dict(self.decoder.named_parameters())
-        given = parts["weight_ih_l0"][:, SEEN:]
-        for weight, bias in ((self.begin.weight, self.begin.bias), (given, parts["bias_ih_l0"])):
-            bias.add_(weight @ mean)
-            weight.mul_(std)
+        return [
+            (self.begin.weight, self.begin.bias),
+            (parts["weight_ih_l0"][:, SEEN:], parts["bias_ih_l0"]),
+            (self.to_strokes.weight, self.to_strokes.bias),
+        ]
 
     def draw(self, z: Tensor, temperature: float = 0.0, generators: list[torch.Generator] | None = None) -> list[Tensor]:
         """The movements of each row of z: float32 ``[movements, 3]`` on the CPU, in whole steps.
@@ -172,15 +180,16 @@ class SketchRnn(PreTrainedModel):
         hidden, cell = self.begin(z).tanh().chunk(2, 1)
         point, led = z.new_zeros(len(z), 2), z.new_zeros(len(z), 2)
         state = torch.full((len(z),), LIFTED, device=z.device)
+        strokes, told = torch.zeros(len(z), device=z.device), TEN * self.to_strokes(z)[:, 0]
         drawn = z.new_zeros(len(z), self.config.max_movements, 3)
         lengths = torch.full((len(z),), self.config.max_movements)
         weights = [getattr(self.decoder, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         for step in range(self.config.max_movements):
             if not len(rows):
                 break
-            given = torch.cat([seen_by_network(led, point, state), z], 1)
+            given = torch.cat([seen_by_network(led, point, strokes, state), z], 1)
             hidden, cell = torch.lstm_cell(given, (hidden, cell), *weights)
-            mixture = self.mixture(self.head(hidden))
+            mixture = counted(self.mixture(self.head(hidden)), strokes + 1, told)
             if temperature:
                 assert generators is not None
                 chance = [torch.rand(4, generator=generators[row]) for row in rows.tolist()]
@@ -188,7 +197,7 @@ class SketchRnn(PreTrainedModel):
             else:
                 moved, state = likeliest(mixture)
             aim = (point + UNIT * moved).round().clamp(-SIDE, SIDE)
-            led, point = aim - point, aim
+            led, point, strokes = aim - point, aim, strokes + (state != DOWN)
             drawn[rows, step, :2] = led
             drawn[rows, step, 2] = (state != DOWN).float()
             going = state != ENDED
@@ -196,6 +205,7 @@ class SketchRnn(PreTrainedModel):
                 lengths[rows[~going].cpu()] = step + 1
                 rows, z, hidden, cell = rows[going], z[going], hidden[going], cell[going]
                 point, led, state = point[going], led[going], state[going]
+                strokes, told = strokes[going], told[going]
         drawn[:, -1, 2] = 1
         return [moves[:length] for moves, length in zip(drawn.cpu(), lengths.tolist(), strict=True)]
 
@@ -208,6 +218,20 @@ def log_density(mixture: Mixture, moved: Tensor, states: Tensor) -> Tensor:
     normal = -0.5 * square - mixture.log_spread.sum(-1) - 0.5 * rest.log() - math.log(2 * math.pi)
     pen = mixture.log_pen.gather(-1, states[..., None, None].expand(*mixture.log_pen.shape[:-1], 1))[..., 0]
     return torch.logsumexp(mixture.log_weight + normal + pen, -1)
+
+
+def counted(mixture: Mixture, strokes: Tensor, told: Tensor) -> Mixture:
+    """``mixture`` with the chance that a drawing ends with its stroke number ``strokes`` ``[n]``, where z has ``told`` ``[n]``.
+
+    It is the product of what movements say and of what p(strokes | z), a normal distribution around ``told``, says of a drawing
+    that has come this far. Whether a stroke ends is left to the movements.
+    """
+    before, after = ((edge - told) / STROKES_SPREAD for edge in (strokes - 0.5, strokes + 0.5))
+    more = (torch.special.log_ndtr(-after) - torch.special.log_ndtr(-before)).clamp(-SUREST, -math.exp(-SUREST))
+    lifted = mixture.log_pen[..., LIFTED:]
+    which = (lifted + torch.stack([more, (-more.expm1()).log()], -1)[:, None]).log_softmax(-1)
+    pen = torch.cat([mixture.log_pen[..., :LIFTED], lifted.logsumexp(-1, keepdim=True) + which], -1)
+    return mixture._replace(log_pen=pen)
 
 
 def likeliest(mixture: Mixture) -> tuple[Tensor, Tensor]:
@@ -241,9 +265,9 @@ def states_of(moves: Tensor, lengths: Tensor) -> Tensor:
     return torch.where(last, ENDED, moves[..., 2].long())
 
 
-def seen_by_network(led: Tensor, points: Tensor, states: Tensor) -> Tensor:
-    """What the network sees of movements: how the pen moved and where it is ``[..., 2]``, and its states."""
-    return torch.cat([led / UNIT, points / UNIT, F.one_hot(states, STATES).to(points.dtype)], -1)
+def seen_by_network(led: Tensor, points: Tensor, strokes: Tensor, states: Tensor) -> Tensor:
+    """What the network sees: how the pen moved and where it is ``[..., 2]``, the strokes so far, and the state of the pen."""
+    return torch.cat([led / UNIT, points / UNIT, strokes[..., None] / TEN, F.one_hot(states, STATES)], -1).to(points.dtype)
 
 
 TURN, SHEAR, STRETCH = 0.07, 0.1, 0.15

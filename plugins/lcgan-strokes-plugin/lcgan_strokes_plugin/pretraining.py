@@ -1,7 +1,7 @@
 """``lcgan pretrain --kind sketch-rnn``: from drawings to a model folder that lcgan can constrain.
 
-As long as KL is free, nothing in training makes the posteriors of all drawings together look like N(0, I). Afterwards each
-dimension of z is therefore shifted and scaled to their mean and variance, or noise would be far from every drawing.
+As long as KL is free, nothing in training makes the posteriors of all drawings together look like N(0, I). Afterwards z is
+therefore whitened, or noise would be far from every drawing.
 
 The folder gets, stage by stage: the network, the posteriors of real drawings, where real drawings have their ink, the hashes of
 these files, and the model card with ``measured.json``. ``--resume`` does no finished stage again.
@@ -19,11 +19,12 @@ import torch
 from safetensors.torch import save_file
 
 from lcgan_core import CorpusError, ModelError
+from lcgan_core.engine.whitening import whiten
 from lcgan_core.support.card import model_head
 from lcgan_core.support.files import whole, write_json, write_text
 from lcgan_core.support.manifest import write_manifest
 
-from .describing import described
+from .describing import described, quantiles_of
 from .latent_model import LATENTS, WEIGHTS, SketchRnnModel, encode_drawings, load_network
 from .measuring import MeasuredDrawings, measure, model_card
 from .modeling import SketchRnn, SketchRnnConfig
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = "checkpoints"
 MEASURED = "measured.json"
-LEAST_STD = 0.01
-"""Least standard deviation of a description: what is the same in all drawings tells nothing. Arbitrary."""
 FEWEST = 40
 """Drawings of which some can be held out."""
 
@@ -57,8 +56,7 @@ def pretrain(
     if not (out / WEIGHTS).is_file():
         network = SketchRnn(SketchRnnConfig(**recipe.model_dump(include=SIZES)))
         fit(network, drawings, out / CHECKPOINTS, recipe, lambda share: on_progress("Sketch-RNN", share))
-        found = encode_drawings(network, drawings)
-        network.standardise(found.mean.mean(0), (found.mean.var(0) + found.std.square().mean(0)).sqrt())
+        whiten(encode_drawings(network, drawings), network.posterior, network.readers())
         network.config.save_pretrained(out)
         with whole(out / WEIGHTS) as unfinished:
             save_file({name: value.half() for name, value in network.state_dict().items()}, unfinished)
@@ -73,8 +71,7 @@ def pretrain(
                 {
                     "mean": posterior.mean.half(),
                     "std": posterior.std.half(),
-                    "described_mean": descriptions.mean(0),
-                    "described_std": descriptions.std(0).clamp(min=LEAST_STD),
+                    "described": quantiles_of(descriptions),
                 },
                 unfinished,
             )

@@ -12,9 +12,21 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from lcgan_strokes_plugin.describing import DESCRIPTIONS, quantiles_of, ranked
 from lcgan_strokes_plugin.drawing import SIDE, lines_of, moves_of
-from lcgan_strokes_plugin.latent_model import SHIPPED, SketchRnnModel
-from lcgan_strokes_plugin.modeling import SketchRnn, SketchRnnConfig, log_density, varied
+from lcgan_strokes_plugin.latent_model import SHIPPED, SketchRnnModel, encode_drawings
+from lcgan_strokes_plugin.modeling import (
+    DOWN,
+    ENDED,
+    STROKES_SPREAD,
+    TEN,
+    Mixture,
+    SketchRnn,
+    SketchRnnConfig,
+    counted,
+    log_density,
+    varied,
+)
 from lcgan_strokes_plugin.recipe import SketchRnnRecipe
 from lcgan_strokes_plugin.reference import Reference
 from lcgan_strokes_plugin.sample_kind import Drawings
@@ -23,6 +35,7 @@ from strokes_drawn import CROSS, DOT, NOTHING, SQUARE, WIDE, drawn, ladders
 
 from lcgan_core import LcganError, SampleError
 from lcgan_core.cli import lcgan
+from lcgan_core.engine.whitening import whiten
 from lcgan_core.plugins.discovery import recipe_class
 from lcgan_core.support.manifest import write_manifest
 from lcgan_core.testing import LatentModelContract
@@ -147,17 +160,80 @@ def test_padding_changes_nothing() -> None:
         assert torch.allclose(net.encode(alone["moves"], alone["lengths"])[0][0], mean[row], atol=1e-5)
 
 
-def test_a_standardised_latent_is_decoded_as_before() -> None:
-    net = network().train(False).requires_grad_(False)
+def test_drawing_goes_by_what_training_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network(max_movements=9).train(False).requires_grad_(False)
+    seen: list[Mixture] = []
+    told = net.mixture
+
+    def watched(outputs: torch.Tensor) -> Mixture:
+        seen.append(told(outputs))
+        return seen[-1]
+
+    monkeypatch.setattr(net, "mixture", watched)
+    z = torch.randn(1, 4, generator=torch.Generator().manual_seed(3))
+    for seed in range(100):
+        seen.clear()
+        (moves,) = net.draw(z, 1.0, [torch.Generator().manual_seed(seed)])
+        if moves[:-2, 2].any():  # a stroke ends before the drawing does
+            break
+    else:
+        pytest.fail("no drawing of two strokes")
+    each, seen[:] = list(seen), []
+    net.negative_log_likelihood(moves[None], torch.tensor([len(moves)]), z)
+    for name in ("mean", "log_weight", "log_pen"):
+        steps = torch.cat([getattr(mixture, name) for mixture in each])
+        assert torch.allclose(steps, getattr(seen[0], name)[0], atol=1e-5), name
+
+
+def test_z_learns_the_number_of_strokes() -> None:
+    net = network(latent_size=2).train(False)
     batch = padded([torch.from_numpy(moves_of(lines_of(one), 2.0)) for one in (SQUARE, CROSS, DOT)])
-    mean, log_std = net.encode(**batch)
-    drawn_before = net.draw(mean)
-    shift, scale = torch.tensor([0.5, -1.0, 0.0, 2.0]), torch.tensor([0.5, 2.0, 1.0, 0.3])
-    net.standardise(shift, scale)
-    now, log_std_now = net.encode(**batch)
-    assert torch.allclose(now, (mean - shift) / scale, atol=1e-5)
-    assert torch.allclose(log_std_now.exp(), log_std.exp() / scale, atol=1e-5)
-    assert [one.tolist() for one in net.draw(now)] == [one.tolist() for one in drawn_before]
+    optimizer = torch.optim.Adam(net.parameters(), 0.02)
+    for _ in range(400):
+        optimizer.zero_grad()
+        net(**batch)["loss"].backward()
+        optimizer.step()
+    told = TEN * net.to_strokes(net.encode(**batch)[0])[:, 0]
+    assert torch.allclose(told, batch["moves"][..., 2].sum(1), atol=STROKES_SPREAD)
+
+
+def test_a_whitened_latent_is_decoded_as_before() -> None:
+    net = network(latent_size=2).train(False).requires_grad_(False)
+    drawings = [moves_of(lines_of(one), 2.0) for one in (*ladders(), SQUARE, CROSS, DOT)]
+    net.posterior.weight[:2] *= 20  # far from N(0, I)
+    before = encode_drawings(net, drawings)
+    drawn_before, strokes_before = net.draw(before.mean), net.to_strokes(before.mean)
+    whiten(before, net.posterior, net.readers())
+    after = encode_drawings(net, drawings)
+    covariance = torch.cov(after.mean.T) + after.std.square().mean(0).diag()
+    assert torch.allclose(covariance, torch.eye(2), atol=0.2)
+    assert not torch.allclose(after.mean, before.mean, atol=0.2)
+    assert torch.allclose(net.to_strokes(after.mean), strokes_before, atol=1e-3)
+    same = [one.tolist() == other.tolist() for one, other in zip(net.draw(after.mean), drawn_before, strict=True)]
+    assert np.mean(same) > 0.9
+
+
+def test_ranks_are_spread_evenly_and_have_ends() -> None:
+    known = torch.randn(1000, len(DESCRIPTIONS), generator=torch.Generator().manual_seed(0)).exp()  # far from evenly spread
+    known[:, 1] = 5.0  # what is the same in all drawings
+    ranks = ranked(known, quantiles_of(known))
+    assert torch.allclose(ranks[:, 0].std(), torch.tensor(1.0), atol=0.01)
+    assert torch.allclose(ranks.mean(0), torch.zeros(len(DESCRIPTIONS)), atol=0.01)
+    assert (ranks[known[:, 0].argsort(), 0].diff() >= 0).all()
+    assert ranks[:, 1].abs().max() < 1e-6
+    far = ranked(torch.tensor([[-1e9] * len(DESCRIPTIONS), [1e9] * len(DESCRIPTIONS)]), quantiles_of(known))
+    assert torch.allclose(far, torch.tensor([[-1.0], [1.0]]) * 3**0.5)
+
+
+def test_a_drawing_ends_where_z_says_and_movements_agree() -> None:
+    net = network().requires_grad_(False)
+    mixture = net.mixture(torch.randn(3, 3 * 9, generator=torch.Generator().manual_seed(0)))
+    found = counted(mixture, torch.tensor([2.0, 5.0, 30.0]), torch.full((3,), 5.0))
+    assert torch.allclose(found.log_pen.exp().sum(-1), torch.ones(3, 3))
+    assert torch.equal(found.log_pen[..., DOWN], mixture.log_pen[..., DOWN]), "whether a stroke ends is left to the movements"
+    more_likely = (found.log_pen[..., ENDED] - mixture.log_pen[..., ENDED]).amax(1)
+    assert more_likely[0] < -1, "far too early"
+    assert more_likely[2] > 0, "far too late"
 
 
 def test_varied_drawings_fill_the_square_again() -> None:

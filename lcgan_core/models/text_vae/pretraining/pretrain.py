@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
+from ....engine.whitening import whiten
 from ....errors import CorpusError, ModelError
 from ....sample_kinds import Text
 from ....sample_kinds.corpus import load_corpus
@@ -34,7 +35,6 @@ from .measure import Measured, measure, model_card
 from .recipe import PretrainConfig
 from .start import start
 from .training import VaeTrainer, fit
-from .whitening import whiten
 from .writer import write
 
 CHECKPOINTS = "checkpoints"
@@ -82,7 +82,7 @@ def pretrain(
         del language_model  # several times the size of the VAE
         _fit_vae(config, vae, tokenizer, train_texts, written, out / CHECKPOINTS, on_progress)
         chosen = _chosen(train_texts, WHITENED_BY, config.seed)
-        whiten(vae, encode_texts(vae, tokenizer, chosen, refining_steps=0))
+        whiten(encode_texts(vae, tokenizer, chosen, refining_steps=0), vae.to_posterior, vae.readers())
         vae.config.save_pretrained(out)
         save_quantized(vae, out / WEIGHTS)
 
