@@ -70,7 +70,7 @@ def runs(data: Path, out: Path, model: str, count: int, seed: int) -> None:
 @click.option("--source", required=True, type=int, help="The digit to edit.")
 @click.option("--target", required=True, type=int, help="The digit that the run asks for.")
 @click.option("-n", "count", default=200, show_default=True, help="Held-out digits to edit.")
-@click.option("--strength", default=0.99, show_default=True)
+@click.option("--strength", default=0.999, show_default=True)
 def edits(run: Path, data: Path, source: int, target: int, count: int, strength: float) -> None:
     """Print the shares of edits that satisfy the run and the neighbours, and the distances."""
     unseen, truth = read_idx(data / "t10k-images-idx3-ubyte", 3), read_idx(data / "t10k-labels-idx1-ubyte", 1)

@@ -35,9 +35,11 @@ REALISM = GanConfig(
     max_drift=100.0,
     batch_size=256,
     critic_batches=2,
-    critic_learning_rate=5e-4,
-    actor_learning_rate=5e-4,
-    rounds=24,
+    critic_learning_rate=1e-3,
+    actor_learning_rate=1e-3,
+    actor_averaging=0.998,
+    gradient_penalty=10.0,
+    rounds=32,
     iterations=150,
     posterior_labels=2,
     max_posterior_labels=2,
@@ -45,7 +47,8 @@ REALISM = GanConfig(
     actor_labels=500,
 )
 """An actor that learns nothing but to pass for a draw from q(z). Without constraints, no labels are needed but those that watch
-for its collapse. In the first round it strays far from real latents, so that drift is no reason to stop."""
+for its collapse. In the first round it strays far from real latents, so that drift is no reason to stop. With a tenth of the
+gradient penalty, samples end three times as far from real pictures."""
 
 
 TILES = 200
