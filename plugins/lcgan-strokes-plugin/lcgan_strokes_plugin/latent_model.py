@@ -72,11 +72,12 @@ class SketchRnnModel(LatentModel[Any]):
         "distance_weight": 3e-4,
         "keep_weight": 5e-3,
         "max_drift": 100.0,
-        "rounds": 6,
+        "rounds": 8,
         "iterations": 150,
         "batch_size": 256,
         "critic_batches": 2,
         "pretraining_batches": 1000,
+        "proposals": 4.0,
         "critic_learning_rate": 5e-4,
         "actor_learning_rate": 5e-4,
     }
