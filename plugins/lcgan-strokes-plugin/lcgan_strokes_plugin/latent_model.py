@@ -77,7 +77,7 @@ class SketchRnnModel(LatentModel[Any]):
         "batch_size": 256,
         "critic_batches": 2,
         "pretraining_batches": 1000,
-        "proposals": 4.0,
+        "proposals": 8.0,
         "critic_learning_rate": 5e-4,
         "actor_learning_rate": 5e-4,
     }
