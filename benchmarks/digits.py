@@ -18,8 +18,9 @@ import torch
 from lcgan_images_plugin.reading import read_idx
 from lcgan_images_plugin.second_judge import DigitNeighbours
 
-from lcgan_core import RunConfig, Share, Wish, edit, load_run, run
+from lcgan_core import RunConfig, Wish, edit, load_run, run
 from lcgan_core.constraint import SATISFIED
+from lcgan_core.runs.evaluation import judged
 from lcgan_core.runs.result import read_result
 from lcgan_core.support.files import write_json
 
@@ -48,14 +49,14 @@ def runs(data: Path, out: Path, model: str, count: int, seed: int) -> None:
         if not (folder / "result.json").is_file():
             wish = Wish(constraint="digit", options={"digits": asked})
             run(RunConfig(model=model, constraints=(wish,), seed=seed), folder)
-        result, samples = read_result(folder), load_run(folder).sample(count, seed=seed + 1)
-        judged = DigitNeighbours(data=data, digits=asked)(samples)
+        result, finished = read_result(folder), load_run(folder)
+        samples = finished.sample(count, seed=seed + 1)
         rows.append(
             {
                 "digits": ", ".join(map(str, asked)),
                 "noise": result.all.prior.value,
                 "satisfied": result.all.actor.model_dump(),
-                "judged": Share.of(sum(value >= SATISFIED for value in judged), count).model_dump(),
+                "judged": judged(DigitNeighbours(data=data, digits=asked), samples, finished.model.sample_kind).model_dump(),
                 "unique": result.unique,
                 "seconds": result.seconds.total,
             }
@@ -76,15 +77,15 @@ def edits(run: Path, data: Path, source: int, target: int, count: int, strength:
     unseen, truth = read_idx(data / "t10k-images-idx3-ubyte", 3), read_idx(data / "t10k-labels-idx1-ubyte", 1)
     known, labels = read_idx(data / "train-images-idx3-ubyte", 3), read_idx(data / "train-labels-idx1-ubyte", 1)
     before = list(unseen[truth == source][:count])
-    found = edit(load_run(run), before, strength)
+    finished = load_run(run)
+    found = edit(finished, before, strength)
     after = [one.after for one in found]
-    judged = DigitNeighbours(data=data, digits=(target,))(after)
     real = flat(known[labels == target])
     nearest = real[torch.cdist(flat(before), real).argmin(1)]
     told = {
         "digits": len(before),
         "satisfied": sum(one.value >= SATISFIED for one in found) / len(found),
-        "judged": sum(value >= SATISFIED for value in judged) / len(found),
+        "judged": judged(DigitNeighbours(data=data, digits=(target,)), after, finished.model.sample_kind).value,
         "squared distance to the edit": float((flat(after) - flat(before)).square().mean()),
         "squared distance to the nearest real picture": float((nearest - flat(before)).square().mean()),
     }

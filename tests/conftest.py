@@ -357,6 +357,19 @@ FEWER_LABELS = {
 }
 """Options of ``gan`` with a quarter of the labels and half the rounds: enough for a common wish of the shipped model."""
 
+QUICKEST = GanConfig(
+    width=8,
+    rounds=1,
+    iterations=2,
+    pretraining_batches=2,
+    critic_batches=2,
+    posterior_labels=600,
+    max_posterior_labels=600,
+    max_drift=100,
+    min_unique=0,
+)
+"""A run that learns nothing, for what comes with a run."""
+
 LINEAR_GAN = GanConfig(
     width=64,
     rounds=3,

@@ -10,24 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Lcgan
+from conftest import QUICKEST, Lcgan
 from hub_stand_in import READER, TOKEN, Repository, StandIn, hub
 from huggingface_hub import ModelCard
 
 from lcgan_core import RunConfig, Wish, run
-from lcgan_core.engine.networks import GanConfig
 
-GAN = GanConfig(
-    width=8,
-    rounds=1,
-    iterations=2,
-    pretraining_batches=2,
-    critic_batches=2,
-    posterior_labels=600,
-    max_posterior_labels=600,
-    max_drift=100,
-    min_unique=0,
-)
 CODE = """
 from pathlib import Path
 Path("wit" + "ness").write_text("executed")
@@ -65,7 +53,7 @@ def lcgan(server: StandIn, tmp_path: Path, run_lcgan: Lcgan) -> Process:
 
 @pytest.fixture
 def finished(linear_plugin: None, run_lcgan: Lcgan) -> Path:
-    run(RunConfig(model="linear:4", constraints=(Wish(constraint="half-space"),), samples=50, gan=GAN), Path("run"))
+    run(RunConfig(model="linear:4", constraints=(Wish(constraint="half-space"),), samples=50, gan=QUICKEST), Path("run"))
     return Path("run")
 
 
@@ -96,7 +84,9 @@ def test_a_run_is_pushed_and_sampled_from_anywhere(finished: Path, lcgan: Proces
     offline = lcgan("sample", "hub:me/high", "-n", "3", HF_HUB_OFFLINE="1")
     assert offline.stdout == local.stdout
     assert len(server.asked) == asked
-    settings = [part for name, value in GAN.model_dump(exclude_unset=True).items() for part in ("--set", f"gan.{name}={value}")]
+    settings = [
+        part for name, value in QUICKEST.model_dump(exclude_unset=True).items() for part in ("--set", f"gan.{name}={value}")
+    ]
     again = ("run", "--model", "linear:4", "-c", "half-space", "--critics", "hub:me/high", "--samples", "50", "--json")
     reused = lcgan(*again, *settings)
     assert json.loads(reused.stdout)["reused"] == ["half-space"], reused.stderr
@@ -165,7 +155,7 @@ def test_code_that_a_fetched_run_names_is_not_executed(
     monkeypatch.setenv("LCGAN_CACHE", str(tmp_path / "theirs"))
     Path("theirs.py").write_text(CODE, encoding="utf-8")
     wishes = (Wish(constraint="theirs.py:high"),)
-    run(RunConfig(model="linear:4", constraints=wishes, samples=50, gan=GAN), Path("run"))
+    run(RunConfig(model="linear:4", constraints=wishes, samples=50, gan=QUICKEST), Path("run"))
     monkeypatch.setenv("LCGAN_CACHE", str(tmp_path / "mine"))
     assert lcgan("push", "run", "me/high").returncode == 0
     Path("witness").unlink()

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Lcgan, killed_after_a_round
+from conftest import QUICKEST, Lcgan, killed_after_a_round
 
 from lcgan_core import RunConfig, Wish, run
-from lcgan_core.engine.networks import GanConfig
 from lcgan_core.runs.pipeline import resume
 from lcgan_core.support.progress_bar import progress_bars
 
@@ -17,17 +16,7 @@ CONFIG = RunConfig(
     model="linear:4",
     constraints=(Wish(constraint="half-space"),),
     samples=50,
-    gan=GanConfig(
-        width=8,
-        rounds=2,
-        iterations=2,
-        pretraining_batches=2,
-        critic_batches=2,
-        posterior_labels=600,
-        max_posterior_labels=600,
-        max_drift=100,
-        min_unique=0,
-    ),
+    gan=QUICKEST.model_copy(update={"rounds": 2}),
 )
 
 

@@ -11,31 +11,18 @@ from pathlib import Path
 
 import pandas
 import pytest
-from conftest import Lcgan
+from conftest import QUICKEST, Lcgan
 
 from lcgan_core import RunConfig, RunError, Wish, load_run, run
-from lcgan_core.engine.networks import GanConfig
 from lcgan_core.runs.result import read_result
 from lcgan_core.support.table_file import as_csv, write_table
-
-GAN = GanConfig(
-    width=8,
-    rounds=1,
-    iterations=2,
-    pretraining_batches=2,
-    critic_batches=2,
-    posterior_labels=600,
-    max_posterior_labels=600,
-    max_drift=100,
-    min_unique=0,
-)
 
 
 @pytest.fixture
 def points(linear_plugin: None, run_lcgan: Lcgan) -> Path:
     """A finished run whose samples are typed."""
     wishes = (Wish(constraint="half-space"), Wish(constraint="half-space", alias="far", options={"bound": 3}))
-    run(RunConfig(model="linear:4", constraints=wishes, samples=50, gan=GAN), Path("points"))
+    run(RunConfig(model="linear:4", constraints=wishes, samples=50, gan=QUICKEST), Path("points"))
     return Path("points")
 
 
@@ -43,7 +30,7 @@ def points(linear_plugin: None, run_lcgan: Lcgan) -> Path:
 def pictures(install: Callable[..., None], run_lcgan: Lcgan) -> Path:
     """A finished run whose samples are files."""
     install("toy-plugin", "from toy_models import *\n")
-    run(RunConfig(model="arrays:1", constraints=(Wish(constraint="lighter"),), samples=50, gan=GAN), Path("pictures"))
+    run(RunConfig(model="arrays:1", constraints=(Wish(constraint="lighter"),), samples=50, gan=QUICKEST), Path("pictures"))
     return Path("pictures")
 
 

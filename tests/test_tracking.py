@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Lcgan
+from conftest import QUICKEST, Lcgan
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import PretrainedConfig, PreTrainedModel
 
 from lcgan_core import RunConfig, RunError, Wish, run
-from lcgan_core.engine.networks import GanConfig
 from lcgan_core.support.files import read_lines
 from lcgan_core.support.tracking import following
 from lcgan_core.support.trainer import fit
@@ -24,17 +23,7 @@ CONFIG = RunConfig(
     model="linear:4",
     constraints=(Wish(constraint="half-space"),),
     samples=50,
-    gan=GanConfig(
-        width=8,
-        rounds=3,
-        iterations=2,
-        pretraining_batches=2,
-        critic_batches=2,
-        posterior_labels=600,
-        max_posterior_labels=600,
-        max_drift=100,
-        min_unique=0,
-    ),
+    gan=QUICKEST.model_copy(update={"rounds": 3}),
 )
 
 

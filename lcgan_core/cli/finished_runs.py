@@ -250,9 +250,10 @@ def shown(kind: SampleKind[Any], samples: Sequence[Any], out: Path | None, exact
     from ..support.table_file import is_table, write_table
 
     table = out if out and is_table(out) else None
-    folder = table.with_suffix("") if table and kind.in_files else out
-    with new_folder(folder if table and kind.in_files else None):
-        files = kind.save(samples, folder) if folder and (kind.in_files or not table) else []
+    beside = table.with_suffix("") if table and kind.in_files else None
+    folder = beside if table else out
+    with new_folder(beside):
+        files = kind.save(samples, folder) if folder else []
     if table:
         cells = [f"{file.parent.name}/{file.name}" for file in files] or [kind.keep(sample, Path()) for sample in samples]
         write_table(table, [{kind.column: cell} for cell in cells])
