@@ -286,14 +286,16 @@ def causal(tmp_path: Path) -> Path:
     return tmp_path / "causal"
 
 
-def test_a_vae_starts_from_the_first_layers_of_a_language_model(causal: Path) -> None:
+def test_a_vae_starts_from_the_first_layers_and_the_last_of_a_language_model(causal: Path) -> None:
     theirs = LlamaForCausalLM.from_pretrained(causal)
-    config = PretrainConfig(corpus=Path("any"), decoder=str(causal), decoder_layers=2, encoder_layers=1)
+    config = PretrainConfig(corpus=Path("any"), decoder=str(causal), decoder_layers=2, encoder_layers=1, written=1)
     vae, tokenizer, whole = start(config, sentences()[:20])
     assert len(vae.decoder.layers) == 2
     assert len(vae.encoder.layers) == 1
     for network in (vae.decoder, vae.encoder):
         assert torch.equal(network.layers[0].mlp.up_proj.weight, theirs.model.layers[0].mlp.up_proj.weight)
+    assert torch.equal(vae.decoder.layers[1].mlp.up_proj.weight, theirs.model.layers[2].mlp.up_proj.weight)
+    assert start(config.model_copy(update={"written": 0}), sentences()[:20])[2] is None  # it would only take memory
     word = tokenizer.vocab["Ġwas"]
     there = PreTrainedTokenizerFast.from_pretrained(causal).vocab["Ġwas"]
     assert torch.equal(vae.embedding.weight[word], theirs.get_input_embeddings().weight[there])
@@ -321,7 +323,7 @@ def test_other_architectures_serve_too_and_what_does_not_is_an_error(causal: Pat
     ran = run_lcgan(*line, "--set", "decoder=gpt2", "--set", "written=100")
     assert ran.exit_code == 0, ran.output
     assert TextVaeModel(Path("model")).encode(["the food was good ."]).mean.isfinite().all()
-    assert "begun from the first layers and the tokens of `gpt2`" in Path("model/README.md").read_text(encoding="utf-8")
+    assert "begun from layers and tokens of `gpt2`" in Path("model/README.md").read_text(encoding="utf-8")
 
     missing = run_lcgan(*line[:3], "other", "--set", "decoder=./nowhere")
     assert missing.exit_code == 1

@@ -124,7 +124,7 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) 
         if recipe.meaning_model
         else ""
     )
-    begun = f", begun from the first layers and the tokens of `{recipe.decoder}`" if recipe.decoder else ""
+    begun = f", begun from layers and tokens of `{recipe.decoder}`" if recipe.decoder else ""
     written = (
         f"\nIt was trained on {recipe.written:,} more texts, less those that are in the corpus or came twice: the whole of\n"
         f"`{recipe.decoder}` wrote them after {EPOCHS} passes over the corpus, sampled at temperature {TEMPERATURE}.\n"
