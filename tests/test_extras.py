@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoModelForCausalLM
 
-from lcgan_core.errors import SampleError
+from lcgan_core.errors import RunError, SampleError
 from lcgan_core.sample_kinds.images import Images
+from lcgan_core.support.pretrained import load_pretrained
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -80,3 +82,9 @@ def test_every_extra_that_a_message_names_is_one_of_the_project() -> None:
     core = " ".join(PROJECT["dependencies"])
     optional = {"datasets", "accelerate", "scikit-learn", "torchdiffeq", "gradio", "pillow", "pandas", "pyarrow", "tensorboard"}
     assert not {name for name in optional if name in core}
+
+
+def test_a_gguf_file_without_its_reader_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    with pytest.raises(RunError, match=r"^A \.gguf file needs gguf: pip install 'lcgan-core\[pretrain\]'\.$"):
+        load_pretrained(AutoModelForCausalLM, "causal language model", "model.gguf", "cpu")

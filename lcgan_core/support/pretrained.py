@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from ..errors import ModelError
+from .extras import needed
 from .foreign_code import allows, refusal
 from .model_sizes import refuse_absurd_sizes
 
@@ -46,6 +47,7 @@ def load_pretrained(
     precision = "float32" if dtype == "auto" and place == "cpu" else dtype
     weights: dict[str, str] = {}
     if source.endswith(".gguf"):
+        needed("gguf", "A .gguf file", "pretrain")
         source, weights = str(Path(source).parent), {"gguf_file": Path(source).name}
     with quiet():
         check_it_is_there(source, **weights)
