@@ -53,7 +53,7 @@ class GanConfig(Options):
     """Critic batches per iteration (M)."""
     actor_batches: int = Field(1, ge=1, le=10_000)
     """Actor batches per iteration (N)."""
-    pretraining_batches: int = Field(3000, ge=0, le=10_000_000)
+    pretraining_batches: int = Field(2000, ge=0, le=10_000_000)
     """Batches on which the critics learn from labels alone, before the first round and again after the last."""
     critic_learning_rate: float = Field(3e-4, gt=0)
     """Adam's learning rate for the critics."""
@@ -84,12 +84,12 @@ class GanConfig(Options):
     start_spread: float = Field(1.4, gt=0)
     """Factor by which posteriors are widened when samples start from them. A higher value gives newer samples, a lower one
     samples closer to real ones."""
-    posterior_labels: int = Field(6000, ge=2, le=MOST_LABELS)
+    posterior_labels: int = Field(4000, ge=2, le=MOST_LABELS)
     """Posterior samples to label before training. They show which real samples satisfy, and teach the critics to judge edits.
     A rare constraint gets more."""
-    start_labels: int = Field(5000, ge=0, le=MOST_LABELS)
+    start_labels: int = Field(3000, ge=0, le=MOST_LABELS)
     """Samples of the actor's start to label before training."""
-    actor_labels: int = Field(1000, ge=0, le=MOST_LABELS)
+    actor_labels: int = Field(700, ge=0, le=MOST_LABELS)
     """Actor's samples to label after each round. With 0, none are labelled and critics of earlier runs stay as they are."""
     sought_examples: int = Field(300, ge=1, le=MOST_LABELS)
     """Posterior samples are added until this many satisfy and this many violate each constraint, up to
