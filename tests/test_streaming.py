@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 
 import pytest
+import torch
 from click.testing import CliRunner
 from conftest import HalfSpace, LinearModel
 
@@ -18,6 +20,7 @@ from lcgan_core.engine.aggregate_posterior import AggregatePosterior
 from lcgan_core.engine.labelling import Labeller
 from lcgan_core.engine.networks import Actor, Critic, GanConfig
 from lcgan_core.engine.samplers import Steering
+from lcgan_core.errors import RunError
 from lcgan_core.runs import finished
 from lcgan_core.runs.config import RunConfig, Wish
 from lcgan_core.sample_kinds import Text
@@ -31,7 +34,7 @@ def written() -> list[str]:
 def drawing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Iterator[list[str]]]], None]:
     def stub(batches: Callable[[], Iterator[list[str]]]) -> None:
         model = SimpleNamespace(sample_kind=Text(), quality=None, memory=lambda samples: {})
-        run = SimpleNamespace(model=model, unusable=[], batches=lambda *asked: batches())
+        run = SimpleNamespace(model=model, unusable=[], batches=lambda *asked, **options: batches())
         monkeypatch.setattr(finished, "load_run", lambda folder, device: run)
 
     return stub
@@ -66,6 +69,32 @@ def test_a_larger_number_begins_with_the_samples_of_a_smaller_one(monkeypatch: p
     most = list(run.batches(10, seed=5, sampler=sampler))
     assert [len(batch) for batch in most] == [4, 4, 2]
     assert run.sample(8, seed=5, sampler=sampler) == [sample for batch in most[:2] for sample in batch]
+
+
+class Telling(LinearModel):
+    """Finds samples natural whose first value is high."""
+
+    def naturalness(self, samples: Sequence[tuple[float, ...]]) -> torch.Tensor:
+        return torch.tensor([sample[0] for sample in samples]).sigmoid()
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.3, 0.9])
+def test_the_most_natural_share_of_the_samples_is_kept(monkeypatch: pytest.MonkeyPatch, keep: float) -> None:
+    monkeypatch.setattr(finished, "DRAWN_AT_ONCE", 10)
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), Telling(3), steering())
+    kept = run.sample(10, sampler="start", keep=keep)
+    monkeypatch.setattr(finished, "DRAWN_AT_ONCE", 1000)
+    decoded = run.sample(math.ceil(10 / keep), sampler="start")
+    assert sorted(kept) == sorted(decoded)[-10:]
+    assert kept == [sample for sample in decoded if sample in kept]
+    assert len(run.sample(25, sampler="start", keep=keep)) == 25
+
+
+def test_a_model_that_cannot_tell_what_is_natural_keeps_all() -> None:
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), LinearModel(3), steering())
+    assert len(run.sample(3, keep=1.0)) == 3
+    with pytest.raises(RunError, match=r"cannot tell how natural its samples are. Leave --keep out."):
+        run.sample(3, keep=0.5)
 
 
 def steering() -> Steering:

@@ -64,12 +64,27 @@ def with_out(takes_tables: bool = False) -> Callable[[Callable[..., None]], Call
     metavar="NAME",
     help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient or ode.",
 )
+@click.option(
+    "--keep",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.01, 1),
+    help="Share of the decoded samples to keep: the most natural. 0.5 decodes twice as many.",
+)
 @with_out(takes_tables=True)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table in CSV instead of lines.")
 @DEVICE
 @AS_JSON
 def sample(
-    run_folder: Path, count: int, seed: int, sampler: str, out: Path | None, as_csv: bool, device: str, as_json: bool
+    run_folder: Path,
+    count: int,
+    seed: int,
+    sampler: str,
+    keep: float,
+    out: Path | None,
+    as_csv: bool,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Print samples of a finished run, one per line; with --out, write them to files.
 
@@ -89,7 +104,7 @@ def sample(
     if as_csv and kind.in_files and not out:
         raise click.UsageError("--csv needs --out here: each sample is a file, and the table names it.")
     drawn: list[Any] = []
-    for some in finished.batches(count, seed, sampler):
+    for some in finished.batches(count, seed, sampler, keep=keep):
         drawn += some
         if not (out or as_json or as_csv):  # at once: a reader may want no more
             echo("\n".join(shown(kind, some, None, as_json)))

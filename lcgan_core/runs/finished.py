@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -88,19 +89,33 @@ class FinishedRun:
         """Why some of the run's constraints can no longer be asked. What asks none of them, such as the actor, still works."""
         return [found.reason for found in self.steering.labeller.constraints.values() if isinstance(found, Unusable)]
 
-    def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> list[Any]:
+    def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0, keep: float = 1.0) -> list[Any]:
         """n samples, decoded from latents that the named sampler draws. The same seed gives the same samples.
 
         ``strength`` is how far each latent moves from its start: 0 decodes the start, 1 the latent that the sampler made of it.
+        ``keep`` is the share of the decoded samples to keep, greater than 0: the most natural, by the model's own judgement.
+        Raises ``RunError`` if it is less than 1 and the model cannot tell.
         """
-        return [sample for batch in self.batches(n, seed, sampler, strength) for sample in batch]
+        return [sample for batch in self.batches(n, seed, sampler, strength, keep) for sample in batch]
 
-    def batches(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0) -> Iterator[list[Any]]:
+    def batches(
+        self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0, keep: float = 1.0
+    ) -> Iterator[list[Any]]:
         """The same samples as they are drawn. A larger n begins with the whole batches of a smaller one."""
         drawing, generator = SAMPLERS[sampler](self.steering), torch.Generator().manual_seed(seed)
         for done in range(0, n, DRAWN_AT_ONCE):
-            drawn = drawing.draw(min(DRAWN_AT_ONCE, n - done), generator)
-            yield self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
+            wanted = min(DRAWN_AT_ONCE, n - done)
+            drawn = drawing.draw(math.ceil(wanted / keep), generator)
+            samples = self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
+            yield most_natural(self.model, samples, wanted) if len(samples) > wanted else samples
+
+
+def most_natural(model: LatentModel[Any], samples: list[Any], n: int) -> list[Any]:
+    """The n samples that the model finds most natural, in their order; raises ``RunError`` if it cannot tell."""
+    natural = model.naturalness(samples)
+    if natural is None:
+        raise RunError(f"The model {model.name} cannot tell how natural its samples are. Leave --keep out.")
+    return [samples[i] for i in natural.topk(n).indices.sort().values.tolist()]
 
 
 def load_run(folder: Path | str, device: str = "auto") -> FinishedRun:
