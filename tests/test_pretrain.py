@@ -33,7 +33,7 @@ from lcgan_core.models.text_vae.pretraining.meaning import MEANING_SIZE, meaning
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 from lcgan_core.models.text_vae.pretraining.start import start
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
-from lcgan_core.models.text_vae.pretraining.training import fit
+from lcgan_core.models.text_vae.pretraining.training import BatchesOfOneLength, fit
 from lcgan_core.recipe import recipe_in
 from lcgan_core.sample_kinds.corpus import load_corpus
 from lcgan_core.support.trainer import last_whole_checkpoint
@@ -376,3 +376,17 @@ def test_what_texts_mean_is_read_from_z(tiny_model: Path, run_lcgan: Lcgan) -> N
     missing = run_lcgan(*line, "--out", "other", "--set", "meaning_model=./nowhere")
     assert missing.exit_code == 1
     assert "meaning_model: there is no folder ./nowhere. Choose another: --set meaning_model=FOLDER" in missing.stderr
+
+
+def test_batches_hold_texts_of_one_length_and_come_by_chance() -> None:
+    lengths = torch.randint(3, 40, (6430,), generator=torch.Generator().manual_seed(0))
+    order = [*BatchesOfOneLength(lengths, 64, seed=1)]
+    assert sorted(order) == list(range(6430))
+    assert order == [*BatchesOfOneLength(lengths, 64, seed=1)], "a training that goes on takes the same batches"
+    assert order != [*BatchesOfOneLength(lengths, 64, seed=2)]
+    *whole, last = lengths[order].split(64)
+    assert len(last) == 6430 % 64
+    assert max(int(batch.max() - batch.min()) for batch in whole) < 10
+    means = torch.stack([batch.float().mean() for batch in whole])
+    following = torch.corrcoef(torch.stack([means[:-1], means[1:]]))[0, 1]
+    assert abs(float(following)) < 0.3, "one batch tells nothing of the next"

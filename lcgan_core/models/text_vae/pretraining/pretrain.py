@@ -40,7 +40,7 @@ from .writer import write
 CHECKPOINTS = "checkpoints"
 MEASURED = "measured.json"
 
-TEXTS_SEEN = 320_000
+TEXTS_SEEN = 256_000
 """By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
 FEWEST_EPOCHS = 3
 FEWEST_TEXTS = 40

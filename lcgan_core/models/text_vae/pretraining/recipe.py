@@ -66,7 +66,7 @@ class PretrainConfig(Recipe):
     deletion_noise: float = Field(0.06, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder at first; falls to 0 in the first four fifths of the training."""
     epochs: float | None = Field(None, gt=0, le=10_000)
-    """Passes over the corpus for the VAE; by default as many as make 320,000 texts, and no fewer than 3. Written texts are seen
+    """Passes over the corpus for the VAE; by default as many as make 256,000 texts, and no fewer than 3. Written texts are seen
     once."""
     learning_rate: float = Field(6e-4, gt=0, le=1)
     """Peak learning rate of the VAE; it falls to 0 linearly."""
