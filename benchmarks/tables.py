@@ -115,6 +115,7 @@ def page() -> str:
             readings=kept("readings"),
             bench=compared,
             settings=kept("settings"),
+            own=kept("own"),
             model=model,
             memory_names=list(dict.fromkeys(name for figures in model.get("memory", {}).values() for name in figures)),
             sentiment={"held_out": held_out["accuracy"], "other": other["accuracy"]},

@@ -22,7 +22,7 @@ from .diversity import distinct, self_bleu
 from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
-from .naturalness import worst_tokens
+from .naturalness import SCORED_AT_ONCE, worst_tokens
 from .quantized import load_quantized
 
 EMBEDDED = Path(__file__).parent.parent
@@ -52,7 +52,7 @@ def encode_texts(
     vae: TextVae,
     tokenizer: PreTrainedTokenizerFast,
     texts: Sequence[str],
-    batch_size: int = 256,
+    batch_size: int = SCORED_AT_ONCE,
     refining_steps: int = REFINING_STEPS,
 ) -> Posterior:
     """q(z|x) of each text, in the order given: the encoder's, its means refined (Kim et al. 2018, arXiv 1802.02550)."""
