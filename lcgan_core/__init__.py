@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from .figures import Beside, Share, Trust
     from .hookspecs import hookimpl
-    from .latent_model import LatentModel, Posterior
+    from .latent_model import LatentModel, Posterior, chance_of
     from .recipe import Measured, Recipe
     from .runs.config import RunConfig, Wish
     from .runs.finished import load_run
@@ -58,6 +58,7 @@ _HOME = {
     "TrainingError": "errors",
     "Trust": "figures",
     "Wish": "runs.config",
+    "chance_of": "latent_model",
     "edit": "tools.editing",
     "hookimpl": "hookspecs",
     "load_run": "runs.finished",
@@ -91,6 +92,7 @@ __all__ = [
     "TrainingError",
     "Trust",
     "Wish",
+    "chance_of",
     "edit",
     "hookimpl",
     "load_run",

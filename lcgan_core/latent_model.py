@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,10 @@ class LatentModel(ABC, Generic[SampleT]):
     """Settings of ``GanConfig`` that suit this kind of model better than the defaults, by name. A run takes those that its user
     does not set."""
 
+    sampling: ClassVar[Mapping[str, float]] = {}
+    """The ``temperature`` and the share of samples to ``keep`` that suit this kind of model best. ``lcgan sample`` takes them
+    unless its user gives others."""
+
     latent_dim: int
     """Dimensions of z; the prior is N(0, I)."""
     device: str = "cpu"
@@ -78,6 +83,19 @@ class LatentModel(ABC, Generic[SampleT]):
     @abstractmethod
     def decode(self, z: Tensor) -> list[SampleT]:
         """The sample of each row of ``z`` ``[n, latent_dim]``, in order; the same z gives the same sample."""
+
+    def draw(self, z: Tensor, temperature: float) -> list[SampleT]:
+        """A sample of each row of ``z`` ``[n, latent_dim]`` drawn from p(x|z), in order: at a temperature of 0 the likeliest,
+        at 1 as the decoder has it. The chance is that of z (``chance_of``): the same z and temperature give the same sample.
+
+        Raises ``ModelError`` unless a model whose decoder is a distribution to draw from defines it.
+        """
+        raise ModelError(f"The model {self.name} decodes each latent to a single sample: leave the temperature out.")
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model defines ``draw``."""
+        return type(self).draw is not LatentModel.draw
 
     def naturalness(self, samples: Sequence[SampleT]) -> Tensor | None:
         """How natural each sample is, ``[n]`` in [0, 1]; None if the model cannot judge that.
@@ -162,6 +180,14 @@ class LatentModel(ABC, Generic[SampleT]):
     def mixtures(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[list[SampleT]]:
         """For each pair, samples with some but not all of the changes from before to after; none by default."""
         return [[] for _ in before]
+
+
+def chance_of(z: Tensor) -> Generator:
+    """Random numbers that depend on the latent ``z`` ``[latent_dim]`` alone."""
+    import torch
+
+    seed = int.from_bytes(hashlib.sha256(z.cpu().numpy().tobytes()).digest()[:8])
+    return torch.Generator().manual_seed(seed)
 
 
 def quality_of(model: LatentModel[Any], samples: Sequence[Any], thorough: bool = False) -> dict[str, float]:

@@ -173,6 +173,13 @@ class ByTheGlobalSeed(Sound):
         return [f"{word} {torch.initial_seed()}" for word in super().decode(z)]
 
 
+class DrawsByChance(Sound):
+    """."""
+
+    def draw(self, z: Tensor, temperature: float) -> list[str]:
+        return ByChance.decode(self, z)  # type: ignore[arg-type]
+
+
 class LeavesZAlone(Sound):
     """."""
 
@@ -307,6 +314,7 @@ def test_a_sound_model_passes(check: str) -> None:
         (ByChance, "a_sample_depends_on_its_latent_alone", "another sample .* no state, no randomness, no other row"),
         (ByPosition, "a_sample_depends_on_its_latent_alone", "then to 'soup': another sample alone"),
         (ByTheGlobalSeed, "a_sample_depends_on_its_latent_alone", "another sample with other random numbers"),
+        (DrawsByChance, "a_draw_has_the_chance_of_its_latent", "a draw by other chance. Take the random numbers of each row"),
         (LeavesZAlone, "latents_make_a_difference", "decodes 12 latents to one sample, 'soup'. Use z"),
         (TooNatural, "naturalness_is_a_share_for_each_sample", "not in .0, 1."),
         (Sorts, "posteriors_are_of_the_samples_in_their_order", "another posterior alone; it differs by"),

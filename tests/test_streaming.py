@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from click.testing import CliRunner
 from conftest import HalfSpace, LinearModel
 
-from lcgan_core import ModelError
+from lcgan_core import ModelError, chance_of
 from lcgan_core.cli import lcgan
 from lcgan_core.cli.common import results
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
@@ -90,11 +91,50 @@ def test_the_most_natural_share_of_the_samples_is_kept(monkeypatch: pytest.Monke
     assert len(run.sample(25, sampler="start", keep=keep)) == 25
 
 
+class Drawing(Telling):
+    """Rounds at temperature 0, and has an opinion on how to be sampled."""
+
+    sampling: ClassVar[Mapping[str, float]] = {"temperature": 0.5, "keep": 0.5}
+
+    def draw(self, z: torch.Tensor, temperature: float) -> list[tuple[float, ...]]:
+        return self.decode(z + temperature * torch.stack([torch.rand(3, generator=chance_of(row)) for row in z]))
+
+
+def test_a_model_says_how_it_is_best_sampled_and_its_user_may_say_otherwise() -> None:
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), Drawing(3), steering())
+    plain = run.sample(10, temperature=0.0, keep=1.0)
+    assert run.sample(10) == run.sample(10, temperature=0.5, keep=0.5)
+    assert run.sample(10, temperature=0.0, keep=1.0) == plain
+    hot = run.sample(10, temperature=0.5, keep=1.0)
+    assert len({*plain, *hot, *run.sample(10, temperature=1.0, keep=1.0)}) == 30
+
+
+def test_equal_samples_are_kept_only_where_there_are_no_others() -> None:
+    often, once, rarely = (3.0, 0.0, 0.0), (2.0, 0.0, 0.0), (-9.0, 0.0, 0.0)
+    drawn = [often, once, often, rarely, often]
+    assert finished.most_natural(Telling(3), drawn, 3) == [often, once, rarely]
+    assert finished.most_natural(Telling(3), drawn, 4).count(often) == 2
+
+
 def test_a_model_that_cannot_tell_what_is_natural_keeps_all() -> None:
     run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), LinearModel(3), steering())
     assert len(run.sample(3, keep=1.0)) == 3
     with pytest.raises(RunError, match=r"cannot tell how natural its samples are. Leave --keep out."):
         run.sample(3, keep=0.5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"keep": 50}, r"50 of the samples to keep is not in \(0, 1\]"),
+        ({"sampler": "no-such"}, r"No sampler 'no-such'. There are: "),
+        ({"temperature": 1.0}, "decodes each latent to a single sample: leave the temperature out"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(asked: dict[str, Any], message: str) -> None:
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), LinearModel(3), steering())
+    with pytest.raises((RunError, ModelError), match=message):
+        run.sample(3, **asked)
 
 
 def steering() -> Steering:

@@ -65,11 +65,14 @@ def with_out(takes_tables: bool = False) -> Callable[[Callable[..., None]], Call
     help="How to draw: actor, start, rejection, class-prior, mixture, offset, gradient or ode.",
 )
 @click.option(
+    "--temperature",
+    type=click.FloatRange(0),
+    help="Of decoding: 0 gives the likeliest sample of each latent, more gives variety. The model's own by default.",
+)
+@click.option(
     "--keep",
-    default=1.0,
-    show_default=True,
     type=click.FloatRange(0.01, 1),
-    help="Share of the decoded samples to keep: the most natural. 0.5 decodes twice as many.",
+    help="Share of the decoded samples to keep: the most natural. 0.5 decodes twice as many. The model's own by default.",
 )
 @with_out(takes_tables=True)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table in CSV instead of lines.")
@@ -80,7 +83,8 @@ def sample(
     count: int,
     seed: int,
     sampler: str,
-    keep: float,
+    temperature: float | None,
+    keep: float | None,
     out: Path | None,
     as_csv: bool,
     device: str,
@@ -104,7 +108,7 @@ def sample(
     if as_csv and kind.in_files and not out:
         raise click.UsageError("--csv needs --out here: each sample is a file, and the table names it.")
     drawn: list[Any] = []
-    for some in finished.batches(count, seed, sampler, keep=keep):
+    for some in finished.batches(count, seed, sampler, temperature=temperature, keep=keep):
         drawn += some
         if not (out or as_json or as_csv):  # at once: a reader may want no more
             echo("\n".join(shown(kind, some, None, as_json)))

@@ -89,33 +89,65 @@ class FinishedRun:
         """Why some of the run's constraints can no longer be asked. What asks none of them, such as the actor, still works."""
         return [found.reason for found in self.steering.labeller.constraints.values() if isinstance(found, Unusable)]
 
-    def sample(self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0, keep: float = 1.0) -> list[Any]:
+    def sample(
+        self,
+        n: int,
+        seed: int = 1,
+        sampler: str = "actor",
+        strength: float = 1.0,
+        temperature: float | None = None,
+        keep: float | None = None,
+    ) -> list[Any]:
         """n samples, decoded from latents that the named sampler draws. The same seed gives the same samples.
 
         ``strength`` is how far each latent moves from its start: 0 decodes the start, 1 the latent that the sampler made of it.
-        ``keep`` is the share of the decoded samples to keep, greater than 0: the most natural, by the model's own judgement.
-        Raises ``RunError`` if it is less than 1 and the model cannot tell.
+        At ``temperature`` 0 the decoder gives the likeliest sample of each latent; above, one drawn by chance. ``keep`` is the
+        share of the decoded samples to keep, in (0, 1]: the most natural, by the model's own judgement, of equal ones one.
+        Without either, the model's own (``LatentModel.sampling``).
+
+        Raises ``RunError`` if there is no such sampler, if ``keep`` is no such share, or if it is less than 1 and the model
+        cannot tell; ``ModelError`` if the model has no temperature.
         """
-        return [sample for batch in self.batches(n, seed, sampler, strength, keep) for sample in batch]
+        return [sample for batch in self.batches(n, seed, sampler, strength, temperature, keep) for sample in batch]
 
     def batches(
-        self, n: int, seed: int = 1, sampler: str = "actor", strength: float = 1.0, keep: float = 1.0
+        self,
+        n: int,
+        seed: int = 1,
+        sampler: str = "actor",
+        strength: float = 1.0,
+        temperature: float | None = None,
+        keep: float | None = None,
     ) -> Iterator[list[Any]]:
         """The same samples as they are drawn. A larger n begins with the whole batches of a smaller one."""
+        if sampler not in SAMPLERS:
+            raise RunError(f"No sampler {sampler!r}. There are: {', '.join(SAMPLERS)}.")
+        if temperature is None:
+            temperature = self.model.sampling.get("temperature")
+        if keep is None:
+            keep = self.model.sampling.get("keep", 1.0)
+        if not 0 < keep <= 1:
+            raise RunError(f"The share {keep} of the samples to keep is not in (0, 1]: 0.5 keeps the more natural half.")
         drawing, generator = SAMPLERS[sampler](self.steering), torch.Generator().manual_seed(seed)
         for done in range(0, n, DRAWN_AT_ONCE):
             wanted = min(DRAWN_AT_ONCE, n - done)
             drawn = drawing.draw(math.ceil(wanted / keep), generator)
-            samples = self.model.decode(torch.lerp(drawn.start, drawn.z, strength))
+            z = torch.lerp(drawn.start, drawn.z, strength)
+            samples = self.model.decode(z) if temperature is None else self.model.draw(z, temperature)
             yield most_natural(self.model, samples, wanted) if len(samples) > wanted else samples
 
 
 def most_natural(model: LatentModel[Any], samples: list[Any], n: int) -> list[Any]:
-    """The n samples that the model finds most natural, in their order; raises ``RunError`` if it cannot tell."""
+    """The n samples that the model finds most natural, in their order; of equal ones, one comes before all that are repeated.
+
+    Raises ``RunError`` if the model cannot tell.
+    """
     natural = model.naturalness(samples)
     if natural is None:
         raise RunError(f"The model {model.name} cannot tell how natural its samples are. Leave --keep out.")
-    return [samples[i] for i in natural.topk(n).indices.sort().values.tolist()]
+    first = {model.sample_kind.key(sample): i for i, sample in reversed(list(enumerate(samples)))}
+    repeated = torch.ones(len(samples)).index_fill(0, torch.tensor(list(first.values())), 0.0)
+    return [samples[i] for i in (natural.cpu() - repeated).topk(n).indices.sort().values.tolist()]
 
 
 def load_run(folder: Path | str, device: str = "auto") -> FinishedRun:

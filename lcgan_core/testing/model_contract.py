@@ -131,6 +131,17 @@ class LatentModelContract:
                 f"another sample {how}. Let it depend on the latent alone: no state, no randomness, no other rows",
             )
 
+    def test_a_draw_has_the_chance_of_its_latent(self) -> None:
+        import torch
+
+        model, z = self._loaded, self._z
+        if model.draws:
+            drawn = model.draw(z, 1.0)
+            with torch.random.fork_rng():
+                torch.manual_seed(12345)
+                again = model.draw(z.flip(0), 1.0)[::-1]
+            self._assert_alike(drawn, again, "a draw by other chance. Take the random numbers of each row from chance_of(row)")
+
     def test_latents_make_a_difference(self) -> None:
         assert self._kind.unique(self._decoded) > 1 / LATENTS, (
             f"{self._class} decodes {LATENTS} latents to one sample, {self._kind.line(self._decoded[0])!r:.80}. Use z."

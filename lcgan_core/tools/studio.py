@@ -153,7 +153,7 @@ class Studio:
     def generate(self, count: int, strength: float, seed: int) -> list[Generated]:
         """Samples before and after the actor; raises ``RunError`` if no run is open."""
         finished = self._opened()
-        before, after = (finished.sample(count, seed, strength=share) for share in (0.0, strength))
+        before, after = (finished.sample(count, seed, strength=share, keep=1.0) for share in (0.0, strength))
         kind, values = finished.model.sample_kind, least_values(finished, after)
         pairs = zip(before, after, values, strict=True)
         return [Generated(kind.html(old), kind.html_change(old, new), value) for old, new, value in pairs]

@@ -15,14 +15,14 @@ from transformers import PreTrainedTokenizerFast
 
 from ...errors import ModelError
 from ...figures import Beside
-from ...latent_model import LatentModel, Posterior
+from ...latent_model import LatentModel, Posterior, chance_of
 from ...support.manifest import check_files
 from .batches import IGNORED, pad
 from .diversity import distinct, self_bleu
 from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
-from .naturalness import SCORED_AT_ONCE, worst_tokens
+from .naturalness import SCORED_AT_ONCE, log_likelihoods
 from .quantized import load_quantized
 
 EMBEDDED = Path(__file__).parent.parent
@@ -95,6 +95,7 @@ class TextVaeModel(LatentModel[str]):
         "distinct-1": True,
         "self-BLEU": False,
     }
+    sampling: ClassVar[Mapping[str, float]] = {"temperature": 0.7, "keep": 0.5}
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -103,7 +104,7 @@ class TextVaeModel(LatentModel[str]):
             self.vae, self.tokenizer = load_vae(folder)
             latents = load_file(folder / LATENTS)
             self._real_posteriors = Posterior(latents["mean"].float(), latents["std"].float())
-            self._worst_of_real = latents["worst_tokens"].float()
+            self._log_likelihoods_of_real = latents["log_likelihoods"].float()
         except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
             raise self._damaged(error) from error
         self.latent_dim = self.vae.config.latent_size
@@ -161,6 +162,15 @@ class TextVaeModel(LatentModel[str]):
         ids = [row for part in z.split(batch_size) if len(part) for row in self.vae.generate_tokens(part)]
         return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
 
+    def draw(self, z: Tensor, temperature: float, batch_size: int = 512) -> list[str]:
+        """Token by token a draw from p(x|z), its logits divided by the temperature."""
+        most = self.vae.config.max_tokens
+        ids: list[list[int]] = []
+        for part in z.split(batch_size) if temperature else ():
+            chance = torch.stack([torch.rand(most, generator=chance_of(row)) for row in part])
+            ids += self.vae.generate_tokens(part, temperature=temperature, chance=chance.to(z.device))
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else self.decode(z)
+
     def decode_near(self, z: Tensor, samples: Sequence[str], pull: Tensor, batch_size: int = 512) -> list[str]:
         """Token by token the most likely text of each z, where ``pull`` is added to the logits of the tokens of the sample."""
         if not len(z):
@@ -178,9 +188,9 @@ class TextVaeModel(LatentModel[str]):
         return [mixed_texts(first, second) for first, second in zip(before, after, strict=True)]
 
     def naturalness(self, samples: Sequence[str]) -> Tensor:
-        """The share of held-out texts whose least likely tokens are no likelier than those of the sample."""
-        worst = worst_tokens(self.vae, self.tokenizer, samples).cpu()
-        return torch.searchsorted(self._worst_of_real, worst, right=True) / len(self._worst_of_real)
+        """The share of held-out texts that are no likelier, to the decoder as a language model, than the sample."""
+        found, real = log_likelihoods(self.vae, self.tokenizer, samples).cpu(), self._log_likelihoods_of_real
+        return torch.searchsorted(real, found, right=True) / len(real)
 
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors

@@ -213,10 +213,19 @@ class TextVae(PreTrainedModel):
         return torch.zeros(labels.shape, device=labels.device).masked_scatter(real, each)
 
     @torch.inference_mode()
-    def generate_tokens(self, z: Tensor, near: Tensor | None = None, pull: Tensor | None = None) -> list[list[int]]:
+    def generate_tokens(
+        self,
+        z: Tensor,
+        near: Tensor | None = None,
+        pull: Tensor | None = None,
+        temperature: float = 0.0,
+        chance: Tensor | None = None,
+    ) -> list[list[int]]:
         """The most likely next token, again and again, for each row of ``z`` ``[batch, latent_size]``: rows of token ids.
 
         Ends at ``</s>`` (left out) or after ``max_tokens``. Rows that ended leave the batch.
+
+        Above a ``temperature`` of 0, each token is drawn: by the random numbers ``chance`` ``[batch, max_tokens]`` in [0, 1).
 
         ``near`` ``[batch, time]`` (``<s>`` first, padded with -1) holds tokens to keep where there is a choice: each scores
         ``pull`` ``[batch]`` more, and thrice that where it goes on as there.
@@ -232,7 +241,11 @@ class TextVae(PreTrainedModel):
                 logits = F.linear(states, self.embedding.weight).float()
                 if near is not None and pull is not None:
                     logits = drawn_to(near, pull, token, logits)
-                token = logits.argmax(-1)
+                if temperature and chance is not None:
+                    below = (logits / temperature).softmax(-1).cumsum(-1)
+                    token = torch.searchsorted(below, chance[rows, step, None], right=True)[:, 0].clamp(max=logits.shape[1] - 1)
+                else:
+                    token = logits.argmax(-1)
                 generated[rows, step] = token
                 going_on = token != self.config.eos_token_id
                 if not going_on.all():

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from lcgan_core import Beside, LatentModel, ModelError, Posterior, SampleError
+from lcgan_core import Beside, LatentModel, ModelError, Posterior, SampleError, chance_of
 from lcgan_core.support.manifest import check_files
 
 from .describing import described, ranked
@@ -129,11 +129,10 @@ class SketchRnnModel(LatentModel[Any]):
 
     @torch.no_grad()
     def draw(self, z: Tensor, temperature: float) -> list[Any]:
-        """What ``decode`` returns, at another temperature. Its chance is that of z: the same z gives the same drawing."""
         found: list[Any] = []
         for part in z.float().split(BATCH):
             if len(part):
-                generators = [_generator(row) for row in part] if temperature else None
+                generators = [chance_of(row) for row in part] if temperature else None
                 found += [moves.numpy() for moves in self.network.draw(part, temperature, generators)]
         return found
 
@@ -178,9 +177,3 @@ class SketchRnnModel(LatentModel[Any]):
     def memory(self, samples: Sequence[Any]) -> dict[str, Beside]:
         """``near_copies``, as ``Reference.near_copies`` has them."""
         return {"near_copies": self.reference.near_copies(samples)} if self.reference else {}
-
-
-def _generator(row: Tensor) -> torch.Generator:
-    """Chance that depends on z alone."""
-    seed = int.from_bytes(hashlib.sha256(row.cpu().numpy().tobytes()).digest()[:8])
-    return torch.Generator().manual_seed(seed)

@@ -28,7 +28,7 @@ from ..batches import Rows, VaeBatches
 from ..latent_model import LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
 from ..memory import MEMORY, TextMemory
 from ..modeling import TextVae
-from ..naturalness import worst_tokens
+from ..naturalness import log_likelihoods
 from ..quantized import save_quantized
 from .meaning import meanings
 from .measure import Measured, measure, model_card
@@ -49,7 +49,7 @@ FEWEST_TEXTS = 40
 WHITENED_BY = 10_000
 """Texts whose posteriors say how q(z) lies."""
 HELD_OUT_BY = 2000
-"""Held-out texts that say how likely the least likely tokens of real text are."""
+"""Held-out texts that say how likely real text is."""
 
 
 def pretrain(
@@ -90,9 +90,9 @@ def pretrain(
         on_progress("latents", 0.0)
         vae, tokenizer = load_vae(out)
         posterior = encode_texts(vae, tokenizer, _chosen(train_texts, config.latents, config.seed))
-        worst = worst_tokens(vae, tokenizer, valid_texts[:HELD_OUT_BY]).sort().values
+        likely = log_likelihoods(vae, tokenizer, valid_texts[:HELD_OUT_BY]).sort().values
         with whole(out / LATENTS) as unfinished:
-            save_file({"mean": posterior.mean.half(), "std": posterior.std.half(), "worst_tokens": worst.half()}, unfinished)
+            save_file({"mean": posterior.mean.half(), "std": posterior.std.half(), "log_likelihoods": likely}, unfinished)
 
     if not (out / MEMORY).is_file():
         on_progress("memory", 0.0)
