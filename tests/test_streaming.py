@@ -14,7 +14,7 @@ import torch
 from click.testing import CliRunner
 from conftest import HalfSpace, LinearModel
 
-from lcgan_core import ModelError, chance_of
+from lcgan_core import Constraint, ModelError, chance_of
 from lcgan_core.cli import lcgan
 from lcgan_core.cli.common import results
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
@@ -109,11 +109,30 @@ def test_a_model_says_how_it_is_best_sampled_and_its_user_may_say_otherwise() ->
     assert len({*plain, *hot, *run.sample(10, temperature=1.0, keep=1.0)}) == 30
 
 
-def test_equal_samples_are_kept_only_where_there_are_no_others() -> None:
-    often, once, rarely = (3.0, 0.0, 0.0), (2.0, 0.0, 0.0), (-9.0, 0.0, 0.0)
-    drawn = [often, once, often, rarely, often]
-    assert finished.most_natural(Telling(3), drawn, 3) == [often, once, rarely]
-    assert finished.most_natural(Telling(3), drawn, 4).count(often) == 2
+def test_what_satisfies_is_kept_first_then_what_repeats_nothing_then_what_is_natural() -> None:
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), Telling(3), steering())
+    often, once, rarely, violating = (3.0, 0.0, 0.0), (2.0, 0.0, 0.0), (0.1, 0.0, 0.0), (-1.0, 9.0, 9.0)
+    drawn = [violating, often, once, often, rarely, often]
+    assert run.best(drawn, 1) == [often]
+    assert run.best(drawn, 3) == [often, once, rarely]
+    assert run.best(drawn, 4).count(often) == 2
+    assert run.best(drawn, 6) == drawn
+
+
+class Costly(HalfSpace):
+    """."""
+
+    expensive: ClassVar[bool] = True
+
+    def __call__(self, samples: Sequence[tuple[float, ...]]) -> list[bool]:
+        raise AssertionError("asked")
+
+
+@pytest.mark.parametrize("unasked", [finished.Unusable(reason="gone"), Costly(bound=0.0)])
+def test_a_constraint_that_is_gone_or_costs_much_is_not_asked(unasked: Constraint) -> None:
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), Telling(3), steering())
+    run.steering.labeller.constraints = {"half-space": unasked}
+    assert run.best([(-1.0, 0.0, 0.0), (-3.0, 0.0, 0.0), (-2.0, 0.0, 0.0)], 2) == [(-1.0, 0.0, 0.0), (-2.0, 0.0, 0.0)]
 
 
 def test_a_model_that_cannot_tell_what_is_natural_keeps_all() -> None:

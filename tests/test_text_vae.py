@@ -146,6 +146,31 @@ def test_generation_is_greedy_decoding_of_the_trained_network(model: TextVaeMode
         assert fast == tokens
 
 
+def test_tokens_are_drawn_as_often_as_the_network_says(model: TextVaeModel) -> None:
+    z = 0.5 * torch.randn(1, model.latent_dim, generator=torch.Generator().manual_seed(4))
+    evenly = (torch.arange(2000) + 0.5) / 2000
+    chance = evenly[:, None].expand(-1, model.vae.config.max_tokens)
+    prefix, _ = model.vae._what_z_gives(z)
+    with torch.no_grad():
+        logits = model.vae.decoder(inputs_embeds=prefix).last_hidden_state[:, -1] @ model.vae.embedding.weight.T
+    for temperature in (0.5, 1.0, 2.0):
+        drawn = model.vae.generate_tokens(z.expand(2000, -1), temperature=temperature, chance=chance)
+        first = torch.tensor([row[0] if row else model.tokenizer.eos_token_id for row in drawn])
+        found = torch.bincount(first, minlength=logits.shape[1]) / 2000
+        assert torch.allclose(found, (logits[0].float() / temperature).softmax(-1), atol=0.01), temperature
+
+
+def test_draws_vary_with_the_temperature_and_hardly_leave_the_likeliest_when_it_is_low(model: TextVaeModel) -> None:
+    z = torch.randn(40, model.latent_dim, generator=torch.Generator().manual_seed(5))
+    likeliest = model.decode(z)
+    assert model.draw(z, 0.0) == likeliest
+    assert model.draw(z[:0], 0.7) == []
+    changed = [
+        sum(a != b for a, b in zip(model.draw(z, temperature), likeliest, strict=True)) for temperature in (0.01, 0.7, 2.0)
+    ]
+    assert changed[0] <= 1 < changed[1] < changed[2]
+
+
 def test_generation_always_ends() -> None:
     torch.manual_seed(0)
     vae = tiny_vae(max_tokens=9)

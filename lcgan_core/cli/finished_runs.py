@@ -72,7 +72,7 @@ def with_out(takes_tables: bool = False) -> Callable[[Callable[..., None]], Call
 @click.option(
     "--keep",
     type=click.FloatRange(0.01, 1),
-    help="Share of the decoded samples to keep: the most natural. 0.5 decodes twice as many. The model's own by default.",
+    help="Share of the decoded samples to keep: what satisfies and is most natural. The model's own by default.",
 )
 @with_out(takes_tables=True)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table in CSV instead of lines.")

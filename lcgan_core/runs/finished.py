@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..constraint import Constraint, bound
+from ..constraint import SATISFIED, Constraint, bound
 from ..engine.labelling import Labeller
 from ..engine.networks import NATURALNESS, REALISM
 from ..engine.samplers import SAMPLERS, Steering
@@ -102,8 +102,8 @@ class FinishedRun:
 
         ``strength`` is how far each latent moves from its start: 0 decodes the start, 1 the latent that the sampler made of it.
         At ``temperature`` 0 the decoder gives the likeliest sample of each latent; above, one drawn by chance. ``keep`` is the
-        share of the decoded samples to keep, in (0, 1]: the most natural, by the model's own judgement, of equal ones one.
-        Without either, the model's own (``LatentModel.sampling``).
+        share of the decoded samples to keep, in (0, 1] (see ``best``). Without either, the model's own
+        (``LatentModel.sampling``).
 
         Raises ``RunError`` if there is no such sampler, if ``keep`` is no such share, or if it is less than 1 and the model
         cannot tell; ``ModelError`` if the model has no temperature.
@@ -134,20 +134,25 @@ class FinishedRun:
             drawn = drawing.draw(math.ceil(wanted / keep), generator)
             z = torch.lerp(drawn.start, drawn.z, strength)
             samples = self.model.decode(z) if temperature is None else self.model.draw(z, temperature)
-            yield most_natural(self.model, samples, wanted) if len(samples) > wanted else samples
+            yield self.best(samples, wanted) if len(samples) > wanted else samples
 
+    def best(self, samples: Sequence[Any], n: int) -> list[Any]:
+        """The best n samples, in their order: those that satisfy come first, then those that repeat no other, then those that
+        the model finds more natural. Constraints that are expensive or can no longer be asked are not asked.
 
-def most_natural(model: LatentModel[Any], samples: list[Any], n: int) -> list[Any]:
-    """The n samples that the model finds most natural, in their order; of equal ones, one comes before all that are repeated.
-
-    Raises ``RunError`` if the model cannot tell.
-    """
-    natural = model.naturalness(samples)
-    if natural is None:
-        raise RunError(f"The model {model.name} cannot tell how natural its samples are. Leave --keep out.")
-    first = {model.sample_kind.key(sample): i for i, sample in reversed(list(enumerate(samples)))}
-    repeated = torch.ones(len(samples)).index_fill(0, torch.tensor(list(first.values())), 0.0)
-    return [samples[i] for i in (natural.cpu() - repeated).topk(n).indices.sort().values.tolist()]
+        Raises ``RunError`` if the model cannot tell what is natural.
+        """
+        kind, natural = self.model.sample_kind, self.model.naturalness(samples)
+        if natural is None:
+            raise RunError(f"The model {self.model.name} cannot tell how natural its samples are. Leave --keep out.")
+        constraints = self.steering.labeller.constraints.items()
+        asked = [name for name, found in constraints if not (found.expensive or isinstance(found, Unusable))]
+        satisfying = (self.steering.labeller.values(samples, asked) >= SATISFIED).all(1).tolist()
+        keys = [kind.key(sample) for sample in samples]
+        new = [key not in keys[:i] for i, key in enumerate(keys)]
+        merits = list(zip(satisfying, new, natural.tolist(), strict=True))
+        ranked = sorted(range(len(samples)), key=merits.__getitem__, reverse=True)
+        return [samples[i] for i in sorted(ranked[:n])]
 
 
 def load_run(folder: Path | str, device: str = "auto") -> FinishedRun:

@@ -164,12 +164,14 @@ class TextVaeModel(LatentModel[str]):
 
     def draw(self, z: Tensor, temperature: float, batch_size: int = 512) -> list[str]:
         """Token by token a draw from p(x|z), its logits divided by the temperature."""
-        most = self.vae.config.max_tokens
+        if not (temperature and len(z)):
+            return self.decode(z)
+        chance = torch.stack([torch.rand(self.vae.config.max_tokens, generator=chance_of(row)) for row in z]).to(z.device)
         ids: list[list[int]] = []
-        for part in z.split(batch_size) if temperature else ():
-            chance = torch.stack([torch.rand(most, generator=chance_of(row)) for row in part])
-            ids += self.vae.generate_tokens(part, temperature=temperature, chance=chance.to(z.device))
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else self.decode(z)
+        for part, numbers in zip(z.split(batch_size), chance.split(batch_size), strict=True):
+            ids += self.vae.generate_tokens(part, temperature=temperature, chance=numbers)
+        texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return texts
 
     def decode_near(self, z: Tensor, samples: Sequence[str], pull: Tensor, batch_size: int = 512) -> list[str]:
         """Token by token the most likely text of each z, where ``pull`` is added to the logits of the tokens of the sample."""
