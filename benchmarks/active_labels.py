@@ -78,7 +78,7 @@ def main(
             if not (run / "result.json").is_file():
                 wish = ["--constraint", "labels", "--set", f"labels.file={labels}", "--model", model, "--seed", str(seed)]
                 subprocess.run([*LCGAN, "run", *wish, *given, "--out", str(run), "--json"], check=True, capture_output=True)
-            samples = load_run(run).sample(1000)
+            samples = load_run(run).sample(1000, keep=1.0)
             judged.append(sum(judge(samples)) / len(samples))
             print(f"{way:9}  seed {seed}  {judged[-1]:.1%}", flush=True)
     for way, judged in found.items():

@@ -23,25 +23,26 @@ from lcgan_core.runs.finished import FinishedRun
 from lcgan_core.support.files import write_json
 
 RESULT = Path(__file__).with_name("results") / "sampling.json"
-SAMPLINGS = ({"temperature": 0.0, "keep": 1.0}, {"temperature": 0.7, "keep": 0.5}, {"temperature": 1.0, "keep": 0.5})
+SAMPLINGS = ({"temperature": 0.0, "keep": 1.0}, {"temperature": 0.0, "keep": 0.5}, {"temperature": 0.7, "keep": 0.25})
 COMPARED = 500
 
 
-def row(finished: FinishedRun, sampler: str, sampling: dict[str, float], beside: float, n: int) -> dict[str, Any]:
-    """The figures of n samples; ``beside`` is the distinct-2 that theirs is divided by."""
+def measured(
+    finished: FinishedRun, sampler: str, sampling: dict[str, float], beside: float, n: int
+) -> tuple[dict[str, Any], list[str]]:
+    """The figures of n samples, and the samples; ``beside`` is the distinct-2 that theirs is divided by."""
     model = finished.model
     samples = finished.sample(n, seed=4, sampler=sampler, **sampling)
     varied, remembered = distinct(samples[:COMPARED], 2), model.memory(samples)["remembered"]
     return {
-        **sampling,
+        "setting": ", ".join(f"{option} {value:g}" for option, value in sampling.items()),
         "naturalness": quality_of(model, samples)["naturalness"],
         "distinct_2": varied,
         "of_rejection": varied / beside,
         "duplicates": 1 - model.sample_kind.unique(samples),
         "remembered": remembered.share,
         "expected": remembered.expected,
-        "samples": samples,
-    }
+    }, samples
 
 
 @click.command()
@@ -52,6 +53,9 @@ def row(finished: FinishedRun, sampler: str, sampling: dict[str, float], beside:
 def main(runs: tuple[Path, ...], real: Path, judge_from: Path, count: int) -> None:
     """Samples each of RUNS in three ways, and the noise of the first."""
     held_out = distinct([found["text"] for found in read_rows(real)][:COMPARED], 2)
+    unsteered = load_run(runs[0])
+    unsteered.steering.labeller.constraints = {}
+    noise = [measured(unsteered, "start", sampling, held_out, count)[0] for sampling in SAMPLINGS]
     rows = []
     for place in runs:
         finished = load_run(place)
@@ -59,19 +63,15 @@ def main(runs: tuple[Path, ...], real: Path, judge_from: Path, count: int) -> No
         target = finished.config.constraints[0].options.get("target", "positive")
         judge = unseen_judge(judge_from, target) if name == "sentiment" else None
         for sampling in SAMPLINGS:
-            if place == runs[0]:
-                noise = row(finished, "start", sampling, held_out, count)
-                del noise["samples"]
-                rows.append({"run": "noise", **noise})
             rejected = distinct(finished.sample(COMPARED, seed=4, sampler="rejection", **sampling), 2)
-            found = row(finished, "actor", sampling, rejected, count)
-            samples = found.pop("samples")
+            found, samples = measured(finished, "actor", sampling, rejected, count)
+            found["run"], found["setting"] = place.name, f"{place.name}: {found['setting']}"
             found["satisfied"] = share_of(finished.steering.labeller.values(samples)[:, 0]).value
             found["judged"] = sum(judge(samples)) / len(samples) if judge else None
-            rows.append({"run": place.name, **found})
-            print(rows[-1], flush=True)
+            rows.append(found)
+            print(found, flush=True)
     command = f"python benchmarks/sampling.py {' '.join(map(str, runs))} --real {real.name} --judge-from {judge_from.name}"
-    write_json(RESULT, {"command": command, "date": datetime.date.today().isoformat(), "rows": rows})
+    write_json(RESULT, {"command": command, "date": datetime.date.today().isoformat(), "rows": rows, "noise": noise})
 
 
 if __name__ == "__main__":

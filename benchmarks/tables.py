@@ -27,6 +27,8 @@ ROOT = HERE.parent
 RESULTS = HERE / "results"
 RUNS = ("length", "positive", "negative")
 """Results of ``lcgan run``, in the order of the tables; the first one makes the picture."""
+AS_SAMPLED = ("length: temperature 0, keep 0.5", "sentiment: temperature 0, keep 0.5", "negative: temperature 0, keep 0.5")
+"""What ``lcgan sample`` makes of these runs, in the same order."""
 MARKS = "<!-- from benchmarks/results, by benchmarks/tables.py -->\n", "<!-- end -->\n"
 
 
@@ -80,6 +82,13 @@ def rows() -> list[dict[str, Any]]:
     return [row(name, record) for name in RUNS if (record := kept(name))]
 
 
+def as_sampled(run: str) -> dict[str, Any]:
+    """The figures of the samples of a run that ``lcgan sample`` prints."""
+    setting = AS_SAMPLED[RUNS.index(run)]
+    found: dict[str, Any] = next(row for row in kept("sampling")["rows"] if row["setting"] == setting)
+    return found
+
+
 def read_as_natural(run: str) -> str:
     """The share of a run's samples that a reader took for a person's; empty if nobody read them."""
     return next((percent(row["natural"], 0) for row in kept("readings")["rows"] if row.get("run") == run), "")
@@ -91,7 +100,8 @@ def headline() -> str:
     for found in rows():
         asked = re.sub(r" --out \S+", "", found["command"].removeprefix("lcgan run "))
         satisfied = f"**{percent(found['actor'])}** ({percent(found['low'])} – {percent(found['high'])})"
-        figures = f"{found['read']} | {percent(found['remembered'])} ({percent(found['expected'])})"
+        sampled = as_sampled(found["name"])
+        figures = f"{found['read']} | {percent(sampled['remembered'])} ({percent(sampled['expected'])})"
         lines.append(f"| `{asked}` | {percent(found['noise'])} | {satisfied} | {figures} |")
     return "\n".join(lines) + "\n"
 
@@ -113,6 +123,7 @@ def page() -> str:
             runs=rows(),
             pairs=first if first and first.get("pairs") else None,
             readings=kept("readings"),
+            sampling=kept("sampling"),
             bench=compared,
             settings=kept("settings"),
             own=kept("own"),

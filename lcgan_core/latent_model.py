@@ -61,9 +61,8 @@ class LatentModel(ABC, Generic[SampleT]):
     """Settings of ``GanConfig`` that suit this kind of model better than the defaults, by name. A run takes those that its user
     does not set."""
 
-    sampling: ClassVar[Mapping[str, float]] = {}
-    """The ``temperature`` and the share of samples to ``keep`` that suit this kind of model best. ``lcgan sample`` takes them
-    unless its user gives others."""
+    keep: ClassVar[float] = 1.0
+    """The share of its decoded samples that ``lcgan sample`` keeps, unless its user says otherwise."""
 
     latent_dim: int
     """Dimensions of z; the prior is N(0, I)."""
@@ -100,7 +99,8 @@ class LatentModel(ABC, Generic[SampleT]):
     def naturalness(self, samples: Sequence[SampleT]) -> Tensor | None:
         """How natural each sample is, ``[n]`` in [0, 1]; None if the model cannot judge that.
 
-        The share of real samples that are no more natural, for example. ``gan.naturalness_weight`` teaches it to a critic.
+        The share of real samples that are no more natural, for example. ``lcgan sample --keep`` and edits prefer what is
+        natural; ``gan.naturalness_weight`` teaches it to a critic.
         """
         return None
 

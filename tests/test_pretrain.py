@@ -139,7 +139,7 @@ def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Pat
 
     short = [*TINY_RECIPE, "--set", "epochs=1"]
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining, "worst_tokens", die)
+        patch.setattr(pretraining, "log_likelihoods", die)
         cut = run_lcgan("pretrain", corpus, "--out", "model", *short)
     assert cut.exit_code == 1
     assert "Interrupted. Resume with: lcgan pretrain --resume model" in cut.stderr

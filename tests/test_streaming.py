@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -92,19 +92,19 @@ def test_the_most_natural_share_of_the_samples_is_kept(monkeypatch: pytest.Monke
 
 
 class Drawing(Telling):
-    """Rounds at temperature 0, and has an opinion on how to be sampled."""
+    """Adds chance at a temperature, and wants half of its samples kept."""
 
-    sampling: ClassVar[Mapping[str, float]] = {"temperature": 0.5, "keep": 0.5}
+    keep: ClassVar[float] = 0.5
 
     def draw(self, z: torch.Tensor, temperature: float) -> list[tuple[float, ...]]:
         return self.decode(z + temperature * torch.stack([torch.rand(3, generator=chance_of(row)) for row in z]))
 
 
-def test_a_model_says_how_it_is_best_sampled_and_its_user_may_say_otherwise() -> None:
+def test_a_model_says_what_to_keep_and_its_user_may_say_otherwise() -> None:
     run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), Drawing(3), steering())
     plain = run.sample(10, temperature=0.0, keep=1.0)
-    assert run.sample(10) == run.sample(10, temperature=0.5, keep=0.5)
-    assert run.sample(10, temperature=0.0, keep=1.0) == plain
+    assert run.sample(10) == run.sample(10, temperature=0.0, keep=0.5) != plain
+    assert run.sample(10, keep=1.0) == plain
     hot = run.sample(10, temperature=0.5, keep=1.0)
     assert len({*plain, *hot, *run.sample(10, temperature=1.0, keep=1.0)}) == 30
 

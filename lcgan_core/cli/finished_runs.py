@@ -67,12 +67,12 @@ def with_out(takes_tables: bool = False) -> Callable[[Callable[..., None]], Call
 @click.option(
     "--temperature",
     type=click.FloatRange(0),
-    help="Of decoding: 0 gives the likeliest sample of each latent, more gives variety. The model's own by default.",
+    help="Of decoding: 0 gives the likeliest sample of each latent, more gives variety.",
 )
 @click.option(
     "--keep",
     type=click.FloatRange(0.01, 1),
-    help="Share of the decoded samples to keep: what satisfies and is most natural. The model's own by default.",
+    help="Share of the decoded samples to keep: what satisfies and is most natural. Half of texts by default.",
 )
 @with_out(takes_tables=True)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table in CSV instead of lines.")

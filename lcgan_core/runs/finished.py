@@ -101,9 +101,9 @@ class FinishedRun:
         """n samples, decoded from latents that the named sampler draws. The same seed gives the same samples.
 
         ``strength`` is how far each latent moves from its start: 0 decodes the start, 1 the latent that the sampler made of it.
-        At ``temperature`` 0 the decoder gives the likeliest sample of each latent; above, one drawn by chance. ``keep`` is the
-        share of the decoded samples to keep, in (0, 1] (see ``best``). Without either, the model's own
-        (``LatentModel.sampling``).
+        At a ``temperature`` of 0 the decoder gives the likeliest sample of each latent, above it one drawn by chance; without
+        any, what the model decodes. ``keep`` is the share of the decoded samples to keep, in (0, 1] (see ``best``), by default
+        the model's own.
 
         Raises ``RunError`` if there is no such sampler, if ``keep`` is no such share, or if it is less than 1 and the model
         cannot tell; ``ModelError`` if the model has no temperature.
@@ -122,10 +122,8 @@ class FinishedRun:
         """The same samples as they are drawn. A larger n begins with the whole batches of a smaller one."""
         if sampler not in SAMPLERS:
             raise RunError(f"No sampler {sampler!r}. There are: {', '.join(SAMPLERS)}.")
-        if temperature is None:
-            temperature = self.model.sampling.get("temperature")
         if keep is None:
-            keep = self.model.sampling.get("keep", 1.0)
+            keep = self.model.keep
         if not 0 < keep <= 1:
             raise RunError(f"The share {keep} of the samples to keep is not in (0, 1]: 0.5 keeps the more natural half.")
         drawing, generator = SAMPLERS[sampler](self.steering), torch.Generator().manual_seed(seed)

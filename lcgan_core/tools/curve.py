@@ -89,7 +89,7 @@ def curve(
                 else:
                     run(wanted[place], place)
             finished = load_run(place)
-            found = judged(bound(judge, finished.model), finished.sample(config.samples), finished.model.sample_kind)
+            found = judged(bound(judge, finished.model), finished.sample(config.samples, keep=1.0), finished.model.sample_kind)
             rows.append(CurveRow(labels=size, seed=seed, judged=found, trust=read_result(place).constraints["labels"].trust))
     return rows
 

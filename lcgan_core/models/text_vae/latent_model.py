@@ -95,7 +95,7 @@ class TextVaeModel(LatentModel[str]):
         "distinct-1": True,
         "self-BLEU": False,
     }
-    sampling: ClassVar[Mapping[str, float]] = {"temperature": 0.7, "keep": 0.5}
+    keep: ClassVar[float] = 0.5
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
