@@ -26,11 +26,11 @@ STRONGEST_PULL = 9.0
 stands, even if the model alone could not reconstruct it."""
 MIXED = 5
 """Number of best candidates whose changes are also tried in part. Arbitrary: 15 gave nothing more."""
-NATURALNESS_WEIGHT = 0.85
-"""What naturalness counts for beside closeness, both in [0, 1]. The most that leaves a BLEU of 50 on held-out reviews."""
+NATURALNESS_WEIGHT = 0.75
+"""What naturalness counts for beside closeness, both in [0, 1]. On held-out reviews, as many edits read well by this sum as by
+a minimum of naturalness that costs twice as much closeness."""
 RECOGNISED = 0.1
-"""A candidate this close to a sample comes before all that are not, however natural. If neither its reconstruction nor its best
-edit is, there is no good edit of it. Arbitrary."""
+"""If neither its reconstruction nor its best edit is this close to a sample, there is no good edit of it. Arbitrary."""
 
 
 @dataclass
@@ -116,9 +116,8 @@ def ranked(finished: FinishedRun, samples: Sequence[Any], found: list[list[Any]]
 
 
 def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
-    """Those that satisfy most, up to ``strength``; of these, those that keep anything, and of these, those of the highest
-    merit."""
-    return sorted(candidates, key=lambda one: (min(one.value, strength), one.closeness >= RECOGNISED, one.merit), reverse=True)
+    """Those that satisfy most, up to ``strength``; of these, those of the highest merit."""
+    return sorted(candidates, key=lambda one: (min(one.value, strength), one.merit), reverse=True)
 
 
 def mixtures(finished: FinishedRun, samples: Sequence[Any], decoded: list[list[Candidate]]) -> list[list[Any]]:
