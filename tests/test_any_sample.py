@@ -176,7 +176,7 @@ def test_the_listing_names_the_kinds_of_sample() -> None:
     assert "samples: images" in told("plugins")
 
 
-LEFT, RIGHT = (ArrayModel(1).draw(np.array([side, 0, 0])) for side in (1.0, -1.0))
+LEFT, RIGHT = (ArrayModel(1).shape(np.array([side, 0, 0])) for side in (1.0, -1.0))
 
 
 class TestLighter(ConstraintContract):

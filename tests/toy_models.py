@@ -49,12 +49,12 @@ class Toy(LatentModel[Any]):
         return Posterior(mean, torch.full_like(mean, 0.1))
 
     def decode(self, z: Tensor) -> list[Any]:
-        return [self.draw(self.unit * row) for row in z.numpy()]
+        return [self.shape(self.unit * row) for row in z.numpy()]
 
     def real_posteriors(self) -> Posterior:
         return self._posteriors
 
-    def draw(self, z: Any) -> Any:
+    def shape(self, z: Any) -> Any:
         raise NotImplementedError
 
     def read(self, sample: Any) -> Any:
@@ -67,7 +67,7 @@ class ArrayModel(Toy):
     name: ClassVar[str] = "arrays"
     sample_kind = Images("L", (SIDE, SIDE))
 
-    def draw(self, z: Any) -> Any:
+    def shape(self, z: Any) -> Any:
         return (128 + 25 * z @ PATTERNS).clip(0, 255).round().astype(np.uint8).reshape(SIDE, SIDE)
 
     def read(self, sample: Any) -> Any:
@@ -80,8 +80,8 @@ class PilModel(ArrayModel):
     name: ClassVar[str] = "pils"
     sample_kind = Images("L", (SIDE, SIDE), "pil")
 
-    def draw(self, z: Any) -> Any:
-        return Image.fromarray(super().draw(z))
+    def shape(self, z: Any) -> Any:
+        return Image.fromarray(super().shape(z))
 
     def read(self, sample: Any) -> Any:
         return super().read(np.asarray(sample))
@@ -92,8 +92,8 @@ class CollapsedModel(PilModel):
 
     name: ClassVar[str] = "collapsed"
 
-    def draw(self, z: Any) -> Any:
-        return super().draw(np.sign(z))
+    def shape(self, z: Any) -> Any:
+        return super().shape(np.sign(z))
 
 
 class StrokesModel(Toy):
@@ -102,7 +102,7 @@ class StrokesModel(Toy):
     name: ClassVar[str] = "sides"
     sample_kind = Strokes()
 
-    def draw(self, z: Any) -> Any:
+    def shape(self, z: Any) -> Any:
         lengths = np.append(1 + 0.2 * z, 1)[:, None]
         return np.hstack([CORNERS * lengths, [[0], [0], [0], [1]]]).tolist()
 
