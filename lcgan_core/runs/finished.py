@@ -147,7 +147,8 @@ class FinishedRun:
         asked = [name for name, found in constraints if not (found.expensive or isinstance(found, Unusable))]
         satisfying = (self.steering.labeller.values(samples, asked) >= SATISFIED).all(1).tolist()
         keys = [kind.key(sample) for sample in samples]
-        new = [key not in keys[:i] for i, key in enumerate(keys)]
+        first = {key: i for i, key in reversed(list(enumerate(keys)))}
+        new = [first[key] == i for i, key in enumerate(keys)]
         merits = list(zip(satisfying, new, natural.tolist(), strict=True))
         ranked = sorted(range(len(samples)), key=merits.__getitem__, reverse=True)
         return [samples[i] for i in sorted(ranked[:n])]
