@@ -177,6 +177,11 @@ class LatentModel(ABC, Generic[SampleT]):
         ignores the pull."""
         return self.decode(z)
 
+    def added_surprisal(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> Tensor | None:
+        """How much each change from before to after surprises the model, ``[n]`` in nats, at least 0; None if the model cannot
+        tell. Edits prefer changes that fit."""
+        return None
+
     def mixtures(self, before: Sequence[SampleT], after: Sequence[SampleT]) -> list[list[SampleT]]:
         """For each pair, samples with some but not all of the changes from before to after; none by default."""
         return [[] for _ in before]

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, Points, sentences
 
 import lcgan_core.tools.editing as editing
-from lcgan_core import RunConfig, RunError, Wish, load_run
+from lcgan_core import LatentModel, RunConfig, RunError, Wish, load_run
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
 from lcgan_core.engine.labelling import Labeller
@@ -21,7 +21,7 @@ from lcgan_core.engine.networks import Actor, GanConfig
 from lcgan_core.engine.samplers import Steering
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.runs.finished import FinishedRun
-from lcgan_core.tools.editing import NATURALNESS_WEIGHT, edit, interpolate
+from lcgan_core.tools.editing import NATURALNESS_WEIGHT, SURPRISAL_WEIGHT, Edit, edit, interpolate
 
 
 class NearPoints(Points):
@@ -156,17 +156,20 @@ def test_texts_are_edited_from_the_command_line(run_folder: Path, run_lcgan: Lcg
     assert all(len(row["candidates"]) <= 2 for row in found)
 
 
+def merit(model: LatentModel[str], found: Edit) -> float:
+    natural, surprisal = model.naturalness([found.after]), model.added_surprisal([found.before], [found.after])
+    assert natural is not None
+    assert surprisal is not None
+    return found.closeness + NATURALNESS_WEIGHT * float(natural) - SURPRISAL_WEIGHT * float(surprisal)
+
+
 def test_changes_that_the_wish_does_not_need_are_left_out(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, texts = load_run(run_folder), [text for text in sentences() if "cold" not in text][:60]
     finer = edit(run, texts)
     monkeypatch.setattr(editing, "MIXED", 0)
     coarse = edit(run, texts)
     pairs = [(a, b) for a, b in zip(finer, coarse, strict=True) if a.status == b.status == "edited"]
-    natural = [run.model.naturalness([found.after for found in side]) for side in zip(*pairs, strict=True)]
-    assert natural[0] is not None
-    assert natural[1] is not None
-    better = (natural[0] - natural[1]).tolist()
-    merits = [a.closeness - b.closeness + NATURALNESS_WEIGHT * more for (a, b), more in zip(pairs, better, strict=True)]
+    merits = [merit(run.model, a) - merit(run.model, b) for a, b in pairs]
     assert len(merits) > 20
     assert min(merits) > -1e-6, "mixtures are further candidates"
     assert sum(more > 0 for more in merits) >= 3

@@ -28,6 +28,7 @@ from lcgan_core.models.text_vae.latent_model import (
 from lcgan_core.models.text_vae.memory import MEMORY
 from lcgan_core.models.text_vae.mixing import mixed_texts
 from lcgan_core.models.text_vae.modeling import TextVae, TextVaeConfig
+from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining.tokenizer import narrowed_tokenizer, train_tokenizer
 from lcgan_core.models.text_vae.quantized import load_quantized, save_quantized
 from lcgan_core.support.manifest import write_manifest
@@ -333,6 +334,18 @@ def test_a_model_mixes_each_pair(tiny_model: Path) -> None:
         mixed_texts("good food here .", "bad soup here !"),
     ]
     assert model.mixtures([], []) == []
+
+
+def test_a_change_adds_the_surprisal_of_what_is_new(tiny_model: Path) -> None:
+    model = TextVaeModel(tiny_model)
+    text = "the soup was cold ."
+    added = model.added_surprisal([text, text, text, ""], [text, "the bread was cold .", "the soup soup was cold .", text])
+    assert added[0] == 0
+    assert 0 < added[1] < added[2], "a word that fits adds less than one that does not"
+    likely = log_likelihoods(model.vae, model.tokenizer, ["", text])
+    end_of_nothing = -float(likely[0])  # its only token is kept, and may take from what the end of the text adds
+    assert -float(likely[1]) - end_of_nothing <= float(added[3]) <= -float(likely[1]) + 1e-3
+    assert len(model.added_surprisal([], [])) == 0
 
 
 def test_a_whitened_model_says_the_same_in_other_coordinates(tiny_model: Path) -> None:

@@ -218,6 +218,20 @@ class LatentModelContract:
         for sample in (one for some in mixed for one in some):
             self._kind.key(sample)
 
+    def test_surprisal_is_of_each_change(self) -> None:
+        before, after = self._decoded[:-1], self._decoded[1:]
+        added = self._loaded.added_surprisal(before, after)
+        if added is None:
+            return
+        assert added.shape == (LATENTS - 1,), f"Added surprisal has the shape {tuple(added.shape)}, not [n]."
+        assert bool((added >= 0).all()), f"{self._class}.added_surprisal is below 0."
+        turned = self._loaded.added_surprisal(before[::-1], after[::-1])
+        assert turned is not None, "Added surprisal is None for the same changes in another order."
+        assert bool(((turned.flip(0) - added).abs() < 0.1).all()), "The added surprisal of a change depends on the others."
+        of_none = self._loaded.added_surprisal(before, before)
+        assert of_none is not None, "Added surprisal is None where nothing changes."
+        assert not of_none.any(), f"{self._class}.added_surprisal is above 0 where nothing changes."
+
     def test_nothing_is_there_to_be_trained(self) -> None:
         model = self._loaded
         found = {"naturalness": model.naturalness(self._decoded)}

@@ -22,7 +22,7 @@ from .diversity import distinct, self_bleu
 from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
-from .naturalness import SCORED_AT_ONCE, log_likelihoods
+from .naturalness import SCORED_AT_ONCE, added_surprisal, log_likelihoods
 from .quantized import load_quantized
 
 EMBEDDED = Path(__file__).parent.parent
@@ -191,8 +191,12 @@ class TextVaeModel(LatentModel[str]):
 
     def naturalness(self, samples: Sequence[str]) -> Tensor:
         """The share of held-out texts that are no likelier, to the decoder as a language model, than the sample."""
-        found, real = log_likelihoods(self.vae, self.tokenizer, samples).cpu(), self._log_likelihoods_of_real
+        found, real = log_likelihoods(self.vae, self.tokenizer, samples), self._log_likelihoods_of_real
         return torch.searchsorted(real, found, right=True) / len(real)
+
+    def added_surprisal(self, before: Sequence[str], after: Sequence[str]) -> Tensor:
+        """The nats that each change adds to the decoder as a language model: new tokens, and kept ones in a new place."""
+        return added_surprisal(self.vae, self.tokenizer, before, after)
 
     def real_posteriors(self) -> Posterior:
         return self._real_posteriors
