@@ -30,8 +30,8 @@ NATURALNESS_WEIGHT = 0.45
 """What naturalness counts for beside closeness, both in [0, 1]."""
 SURPRISAL_WEIGHT = 0.04
 """What each nat of surprisal that a change adds counts against it. Both weights were fitted to the verdicts of blind readers.
-On 200 held-out reviews a direction, 4 to 6 in a hundred more satisfy than without this one and 0.75 for naturalness; a later blind
-reading found no more of them natural."""
+On 200 held-out reviews a direction, 4 to 6 in a hundred more satisfy than without this one and 0.75 for naturalness; a later
+blind reading found no more of them natural."""
 RECOGNISED = 0.1
 """If neither its reconstruction nor its best edit is this close to a sample, there is no good edit of it. Arbitrary."""
 
