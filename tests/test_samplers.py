@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
+from torch.nn import functional as F
 
 from lcgan_core import RunConfig, RunError, Wish
 from lcgan_core.engine import samplers
@@ -91,12 +92,17 @@ def test_a_gaussian_of_a_large_z_is_fitted_without_its_covariance(
 def test_what_critics_doubt_most_is_not_drawn(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samplers, "multiplies_bf16", lambda device: False)
     monkeypatch.setattr(steering, "config", steering.config.model_copy(update={"proposals": 1.49}))
-    drawn = ActorSampler(steering).draw(50, seeded())
     moved = steering.actor(steering.start(75, seeded())).detach()
     critic, _ = steering.critics["right"]
-    surest = critic(moved).topk(50).indices.sort().values
+    doubted = F.softplus(-critic(moved)).detach()
+    monkeypatch.setattr(samplers, "TRUSTED", float(doubted.quantile(0.5)))
+    drawn = ActorSampler(steering).draw(50, seeded())
+    surest = doubted.argsort()[:50].sort().values
     assert torch.allclose(moved[surest], drawn.z, atol=1e-6), "in the order they were drawn in"
     assert torch.allclose(steering.actor(drawn.start), drawn.z, atol=1e-6)
+    monkeypatch.setattr(samplers, "TRUSTED", float(doubted.quantile(0.8)))
+    first = (doubted <= samplers.TRUSTED).nonzero()[:50, 0]
+    assert torch.allclose(moved[first], ActorSampler(steering).draw(50, seeded()).z, atol=1e-6), "by chance"
     monkeypatch.setattr(steering, "config", steering.config.model_copy(update={"proposals": 1.0}))
     everything = steering.actor(steering.start(50, seeded()))
     assert torch.allclose(ActorSampler(steering).draw(50, seeded()).z, everything, atol=1e-6)

@@ -64,8 +64,9 @@ class GanConfig(Options):
     oscillates around it (Yazıcı et al. 2019, arXiv 1806.04498)."""
     augmentation: float = Field(0.5, ge=0)
     """Noise added to labelled latents while the attribute critics learn, in units of the encoder's average std."""
-    realism_weight: float = Field(0.2, ge=0)
-    """Weight of the realism critic in the actor's loss. Constraints have their own weights (``--weight``)."""
+    realism_weight: float = Field(0.4, ge=0)
+    """Weight of the realism critic in the actor's loss. A higher value keeps variety. Constraints have their own weights
+    (``--weight``)."""
     gradient_penalty: float = Field(1.0, ge=0)
     """Weight of the gradient penalty that keeps the realism critic smooth."""
     penalty_interval: int = Field(4, ge=1, le=10_000)
