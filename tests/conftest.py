@@ -310,6 +310,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 TINY_RECIPE = [
     argument
     for setting in (
+        "decoder=chance",
         "vocab_size=340",
         "max_tokens=20",
         "width=32",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from lcgan_core import CorpusError
 from lcgan_core.errors import TrainingError
 from lcgan_core.models.text_vae.batches import LanguageModelBatches, Rows
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
+from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining.meaning import MEANING_SIZE, meanings
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 from lcgan_core.models.text_vae.pretraining.start import start
@@ -254,7 +256,6 @@ def test_a_training_that_diverges_stops_with_its_step_and_names_the_last_checkpo
         (("pretrain", "few.txt", "--out", "m", "--set", "kl_wait=1"), "kl_wait: Extra inputs"),
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs=0"), "epochs: Input should be greater than 0"),
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs"), "expected OPTION=VALUE"),
-        (("pretrain", "few.txt", "--out", "m", "--set", "written=9"), "written: name the language model that writes"),
         (("pretrain", "--resume", "nowhere"), "Nothing to resume in nowhere"),
     ],
 )
@@ -323,7 +324,7 @@ def test_other_architectures_serve_too_and_what_does_not_is_an_error(causal: Pat
     ran = run_lcgan(*line, "--set", "decoder=gpt2", "--set", "written=100")
     assert ran.exit_code == 0, ran.output
     assert TextVaeModel(Path("model")).encode(["the food was good ."]).mean.isfinite().all()
-    assert "begun from layers and tokens of `gpt2`" in Path("model/README.md").read_text(encoding="utf-8")
+    assert "begun from `gpt2`" in Path("model/README.md").read_text(encoding="utf-8")
 
     missing = run_lcgan(*line[:3], "other", "--set", "decoder=./nowhere")
     assert missing.exit_code == 1
@@ -332,9 +333,51 @@ def test_other_architectures_serve_too_and_what_does_not_is_an_error(causal: Pat
     assert "has 3 layers, and decoder_layers=4 asks for more" in deep.stderr
 
 
+def test_a_vae_goes_on_from_another_with_the_tokens_of_its_own_corpus(tiny_model: Path) -> None:
+    trained = TextVaeModel(tiny_model)
+    sizes = {"decoder_layers": 2, "encoder_layers": 1, "latent_size": 8}
+    config = PretrainConfig(corpus=Path("any"), decoder=str(tiny_model), vocab_size=300, **sizes)
+    texts = [text.replace("the", "The") for text in sentences()]
+    vae, tokenizer, nobody = start(config, texts)
+    assert nobody is None
+    word, capital = tokenizer.vocab["Ġwas"], tokenizer.vocab["ĠThe"]
+    for there, here in (("Ġwas", word), ("Ġthe", capital)):
+        known = trained.tokenizer.vocab[there]
+        assert torch.equal(vae.embedding.weight[here], trained.vae.embedding.weight[known]), "it knows no capitals"
+        assert vae.bag_bias[here] == trained.vae.bag_bias[known]
+    nothing, _, _ = start(config.model_copy(update={"decoder": "chance"}), texts)
+    taught, untaught = (log_likelihoods(each.eval(), tokenizer, texts[:300]).mean() for each in (vae, nothing))
+    assert taught > 0.8 * untaught, "in nats; most tokens are new to it"
+
+
+def test_by_default_a_vae_starts_from_the_model_that_ships() -> None:
+    texts = ["We waited for an hour, and the soup was cold.", "A friendly little place with good coffee."] * 20
+    unlike = [" ".join(reversed(text.split())) for text in texts]
+    vae, tokenizer, _ = start(PretrainConfig(corpus=Path("any"), vocab_size=600), texts)
+    real, garbled = (log_likelihoods(vae.eval(), tokenizer, some).mean() for some in (texts, unlike))
+    assert real > garbled + 10, "in nats a text, before any training"
+
+
+def test_what_a_vae_cannot_go_on_from_is_an_error(tiny_model: Path, run_lcgan: Lcgan) -> None:
+    Path("corpus.txt").write_text("\n".join(sentences()[:100]), encoding="utf-8")
+    broken = Path("broken")
+    shutil.copytree(tiny_model, broken)
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    for settings, message in (
+        (["decoder=reviews", "latent_size=32"], "the text VAE reviews has latent_size=64, and the recipe asks for 32"),
+        ([f"decoder={tiny_model}", "decoder_layers=2", "encoder_layers=1"], "Take what it has (--set latent_size=8)"),
+        (["decoder=broken"], "decoder: broken is no whole text VAE: "),
+        (["decoder=chance", "written=9"], "written: chance is no language model, and writes no texts"),
+    ):
+        line = [argument for setting in settings for argument in ("--set", setting)]
+        ran = run_lcgan("pretrain", "corpus.txt", "--out", f"model-{settings[-1]}", *line)
+        assert ran.exit_code == 1
+        assert message in ran.stderr
+
+
 def test_longest_texts_follow_the_corpus() -> None:
     def longest(texts: list[str], **recipe: int) -> int:
-        config = PretrainConfig(corpus=Path("any"), width=8, decoder_layers=1, encoder_layers=1, **recipe)
+        config = PretrainConfig(corpus=Path("any"), decoder="chance", width=8, **recipe)
         found: int = start(config, texts)[1].model_max_length
         return found
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from ...errors import ModelError
 from ...figures import Beside
 from ...latent_model import LatentModel, Posterior, chance_of
+from ...support.files import read_json_text
 from ...support.manifest import check_files
 from .batches import IGNORED, pad
 from .diversity import distinct, self_bleu
@@ -38,6 +39,18 @@ REFINING_STEPS = 3
 REFINING_RATE = 0.1
 REFINING_EPS = 0.01
 """Slopes below this hardly move z, so that what rounding leaves of none does not."""
+
+
+def text_vae_folder(source: str) -> Path | None:
+    """The folder of a text VAE: one that ships, by its name, or another; None if ``source`` is neither."""
+    for folder in (EMBEDDED / source, Path(source)):
+        try:
+            config = read_json_text((folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(config, dict) and config.get("model_type") == TextVaeConfig.model_type:
+            return folder
+    return None
 
 
 def load_vae(folder: Path) -> tuple[TextVae, PreTrainedTokenizerFast]:

@@ -14,7 +14,7 @@ from ....support.wording import beside, memory_line
 from ..diversity import distinct
 from ..latent_model import REFINING_STEPS, TextVaeModel, encode_texts
 from .meaning import MEANING_SIZE
-from .recipe import PretrainConfig
+from .recipe import CHANCE, PretrainConfig
 from .writer import EPOCHS, TEMPERATURE
 
 FigureT = TypeVar("FigureT")
@@ -124,7 +124,7 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) 
         if recipe.meaning_model
         else ""
     )
-    begun = f", begun from layers and tokens of `{recipe.decoder}`" if recipe.decoder else ""
+    begun = f", begun from `{recipe.decoder}`" if recipe.decoder != CHANCE else ""
     written = (
         f"\nIt was trained on {recipe.written:,} more texts, less those that are in the corpus or came twice: the whole of\n"
         f"`{recipe.decoder}` wrote them after {EPOCHS} passes over the corpus, sampled at temperature {TEMPERATURE}.\n"

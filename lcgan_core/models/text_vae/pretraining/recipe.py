@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ....recipe import Recipe
 from ....support.extras import needed
 
 if TYPE_CHECKING:
     from .measure import Measured
+
+CHANCE = "chance"
+"""The ``decoder`` of a VAE that starts from none."""
 
 
 class PretrainConfig(Recipe):
@@ -33,20 +36,20 @@ class PretrainConfig(Recipe):
     them still it is measured; of one without, only this tells how much a model may remember."""
     column: str = "text"
     """The column that holds the text."""
-    decoder: str | None = None
-    """A causal language model of transformers, whose first layers, last layer and tokens the VAE starts from: a folder, a .gguf
-    file or a name on the hub. By default the VAE starts from chance."""
+    decoder: str = "reviews"
+    """What the VAE starts from: a text VAE (``reviews`` or a folder); a causal language model of transformers (a folder, a
+    .gguf file or a name on the hub), of which it takes the first layers, the last and the tokens; or ``chance``."""
     written: int = Field(0, ge=0, le=100_000_000)
-    """Texts to train on as well, which the whole of this language model writes once it knows the corpus: the more, the better
-    do samples of the prior read."""
+    """Texts to train on as well, which the whole of a language model to start from writes once it knows the corpus: the more,
+    the better do samples of the prior read."""
     decoder_layers: int = Field(4, ge=1, le=100)
     """Layers of the decoder."""
     encoder_layers: int = Field(2, ge=1, le=100)
     """Layers of the encoder."""
     width: int = Field(256, ge=8, le=8192, multiple_of=8)
-    """Size of the hidden states; a ``decoder`` to start from has its own."""
+    """Size of the hidden states of a VAE that starts from chance."""
     vocab_size: int = Field(8000, ge=300, le=1_000_000)
-    """Most tokens of the BPE vocabulary; of a ``decoder`` to start from, the corpus keeps what it needs."""
+    """Most tokens of the BPE vocabulary; of a language model to start from, the corpus keeps what it needs."""
     max_tokens: int | None = Field(None, ge=4, le=512)
     """Longest text in tokens; longer ones are cut. By default 999 of 1,000 texts of the corpus fit, up to 128 tokens."""
     latent_size: int = Field(64, ge=1, le=65536)
@@ -76,12 +79,6 @@ class PretrainConfig(Recipe):
     """Most real texts whose posteriors go into the folder."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Seed of all randomness."""
-
-    @model_validator(mode="after")
-    def _somebody_writes(self) -> Self:
-        if self.written and self.decoder is None:
-            raise ValueError("written: name the language model that writes: --set decoder=FOLDER")
-        return self
 
     def pretrain(self, out: Path, *, resume: bool, on_progress: Callable[[str, float], None]) -> Measured:
         for module in ("datasets", "accelerate"):

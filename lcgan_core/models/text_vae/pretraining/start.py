@@ -1,11 +1,13 @@
-"""The networks of a text VAE before its training: from chance, or from layers of a pretrained language model."""
+"""The networks of a text VAE before its training: from another text VAE, from layers of a language model, or from chance."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer, decoders, normalizers
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -18,9 +20,10 @@ from transformers import (
 
 from ....errors import ModelError
 from ....support.pretrained import load_pretrained
+from ..latent_model import knows_capitals, load_vae, text_vae_folder
 from ..modeling import PREFIX, TextVae, TextVaeConfig
 from .meaning import MEANING_SIZE
-from .recipe import PretrainConfig
+from .recipe import CHANCE, PretrainConfig
 from .tokenizer import narrowed_tokenizer, train_tokenizer
 
 LONGEST = 128
@@ -34,21 +37,81 @@ def start(config: PretrainConfig, texts: list[str]) -> tuple[TextVae, PreTrained
 
     Raises ``ModelError`` if the decoder to start from does not serve.
     """
-    if config.decoder is None:
-        tokenizer = train_tokenizer(texts, config.vocab_size, LONGEST)
-        set_longest(tokenizer, texts, config.max_tokens)
-        heads = max(1, config.width // 64)
-        architecture = LlamaConfig(
-            hidden_size=config.width,
-            intermediate_size=config.width * 8 // 3,
-            num_hidden_layers=config.decoder_layers,
-            num_attention_heads=heads,
-            max_position_embeddings=tokenizer.model_max_length + PREFIX,
-        )
-        vae = TextVae(_sizes(config, tokenizer, architecture.to_diff_dict()))
-        nn.init.normal_(vae.embedding.weight, std=config.width**-0.5)  # they are the weights of the output too
-        vae.fit_to_embeddings()
-        return vae, tokenizer, None
+    folder = text_vae_folder(config.decoder)
+    if folder is None and config.decoder != CHANCE:
+        return from_language_model(config, texts)
+    if config.written:
+        raise ModelError(f"written: {config.decoder} is no language model, and writes no texts. Name one: --set decoder=FOLDER")
+    tokenizer = train_tokenizer(texts, config.vocab_size, LONGEST)
+    set_longest(tokenizer, texts, config.max_tokens)
+    return from_text_vae(config, folder, tokenizer) if folder else from_chance(config, tokenizer), tokenizer, None
+
+
+def from_chance(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
+    """A VAE that knows nothing."""
+    architecture = LlamaConfig(
+        hidden_size=config.width,
+        intermediate_size=config.width * 8 // 3,
+        num_hidden_layers=config.decoder_layers,
+        num_attention_heads=max(1, config.width // 64),
+        max_position_embeddings=tokenizer.model_max_length + PREFIX,
+    )
+    vae = TextVae(_sizes(config, tokenizer, architecture.to_diff_dict()))
+    nn.init.normal_(vae.embedding.weight, std=config.width**-0.5)  # they are the weights of the output too
+    vae.fit_to_embeddings()
+    return vae
+
+
+@torch.no_grad()
+def from_text_vae(config: PretrainConfig, folder: Path, tokenizer: PreTrainedTokenizerFast) -> TextVae:
+    """A VAE that writes with the tokens of ``tokenizer`` what the one in ``folder`` writes with its own."""
+    try:
+        trained, its_tokenizer = load_vae(folder)
+    except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
+        raise ModelError(f"decoder: {folder} is no whole text VAE: {error}. Choose another: --set decoder=FOLDER") from error
+    has = {
+        "decoder_layers": trained.decoder.config.num_hidden_layers,
+        "encoder_layers": trained.config.encoder_layers,
+        "latent_size": trained.config.latent_size,
+    }
+    for name, size in has.items():
+        if size != (asked := getattr(config, name)):
+            raise ModelError(
+                f"decoder: the text VAE {config.decoder} has {name}={size}, and the recipe asks for {asked}. Take what it has "
+                f"(--set {name}={size}), or start from chance (--set decoder={CHANCE})."
+            )
+    room = max(trained.decoder.config.max_position_embeddings, tokenizer.model_max_length + PREFIX)
+    vae = TextVae(_sizes(config, tokenizer, trained.config.transformer | {"max_position_embeddings": room}))
+    kept = trained.state_dict()
+    for name in ("to_length.weight", "to_length.bias"):
+        short = min(len(kept[name]), len(vae.state_dict()[name]))
+        kept[name] = torch.cat([kept[name][:short], vae.state_dict()[name][short:]])
+    parts = in_tokens_of(its_tokenizer, tokenizer)
+    for name in ("decoder.embed_tokens.weight", "bag_bias"):
+        kept[name] = torch.stack([kept[name][ids].mean(0) for ids in parts])
+    vae.load_state_dict({name: kept.get(name, value) for name, value in vae.state_dict().items()})
+    return vae
+
+
+def in_tokens_of(known: PreTrainedTokenizerFast, tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
+    """For each token of ``tokenizer``, the ids of the tokens that ``known`` has for it; both are byte-level.
+
+    A tokenizer that knows no capitals reads the token in small letters.
+    """
+    its_ids, capitals, to_text = known.get_vocab(), knows_capitals(known), decoders.ByteLevel()
+    bare = Tokenizer.from_str(known.backend_tokenizer.to_str())
+    bare.normalizer = normalizers.Sequence([])  # a token is no text: no space goes before it
+    found: list[list[int]] = [[] for _ in range(len(tokenizer))]
+    for token, place in tokenizer.get_vocab().items():
+        text = to_text.decode([token]) if capitals else to_text.decode([token]).lower()
+        found[place] = [its_ids[token]] if token in its_ids else bare.encode(text, add_special_tokens=False).ids
+    return found
+
+
+def from_language_model(
+    config: PretrainConfig, texts: list[str]
+) -> tuple[TextVae, PreTrainedTokenizerFast, PreTrainedModel | None]:
+    """What ``start`` returns, of a causal language model's layers and tokens."""
     try:
         pretrained, theirs = load_pretrained(AutoModelForCausalLM, "causal language model", config.decoder, "cpu")
         tokenizer, ids = narrowed_tokenizer(theirs, texts, LONGEST)
