@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from click.testing import CliRunner
 from conftest import QUICK_GAN, HalfSpace, Lcgan, LinearModel, Points, sentences
 
 import lcgan_core.tools.editing as editing
-from lcgan_core import RunConfig, RunError, Wish, load_run
+from lcgan_core import LatentModel, RunConfig, RunError, Wish, load_run
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
 from lcgan_core.engine.labelling import Labeller
@@ -22,16 +21,7 @@ from lcgan_core.engine.networks import Actor, GanConfig
 from lcgan_core.engine.samplers import Steering
 from lcgan_core.plugins.discovery import load_latent_model
 from lcgan_core.runs.finished import FinishedRun
-from lcgan_core.tools.editing import (
-    HALVES_WEIGHT,
-    LEAST_VALUE,
-    NATURALNESS_WEIGHT,
-    SURPRISAL_WEIGHT,
-    Edit,
-    edit,
-    interpolate,
-    worse_half,
-)
+from lcgan_core.tools.editing import NATURALNESS_WEIGHT, SURPRISAL_WEIGHT, Edit, edit, interpolate
 
 
 class NearPoints(Points):
@@ -166,38 +156,11 @@ def test_texts_are_edited_from_the_command_line(run_folder: Path, run_lcgan: Lcg
     assert all(len(row["candidates"]) <= 2 for row in found)
 
 
-def merit(run: FinishedRun, found: Edit) -> float:
-    model = run.model
+def merit(model: LatentModel[str], found: Edit) -> float:
     natural, surprisal = model.naturalness([found.after]), model.added_surprisal([found.before], [found.after])
     assert natural is not None
     assert surprisal is not None
-    halves = HALVES_WEIGHT * math.log(max(worse_half(run, [found.after])[0], LEAST_VALUE))
-    return found.closeness + NATURALNESS_WEIGHT * float(natural) - SURPRISAL_WEIGHT * float(surprisal) + halves
-
-
-class Cut(NearPoints):
-    """A point's halves are itself and its mirror image."""
-
-    def halves(self, sample: tuple[float, ...]) -> list[tuple[float, ...]]:
-        return [sample, (-sample[0], *sample[1:])]
-
-
-class Halved(Near):
-    sample_kind = Cut()
-
-
-def test_the_worse_half_of_an_edit_counts(finished: FinishedRun) -> None:
-    assert worse_half(finished, [(5.0, 0.0, 0.0)]) == [1.0], "it has none"
-    halved = dataclasses.replace(finished, model=Halved(3))
-    assert worse_half(halved, [(5.0, 0.0, 0.0), (-5.0, 1.0, 0.0)]) == [0.0, 0.0]
-    (whole,), (cut,) = (editing.ranked(run, [(5.0, 0.0, 0.0)], [[(5.0, 1.0, 0.0)]], 0.9)[0] for run in (finished, halved))
-    assert whole.merit - cut.merit == pytest.approx(-HALVES_WEIGHT * math.log(LEAST_VALUE))
-    assert whole._replace(merit=0) == cut._replace(merit=0)
-
-
-def test_halves_of_a_text_are_judged_alone(run_folder: Path) -> None:
-    texts = ["the soup was cold .", "it is cold and the food was cold .", "cold", ""]
-    assert worse_half(load_run(run_folder), texts) == [0.0, 1.0, 1.0, 1.0]
+    return found.closeness + NATURALNESS_WEIGHT * float(natural) - SURPRISAL_WEIGHT * float(surprisal)
 
 
 def test_changes_that_the_wish_does_not_need_are_left_out(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +169,7 @@ def test_changes_that_the_wish_does_not_need_are_left_out(run_folder: Path, monk
     monkeypatch.setattr(editing, "MIXED", 0)
     coarse = edit(run, texts)
     pairs = [(a, b) for a, b in zip(finer, coarse, strict=True) if a.status == b.status == "edited"]
-    merits = [merit(run, a) - merit(run, b) for a, b in pairs]
+    merits = [merit(run.model, a) - merit(run.model, b) for a, b in pairs]
     assert len(merits) > 20
     assert min(merits) > -1e-6, "mixtures are further candidates"
     assert sum(more > 0 for more in merits) >= 3

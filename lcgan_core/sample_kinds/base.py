@@ -67,10 +67,6 @@ class SampleKind(ABC, Generic[SampleT]):
         """
         return [float(self.key(first) == self.key(second)) for first, second in zip(before, after, strict=True)]
 
-    def halves(self, sample: SampleT) -> Sequence[SampleT]:
-        """The first and the second half, where each can be judged alone; by default, none."""
-        return ()
-
     def alike(self, sample: SampleT) -> str:
         """A key that is the same for samples that a person would call equal; by default, for equal samples."""
         return self.key(sample)

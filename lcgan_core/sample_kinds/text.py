@@ -29,16 +29,6 @@ class Text(SampleKind[str]):
             )
         return sample
 
-    def halves(self, sample: str) -> Sequence[str]:
-        """Each with half of the words.
-
-        >>> Text().halves("the food was great and dry")
-        ('the food was', 'great and dry')
-        """
-        words = sample.split()
-        middle = len(words) // 2
-        return (" ".join(words[:middle]), " ".join(words[middle:])) if middle else ()
-
     def alike(self, sample: str) -> str:
         """The text without differences of case and spaces."""
         return " ".join(self.key(sample).split()).casefold()

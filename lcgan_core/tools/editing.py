@@ -29,13 +29,9 @@ MIXED = 5
 NATURALNESS_WEIGHT = 0.45
 """What naturalness counts for beside closeness, both in [0, 1]."""
 SURPRISAL_WEIGHT = 0.04
-"""What each nat of surprisal that a change adds counts against it."""
-HALVES_WEIGHT = 0.03
-"""What the logarithm of the constraints' value for the worse half counts for: "the food was great and dry" is positive as a
-whole. All three weights are near those of a logistic regression on what blind readers said of 853 edits. Of 240 that were
-chosen without this one, they found 73 % natural if that value was at least 0.1, and 29 % of the others."""
-LEAST_VALUE = 1e-4
-"""A half's value counts as no less."""
+"""What each nat of surprisal that a change adds counts against it. Both weights were fitted to the verdicts of blind readers.
+On 200 held-out reviews a direction, 4 to 6 in a hundred more satisfy than without this one and 0.75 for naturalness; a later
+blind reading found no more of them natural."""
 RECOGNISED = 0.1
 """If neither its reconstruction nor its best edit is this close to a sample, there is no good edit of it. Arbitrary."""
 
@@ -83,8 +79,7 @@ class Candidate(NamedTuple):
 
     value: float
     merit: float
-    """Closeness plus weighted naturalness, less the weighted surprisal that the change adds, as far as the model can tell, and
-    less what halves that violate count."""
+    """Closeness plus weighted naturalness, less the weighted surprisal that the change adds, as far as the model can tell."""
     closeness: float
     sample: Any
 
@@ -121,19 +116,8 @@ def ranked(finished: FinishedRun, samples: Sequence[Any], found: list[list[Any]]
         merit = [so_far + NATURALNESS_WEIGHT * one for so_far, one in zip(merit, naturalness.tolist(), strict=True)]
     if (surprisal := finished.model.added_surprisal(before, after)) is not None:
         merit = [so_far - SURPRISAL_WEIGHT * one for so_far, one in zip(merit, surprisal.tolist(), strict=True)]
-    worse = worse_half(finished, after)
-    merit = [so_far + HALVES_WEIGHT * math.log(max(one, LEAST_VALUE)) for so_far, one in zip(merit, worse, strict=True)]
     each = map(Candidate, least_values(finished, after), merit, closeness, after)
     return [best_first([next(each) for _ in mine], strength) for mine in found]
-
-
-def worse_half(finished: FinishedRun, samples: Sequence[Any]) -> list[float]:
-    """The lowest of the constraints' values for the halves of each sample; 1 where it has none."""
-    kind = finished.model.sample_kind
-    halves = [kind.halves(sample) for sample in samples]
-    different = kind.distinct([half for both in halves for half in both])
-    values = dict(zip(map(kind.key, different), least_values(finished, different), strict=True)) if different else {}
-    return [min((values[kind.key(half)] for half in both), default=1.0) for both in halves]
 
 
 def best_first(candidates: list[Candidate], strength: float) -> list[Candidate]:
