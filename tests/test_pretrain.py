@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ import torch
 from conftest import TINY_RECIPE, Lcgan, sentences
 from datasets import Dataset
 from safetensors.torch import load_file
-from tokenizers import normalizers
 from transformers import (
     BertConfig,
     BertModel,
@@ -30,10 +28,8 @@ from lcgan_core import CorpusError
 from lcgan_core.errors import TrainingError
 from lcgan_core.models.text_vae.batches import LanguageModelBatches, Rows
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
-from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining.meaning import MEANING_SIZE, meanings
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
-from lcgan_core.models.text_vae.pretraining.start import start
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
 from lcgan_core.models.text_vae.pretraining.training import BatchesOfOneLength, fit
 from lcgan_core.recipe import recipe_in
@@ -272,119 +268,6 @@ def test_the_recipe_is_listed_with_its_defaults(run_lcgan: Lcgan) -> None:
     for name, field in PretrainConfig.model_fields.items():
         assert name in listed
         assert field.description
-
-
-@pytest.fixture
-def causal(tmp_path: Path) -> Path:
-    """A folder that anyone may have saved: a causal language model and its tokenizer, of byte-level BPE."""
-    tokenizer = train_tokenizer([*sentences(), "of 17 reviews some were written in haste"], vocab_size=420, max_tokens=64)
-    tokenizer.backend_tokenizer.normalizer = normalizers.NFC()  # as others have it: no space goes before a text
-    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path / "causal")
-    tokenizer.save_pretrained(tmp_path / "causal")
-    return tmp_path / "causal"
-
-
-def test_a_vae_starts_from_the_first_layers_and_the_last_of_a_language_model(causal: Path) -> None:
-    theirs = LlamaForCausalLM.from_pretrained(causal)
-    config = PretrainConfig(corpus=Path("any"), decoder=str(causal), decoder_layers=2, encoder_layers=1, written=1)
-    vae, tokenizer, whole = start(config, sentences()[:20])
-    assert len(vae.decoder.layers) == 2
-    assert len(vae.encoder.layers) == 1
-    for network in (vae.decoder, vae.encoder):
-        assert torch.equal(network.layers[0].mlp.up_proj.weight, theirs.model.layers[0].mlp.up_proj.weight)
-    assert torch.equal(vae.decoder.layers[1].mlp.up_proj.weight, theirs.model.layers[2].mlp.up_proj.weight)
-    assert start(config.model_copy(update={"written": 0}), sentences()[:20])[2] is None  # it would only take memory
-    word = tokenizer.vocab["Ġwas"]
-    there = PreTrainedTokenizerFast.from_pretrained(causal).vocab["Ġwas"]
-    assert torch.equal(vae.embedding.weight[word], theirs.get_input_embeddings().weight[there])
-    assert whole is not None
-    assert whole.config.num_hidden_layers == theirs.config.num_hidden_layers
-    assert torch.equal(whole.get_output_embeddings().weight[word], theirs.get_output_embeddings().weight[there])
-    assert len(tokenizer) < theirs.config.vocab_size
-
-
-def test_other_architectures_serve_too_and_what_does_not_is_an_error(causal: Path, run_lcgan: Lcgan) -> None:
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(causal)
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=2, n_head=2)).save_pretrained("gpt2")
-    tokenizer.save_pretrained("gpt2")
-    Path("corpus.txt").write_text("\n".join(sentences()[:100]), encoding="utf-8")
-    line = (
-        "pretrain",
-        "corpus.txt",
-        "--out",
-        "model",
-        "--set",
-        "epochs=1",
-        "--set",
-        "decoder_layers=2",
-    )
-    ran = run_lcgan(*line, "--set", "decoder=gpt2", "--set", "written=100")
-    assert ran.exit_code == 0, ran.output
-    assert TextVaeModel(Path("model")).encode(["the food was good ."]).mean.isfinite().all()
-    assert "begun from `gpt2`" in Path("model/README.md").read_text(encoding="utf-8")
-
-    missing = run_lcgan(*line[:3], "other", "--set", "decoder=./nowhere")
-    assert missing.exit_code == 1
-    assert "decoder: there is no folder ./nowhere. Choose another: --set decoder=FOLDER" in missing.stderr
-    deep = run_lcgan(*line[:3], "deep", "--set", f"decoder={causal}", "--set", "decoder_layers=4")
-    assert "has 3 layers, and decoder_layers=4 asks for more" in deep.stderr
-
-
-def test_a_vae_goes_on_from_another_with_the_tokens_of_its_own_corpus(tiny_model: Path) -> None:
-    trained = TextVaeModel(tiny_model)
-    sizes = {"decoder_layers": 2, "encoder_layers": 1, "latent_size": 8}
-    config = PretrainConfig(corpus=Path("any"), decoder=str(tiny_model), vocab_size=300, **sizes)
-    texts = [text.replace("the", "The") for text in sentences()]
-    vae, tokenizer, nobody = start(config, texts)
-    assert nobody is None
-    word, capital = tokenizer.vocab["Ġwas"], tokenizer.vocab["ĠThe"]
-    for there, here in (("Ġwas", word), ("Ġthe", capital)):
-        known = trained.tokenizer.vocab[there]
-        assert torch.equal(vae.embedding.weight[here], trained.vae.embedding.weight[known]), "it knows no capitals"
-        assert vae.bag_bias[here] == trained.vae.bag_bias[known]
-    nothing, _, _ = start(config.model_copy(update={"decoder": "chance"}), texts)
-    taught, untaught = (log_likelihoods(each.eval(), tokenizer, texts[:300]).mean() for each in (vae, nothing))
-    assert taught > 0.8 * untaught, "in nats; most tokens are new to it"
-
-
-def test_by_default_a_vae_starts_from_the_model_that_ships() -> None:
-    texts = ["We waited for an hour, and the soup was cold.", "A friendly little place with good coffee."] * 20
-    unlike = [" ".join(reversed(text.split())) for text in texts]
-    vae, tokenizer, _ = start(PretrainConfig(corpus=Path("any"), vocab_size=600), texts)
-    real, garbled = (log_likelihoods(vae.eval(), tokenizer, some).mean() for some in (texts, unlike))
-    assert real > garbled + 10, "in nats a text, before any training"
-
-
-def test_what_a_vae_cannot_go_on_from_is_an_error(tiny_model: Path, run_lcgan: Lcgan) -> None:
-    Path("corpus.txt").write_text("\n".join(sentences()[:100]), encoding="utf-8")
-    broken = Path("broken")
-    shutil.copytree(tiny_model, broken)
-    (broken / "model.safetensors").write_bytes(b"no weights")
-    for settings, message in (
-        (["decoder=reviews", "latent_size=32"], "the text VAE reviews has latent_size=64, and the recipe asks for 32"),
-        ([f"decoder={tiny_model}", "decoder_layers=2", "encoder_layers=1"], "Take what it has (--set latent_size=8)"),
-        (["decoder=broken"], "decoder: broken is no whole text VAE: "),
-        (["decoder=chance", "written=9"], "written: chance is no language model, and writes no texts"),
-    ):
-        line = [argument for setting in settings for argument in ("--set", setting)]
-        ran = run_lcgan("pretrain", "corpus.txt", "--out", f"model-{settings[-1]}", *line)
-        assert ran.exit_code == 1
-        assert message in ran.stderr
-
-
-def test_longest_texts_follow_the_corpus() -> None:
-    def longest(texts: list[str], **recipe: int) -> int:
-        config = PretrainConfig(corpus=Path("any"), decoder="chance", width=8, **recipe)
-        found: int = start(config, texts)[1].model_max_length
-        return found
-
-    short = sentences()[:200]
-    assert longest(short) < longest([text + " " + text for text in short]) <= 128
-    assert longest([" ".join(short)]) == 128
-    assert longest(short, max_tokens=6) == 6
 
 
 def test_what_is_asked_of_z_beside_the_text_can_be_told_from_it(tiny_model: Path) -> None:

@@ -98,7 +98,7 @@ class GanConfig(Options):
     max_posterior_labels: int = Field(20000, ge=2, le=MOST_LABELS)
     """Maximum number of posterior samples to label."""
     proposals: float = Field(2.0, ge=1, le=1000)
-    """Latents that the actor draws per sample asked for; only those that the constraints' critics trust most are decoded."""
+    """Latents that the actor draws per sample asked for; those that the constraints' critics doubt most are not decoded."""
     max_drift: float = Field(3.0, gt=1)
     """Mean squared Mahalanobis distance per dimension from z' to q(z), 1 on q(z) itself, above which the actor has diverged."""
     min_unique: float = Field(0.5, ge=0, le=1)

@@ -41,16 +41,18 @@ REFINING_EPS = 0.01
 """Slopes below this hardly move z, so that what rounding leaves of none does not."""
 
 
-def text_vae_folder(source: str) -> Path | None:
-    """The folder of a text VAE: one that ships, by its name, or another; None if ``source`` is neither."""
-    for folder in (EMBEDDED / source, Path(source)):
-        try:
-            config = read_json_text((folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(config, dict) and config.get("model_type") == TextVaeConfig.model_type:
-            return folder
-    return None
+def folder_of(source: str) -> Path:
+    """The folder of the model that ships under this name, or else the folder that is named."""
+    return EMBEDDED / source if (EMBEDDED / source / "config.json").is_file() else Path(source)
+
+
+def is_text_vae(folder: Path) -> bool:
+    """Whether the folder says that it holds one."""
+    try:
+        config = read_json_text((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("model_type") == TextVaeConfig.model_type
 
 
 def load_vae(folder: Path) -> tuple[TextVae, PreTrainedTokenizerFast]:
@@ -141,7 +143,7 @@ class TextVaeModel(LatentModel[str]):
 
     @classmethod
     def load(cls, source: str) -> Self:
-        folder = EMBEDDED / source if (EMBEDDED / source / "config.json").is_file() else Path(source)
+        folder = folder_of(source)
         if not (folder / "config.json").is_file():
             embedded = ", ".join(sorted(path.parent.name for path in EMBEDDED.glob("*/config.json")))
             raise ModelError(

@@ -20,7 +20,7 @@ from transformers import (
 
 from ....errors import ModelError
 from ....support.pretrained import load_pretrained
-from ..latent_model import knows_capitals, load_vae, text_vae_folder
+from ..latent_model import folder_of, is_text_vae, knows_capitals, load_vae
 from ..modeling import PREFIX, TextVae, TextVaeConfig
 from .meaning import MEANING_SIZE
 from .recipe import CHANCE, PretrainConfig
@@ -37,14 +37,15 @@ def start(config: PretrainConfig, texts: list[str]) -> tuple[TextVae, PreTrained
 
     Raises ``ModelError`` if the decoder to start from does not serve.
     """
-    folder = text_vae_folder(config.decoder)
-    if folder is None and config.decoder != CHANCE:
+    folder = folder_of(config.decoder)
+    goes_on = is_text_vae(folder)
+    if not goes_on and config.decoder != CHANCE:
         return from_language_model(config, texts)
     if config.written:
         raise ModelError(f"written: {config.decoder} is no language model, and writes no texts. Name one: --set decoder=FOLDER")
     tokenizer = train_tokenizer(texts, config.vocab_size, LONGEST)
     set_longest(tokenizer, texts, config.max_tokens)
-    return from_text_vae(config, folder, tokenizer) if folder else from_chance(config, tokenizer), tokenizer, None
+    return from_text_vae(config, folder, tokenizer) if goes_on else from_chance(config, tokenizer), tokenizer, None
 
 
 def from_chance(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
