@@ -28,7 +28,16 @@ from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import forget_plugins
 
-SLOW = ("test_readme", "test_wheels", "test_pretrain", "test_start", "test_text_vae", "test_studio", "test_benchmarks", "test_reviews")
+SLOW = (
+    "test_readme",
+    "test_wheels",
+    "test_pretrain",
+    "test_start",
+    "test_text_vae",
+    "test_studio",
+    "test_benchmarks",
+    "test_reviews",
+)
 """Files that take minutes. They start first, so that no process is left with one of them when all others are done;
 ``pytest -m 'not slow'`` leaves them out."""
 
