@@ -51,6 +51,9 @@ def figures(record: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
         for name, value in row["quality"].items():
             if row["greater_is_better"].get(name) is not None:
                 yield f"{of} {name}", about(value, row["greater_is_better"][name])
+    for training in record.get("trainings", ()):
+        for name, figure in figures(training):
+            yield f"{training['start']}: {name}", figure
     for row in record.get("rows", ()):  # readings and settings
         name = "natural" if "natural" in row else "satisfied"
         value = row[name] if isinstance(row[name], float) else sum(row[name]) / len(row[name])
