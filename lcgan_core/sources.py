@@ -17,6 +17,8 @@ from types import CodeType
 CORE = Path(__file__).parent
 LONGEST_NAME = 200
 """Strings in the source that are longer are not taken for the names of files. Arbitrary."""
+NO_CONTENT = (".pyc", ".pyo", ".pth")
+"""What Python makes of sources, and where an editable installation has them."""
 
 
 @cache
@@ -202,7 +204,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _is_content(path: Path) -> bool:
     try:
-        return path.is_file() and path.suffix not in (".pyc", ".pyo") and "__pycache__" not in path.parts
+        return path.is_file() and path.suffix not in NO_CONTENT and "__pycache__" not in path.parts
     except OSError:  # a name that the file system refuses
         return False
 
