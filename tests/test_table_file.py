@@ -59,6 +59,10 @@ def test_a_table_holds_the_samples(points: Path, run_lcgan: Lcgan, name: str, re
     again = run_lcgan("sample", points, "--out", name)
     assert again.exit_code == 2
     assert f"--out {name} already exists. Give another file." in again.stderr
+    refused = run_lcgan("sample", points, "--out", "samples.txt")
+    assert refused.exit_code == 2
+    assert "would be a folder" in refused.stderr
+    assert not Path("samples.txt").exists()
     assert "is the name of a table" in run_lcgan("edit", points, "0,0,0,0", "--out", "edits.csv").stderr
 
 

@@ -38,6 +38,8 @@ def with_out(takes_tables: bool = False) -> Callable[[Callable[..., None]], Call
         def holding(out: Path | None, **given: Any) -> None:
             from ..support.table_file import is_table, require_writer
 
+            if out and out.suffix.lower() == ".txt":
+                raise click.UsageError(f"--out {out} would be a folder. For lines in a file, leave it out and append: > {out}")
             table = out is not None and is_table(out)
             if out and table:
                 if not takes_tables:
