@@ -39,7 +39,7 @@ def with_out(takes_tables: bool = False) -> Callable[[Callable[..., None]], Call
             from ..support.table_file import is_table, require_writer
 
             if out and out.suffix.lower() == ".txt":
-                raise click.UsageError(f"--out {out} would be a folder. For lines in a file, leave it out and append: > {out}")
+                raise click.UsageError(f"--out {out} would be a folder. For lines in a file, write > {out} instead.")
             table = out is not None and is_table(out)
             if out and table:
                 if not takes_tables:
