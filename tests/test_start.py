@@ -40,7 +40,9 @@ def test_a_vae_starts_from_the_first_layers_and_the_last_of_a_language_model(cau
     for network in (vae.decoder, vae.encoder):
         assert torch.equal(network.layers[0].mlp.up_proj.weight, theirs.model.layers[0].mlp.up_proj.weight)
     assert torch.equal(vae.decoder.layers[1].mlp.up_proj.weight, theirs.model.layers[2].mlp.up_proj.weight)
-    assert start(config.model_copy(update={"written": 0}), sentences()[:20])[2] is None  # it would only take memory
+    all_of_it, _, nobody = start(config.model_copy(update={"written": 0, "decoder_layers": None}), sentences()[:20])
+    assert len(all_of_it.decoder.layers) == theirs.config.num_hidden_layers
+    assert nobody is None, "it would only take memory"
     word = tokenizer.vocab["Ġwas"]
     there = PreTrainedTokenizerFast.from_pretrained(causal).vocab["Ġwas"]
     assert torch.equal(vae.embedding.weight[word], theirs.get_input_embeddings().weight[there])

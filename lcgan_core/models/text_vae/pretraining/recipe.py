@@ -38,12 +38,13 @@ class PretrainConfig(Recipe):
     """The column that holds the text."""
     decoder: str = "reviews"
     """What the VAE starts from: a text VAE (``reviews`` or a folder); a causal language model of transformers (a folder, a
-    .gguf file or a name on the hub), of which it takes the first layers, the last and the tokens; or ``chance``."""
+    .gguf file or a name on the hub), of which it takes layers and tokens; or ``chance``."""
     written: int = Field(0, ge=0, le=100_000_000)
     """Texts to train on as well, which the whole of a language model to start from writes once it knows the corpus: the more,
     the better do samples of the prior read."""
-    decoder_layers: int = Field(4, ge=1, le=100)
-    """Layers of the decoder."""
+    decoder_layers: int | None = Field(None, ge=1, le=100)
+    """Layers of the decoder; by default all of what it starts from, and 4 from chance. Fewer of a language model, its first
+    ones and its last, are faster and write worse."""
     encoder_layers: int = Field(2, ge=1, le=100)
     """Layers of the encoder."""
     width: int = Field(256, ge=8, le=8192, multiple_of=8)

@@ -30,6 +30,8 @@ LONGEST = 128
 """Tokens that a text of the corpus may have where the recipe sets no bound."""
 FITTING = 0.999
 """Share of the texts of the corpus that fit then."""
+LAYERS_FROM_CHANCE = 4
+"""Of the decoder, where the recipe sets no number."""
 
 
 def start(config: PretrainConfig, texts: list[str]) -> tuple[TextVae, PreTrainedTokenizerFast, PreTrainedModel | None]:
@@ -53,7 +55,7 @@ def from_chance(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> T
     architecture = LlamaConfig(
         hidden_size=config.width,
         intermediate_size=config.width * 8 // 3,
-        num_hidden_layers=config.decoder_layers,
+        num_hidden_layers=config.decoder_layers or LAYERS_FROM_CHANCE,
         num_attention_heads=max(1, config.width // 64),
         max_position_embeddings=tokenizer.model_max_length + PREFIX,
     )
@@ -76,7 +78,7 @@ def from_text_vae(config: PretrainConfig, folder: Path, tokenizer: PreTrainedTok
         "latent_size": trained.config.latent_size,
     }
     for name, size in has.items():
-        if size != (asked := getattr(config, name)):
+        if (asked := getattr(config, name)) not in (size, None):
             raise ModelError(
                 f"decoder: the text VAE {config.decoder} has {name}={size}, and the recipe asks for {asked}. Take what it has "
                 f"(--set {name}={size}), or start from chance (--set decoder={CHANCE})."
@@ -119,16 +121,17 @@ def from_language_model(
     except ModelError as error:
         raise ModelError(f"decoder: {error} --set decoder=FOLDER") from error
     set_longest(tokenizer, texts, config.max_tokens)
-    if config.decoder_layers > pretrained.config.num_hidden_layers:
+    most = pretrained.config.num_hidden_layers
+    if (layers := config.decoder_layers or most) > most:
         raise ModelError(
-            f"decoder: {config.decoder} has {pretrained.config.num_hidden_layers} layers, and decoder_layers="
-            f"{config.decoder_layers} asks for more. Choose fewer: --set decoder_layers=4"
+            f"decoder: {config.decoder} has {most} layers, and decoder_layers={layers} asks for more. Leave it out to take "
+            "all, or choose fewer."
         )
     keep_tokens(pretrained, ids)
     architecture_of_all = _plain(pretrained.config)
-    vae = TextVae(_sizes(config, tokenizer, architecture_of_all | {"num_hidden_layers": config.decoder_layers}))
+    vae = TextVae(_sizes(config, tokenizer, architecture_of_all | {"num_hidden_layers": layers}))
     copy_layers(pretrained.base_model, vae.encoder)
-    copy_layers(pretrained.base_model, vae.decoder, last=pretrained.config.num_hidden_layers - 1)
+    copy_layers(pretrained.base_model, vae.decoder, last=most - 1)
     vae.fit_to_embeddings()
     if not config.written:
         return vae, tokenizer, None
