@@ -17,8 +17,6 @@ from types import CodeType
 CORE = Path(__file__).parent
 LONGEST_NAME = 200
 """Strings in the source that are longer are not taken for the names of files. Arbitrary."""
-NO_CONTENT = (".pyc", ".pyo", ".pth")
-"""What Python makes of sources, and where an editable installation has them."""
 
 
 @cache
@@ -118,7 +116,9 @@ def _parts(module: str, kind: type) -> Iterator[bytes]:
     root = Path(next(iter(package))).parent if package else Path(file).parent
     if distribution := _distribution(top):
         yield distribution.version.encode()
-        listed = [Path(str(distribution.locate_file(path))) for path in distribution.files or []]
+        # a .pth file at the top says where an editable installation lies
+        own = [path for path in distribution.files or [] if len(path.parts) > 1 or path.suffix != ".pth"]
+        listed = [Path(str(distribution.locate_file(path))) for path in own]
         files |= {path.resolve() for path in listed if ".dist-info" not in str(path.parent) and _is_content(path)}
     yield from _contents(sorted(files), root)
 
@@ -204,7 +204,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _is_content(path: Path) -> bool:
     try:
-        return path.is_file() and path.suffix not in NO_CONTENT and "__pycache__" not in path.parts
+        return path.is_file() and path.suffix not in (".pyc", ".pyo") and "__pycache__" not in path.parts
     except OSError:  # a name that the file system refuses
         return False
 

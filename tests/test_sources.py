@@ -75,13 +75,21 @@ def test_the_fingerprint_follows_source_helpers_data_and_version(
     assert first.fingerprint == first.model_copy().fingerprint, "what was loaded is what runs"
 
 
-def test_where_an_editable_plugin_lies_does_not_matter(marks: Callable[[], Constraint], tmp_path: Path) -> None:
+def test_where_an_editable_plugin_lies_does_not_matter_but_its_weights_do(
+    marks: Callable[[], Constraint], tmp_path: Path
+) -> None:
     site = tmp_path / "site-packages"
-    (site / "marks_plugin-1.0.dist-info" / "RECORD").write_text("_editable_marks.pth,,\nmarks_plugin.py,,\n", encoding="utf-8")
+    weights = site / "marks_data" / "weights.pth"
+    weights.parent.mkdir()
+    weights.write_text("some", encoding="utf-8")
+    record = "_editable_marks.pth,,\nmarks_plugin.py,,\nmarks_data/weights.pth,,\n"
+    (site / "marks_plugin-1.0.dist-info" / "RECORD").write_text(record, encoding="utf-8")
     (site / "_editable_marks.pth").write_text("one/place", encoding="utf-8")
     first = marks().fingerprint
     (site / "_editable_marks.pth").write_text("another/place", encoding="utf-8")
     assert marks().fingerprint == first
+    weights.write_text("others", encoding="utf-8")
+    assert marks().fingerprint != first
 
 
 def test_cached_scores_of_edited_code_are_not_given_again(marks: Callable[[], Constraint], tmp_path: Path) -> None:
