@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import Lcgan, sentences
 from tokenizers import normalizers
+from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
+from lcgan_core.models.text_vae.modeling import TextVae
 from lcgan_core.models.text_vae.naturalness import log_likelihoods
+from lcgan_core.models.text_vae.pretraining import pretrain as pretraining
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 from lcgan_core.models.text_vae.pretraining.start import start
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
+from lcgan_core.models.text_vae.pretraining.training import VaeTrainer, fit
 
 
 @pytest.fixture
@@ -34,15 +39,18 @@ def causal(tmp_path: Path) -> Path:
 def test_a_vae_starts_from_the_first_layers_and_the_last_of_a_language_model(causal: Path) -> None:
     theirs = LlamaForCausalLM.from_pretrained(causal)
     config = PretrainConfig(corpus=Path("any"), decoder=str(causal), decoder_layers=2, encoder_layers=1, written=1)
-    vae, tokenizer, whole = start(config, sentences()[:20])
+    started = start(config, sentences()[:20])
+    vae, tokenizer, whole = started.vae, started.tokenizer, started.language_model
     assert len(vae.decoder.layers) == 2
+    assert not started.decoder_writes, "a part of a language model must learn to write again"
     assert len(vae.encoder.layers) == 1
     for network in (vae.decoder, vae.encoder):
         assert torch.equal(network.layers[0].mlp.up_proj.weight, theirs.model.layers[0].mlp.up_proj.weight)
     assert torch.equal(vae.decoder.layers[1].mlp.up_proj.weight, theirs.model.layers[2].mlp.up_proj.weight)
-    all_of_it, _, nobody = start(config.model_copy(update={"written": 0, "decoder_layers": None}), sentences()[:20])
-    assert len(all_of_it.decoder.layers) == theirs.config.num_hidden_layers
-    assert nobody is None, "it would only take memory"
+    all_of_it = start(config.model_copy(update={"written": 0, "decoder_layers": None}), sentences()[:20])
+    assert len(all_of_it.vae.decoder.layers) == theirs.config.num_hidden_layers
+    assert all_of_it.decoder_writes
+    assert all_of_it.language_model is None, "it would only take memory"
     word = tokenizer.vocab["Ġwas"]
     there = PreTrainedTokenizerFast.from_pretrained(causal).vocab["Ġwas"]
     assert torch.equal(vae.embedding.weight[word], theirs.get_input_embeddings().weight[there])
@@ -79,19 +87,60 @@ def test_other_architectures_serve_too_and_what_does_not_is_an_error(causal: Pat
     assert "has 3 layers, and decoder_layers=4 asks for more" in deep.stderr
 
 
+def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(causal.parent)
+    Path("corpus.txt").write_text("\n".join(sentences()[:200]), encoding="utf-8")
+    states: list[dict[str, Tensor]] = []
+    fits: list[dict[str, Any]] = []
+    rates: dict[str, float] = {}
+
+    def fit_noting(vae: TextVae, *args: Any, **options: Any) -> None:
+        states.append({name: value.clone() for name, value in vae.state_dict().items()})
+        fits.append(options)
+        fit(vae, *args, **options)
+
+    def note_rates(trainer: VaeTrainer, *args: Any, **options: Any) -> torch.optim.Optimizer:
+        optimizer = create_optimizer(trainer, *args, **options)
+        names = {parameter: name for name, parameter in trainer.model.named_parameters()}
+        rates.update({names[each]: group["lr"] for group in optimizer.param_groups for each in group["params"]})
+        return optimizer
+
+    create_optimizer = VaeTrainer.create_optimizer
+    monkeypatch.setattr(VaeTrainer, "create_optimizer", note_rates)
+    monkeypatch.setattr(pretraining, "fit", fit_noting)
+    monkeypatch.setattr(pretraining, "READ_FIRST", 400)
+    recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "epochs": 1, "learning_rate": 1e-3}
+    pretraining.pretrain(PretrainConfig(corpus=Path("corpus.txt"), **recipe), Path("model"))
+    before, between = states
+    changed = {name for name, value in between.items() if not torch.equal(value, before[name])}
+    assert {"to_posterior.weight", "to_bag.weight", "encoder.layers.0.mlp.up_proj.weight"} <= changed
+    assert not [name for name in changed if name.startswith(("decoder.", "to_prefix", "to_input", "no_z"))]
+    assert rates.keys() == set(between)
+    for name, rate in rates.items():
+        assert rate == pytest.approx(2e-4 if name.startswith("decoder.") else 1e-3), name
+    assert fits[1]["kl_weight"] == 0.1
+
+    rates.clear()
+    pretraining.pretrain(PretrainConfig(corpus=Path("corpus.txt"), kl_weight=0, decoder_layers=2, **recipe), Path("part"))
+    assert len(fits) == 3, "the decoder has to learn again, and the encoder learns with it"
+    assert fits[2]["kl_weight"] == 0
+    assert {*rates.values()} == {1e-3}
+
+
 def test_a_vae_goes_on_from_another_with_the_tokens_of_its_own_corpus(tiny_model: Path) -> None:
     trained = TextVaeModel(tiny_model)
     sizes = {"decoder_layers": 2, "encoder_layers": 1, "latent_size": 8}
     config = PretrainConfig(corpus=Path("any"), decoder=str(tiny_model), vocab_size=300, **sizes)
     texts = [text.replace("the", "The") for text in sentences()]
-    vae, tokenizer, nobody = start(config, texts)
-    assert nobody is None
+    started = start(config, texts)
+    vae, tokenizer = started.vae, started.tokenizer
+    assert started.language_model is None
     word, capital = tokenizer.vocab["Ġwas"], tokenizer.vocab["ĠThe"]
     for there, here in (("Ġwas", word), ("Ġthe", capital)):
         known = trained.tokenizer.vocab[there]
         assert torch.equal(vae.embedding.weight[here], trained.vae.embedding.weight[known]), "it knows no capitals"
         assert vae.bag_bias[here] == trained.vae.bag_bias[known]
-    nothing, _, _ = start(config.model_copy(update={"decoder": "chance"}), texts)
+    nothing = start(config.model_copy(update={"decoder": "chance"}), texts).vae
     taught, untaught = (log_likelihoods(each.eval(), tokenizer, texts[:300]).mean() for each in (vae, nothing))
     assert taught > 0.8 * untaught, "in nats; most tokens are new to it"
 
@@ -99,8 +148,8 @@ def test_a_vae_goes_on_from_another_with_the_tokens_of_its_own_corpus(tiny_model
 def test_by_default_a_vae_starts_from_the_model_that_ships() -> None:
     texts = ["We waited for an hour, and the soup was cold.", "A friendly little place with good coffee."] * 20
     unlike = [" ".join(reversed(text.split())) for text in texts]
-    vae, tokenizer, _ = start(PretrainConfig(corpus=Path("any"), vocab_size=600), texts)
-    real, garbled = (log_likelihoods(vae.eval(), tokenizer, some).mean() for some in (texts, unlike))
+    started = start(PretrainConfig(corpus=Path("any"), vocab_size=600), texts)
+    real, garbled = (log_likelihoods(started.vae.eval(), started.tokenizer, some).mean() for some in (texts, unlike))
     assert real > garbled + 10, "in nats a text, before any training"
 
 
@@ -124,7 +173,7 @@ def test_what_a_vae_cannot_go_on_from_is_an_error(tiny_model: Path, run_lcgan: L
 def test_longest_texts_follow_the_corpus() -> None:
     def longest(texts: list[str], **recipe: int) -> int:
         config = PretrainConfig(corpus=Path("any"), decoder="chance", width=8, **recipe)
-        found: int = start(config, texts)[1].model_max_length
+        found: int = start(config, texts).tokenizer.model_max_length
         return found
 
     short = sentences()[:200]

@@ -150,6 +150,7 @@ class TextVae(PreTrainedModel):
         meanings: Tensor | None = None,
         meaning_weight: float = 0.0,
         without_z: float = 0.0,
+        decodes: bool = True,
         **_: Any,
     ) -> TextVaeOutput:
         """The negative evidence lower bound of ``labels`` ``[batch, time]`` given the (corrupted) ``input_ids``.
@@ -158,14 +159,15 @@ class TextVae(PreTrainedModel):
         cross-entropy of the tokens without their order (the bag-of-words loss of Zhao, Zhao & Eskenazi 2017), ``length`` that
         of their number, both read from z by a linear layer: what a text is about and how long it is lie along directions.
         ``meaning`` is half the squared error of ``meanings`` ``[batch, meaning_size]``, read likewise; NaN is not known. The
-        share ``without_z`` of the texts is learned as a language model learns them.
+        share ``without_z`` of the texts is learned as a language model learns them. The reconstruction is 0, and the decoder is
+        spared, unless it ``decodes``.
         """
         mean, log_std = (half.float() for half in self.encode(input_ids, lengths))  # sums of squares want more than bf16
         kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
         z = mean + log_std.exp() * torch.randn_like(mean)
         real = labels >= 0
         hidden = torch.rand(len(z), device=z.device) < without_z
-        reconstruction = self.losses(z, labels, hidden)[0].sum() / len(labels)
+        reconstruction = self.losses(z, labels, hidden)[0].sum() / len(labels) if decodes else z.new_zeros(())
         bag_scores = F.log_softmax(F.linear(self.to_bag(z), self.embedding.weight, self.bag_bias).float(), -1)
         words = bag_scores.gather(1, labels.clamp(min=0))[real].sum() / len(labels)
         length = F.cross_entropy(self.to_length(z).float(), real.sum(1))

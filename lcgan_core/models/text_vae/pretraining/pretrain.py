@@ -23,18 +23,18 @@ from ....sample_kinds.corpus import load_corpus
 from ....support.card import model_head
 from ....support.files import whole, write_json
 from ....support.manifest import write_manifest
+from ....support.trainer import last_whole_checkpoint
 from ....support.wording import misread_lines
 from ..batches import Rows, VaeBatches
 from ..latent_model import LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
 from ..memory import MEMORY, TextMemory
-from ..modeling import TextVae
 from ..naturalness import log_likelihoods
 from ..quantized import save_quantized
 from .meaning import meanings
 from .measure import Measured, measure, model_card
 from .recipe import PretrainConfig
-from .start import start
-from .training import VaeTrainer, fit
+from .start import Start, start
+from .training import EncoderTrainer, VaeTrainer, fit
 from .writer import write
 
 CHECKPOINTS = "checkpoints"
@@ -43,6 +43,13 @@ MEASURED = "measured.json"
 TEXTS_SEEN = 256_000
 """By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
 FEWEST_EPOCHS = 3
+READ_FIRST = 60_000
+"""Texts from which the encoder learns alone, before a decoder that is a whole language model."""
+KL_WEIGHT = 0.5
+WRITERS_KL_WEIGHT = 0.1
+"""Of a decoder that is a whole language model: it writes well without z, and would learn to do without."""
+WRITERS_RATE = 0.2
+"""Share of the learning rate at which such a decoder learns: it is to keep what it knows."""
 FEWEST_TEXTS = 40
 """Different ones that a corpus must have. Arbitrary: of so many, two are held out, and the rest are learned by heart."""
 
@@ -72,15 +79,17 @@ def pretrain(
 
     if not (out / WEIGHTS).is_file():
         on_progress("tokenizer", 0.0)
-        vae, tokenizer, language_model = start(config, train_texts)
+        started = start(config, train_texts)
+        vae, tokenizer = started.vae, started.tokenizer
         _save(tokenizer, out)
         written: list[str] = []
-        if config.written and language_model:
+        if config.written and (writer := started.language_model):
             taught = config.model_dump(include={"batch_size", "seed"})
             folder = out / CHECKPOINTS / "writer"
-            written = write(language_model, tokenizer, train_texts, config.written, folder, **taught, on_progress=on_progress)
-        del language_model  # several times the size of the VAE
-        _fit_vae(config, vae, tokenizer, train_texts, written, out / CHECKPOINTS, on_progress)
+            written = write(writer, tokenizer, train_texts, config.written, folder, **taught, on_progress=on_progress)
+            del writer  # several times the size of the VAE
+            started.language_model = None
+        _fit_vae(config, started, train_texts, written, out / CHECKPOINTS, on_progress)
         chosen = _chosen(train_texts, WHITENED_BY, config.seed)
         whiten(encode_texts(vae, tokenizer, chosen, refining_steps=0), vae.to_posterior, vae.readers())
         vae.config.save_pretrained(out)
@@ -114,14 +123,14 @@ def pretrain(
 
 def _fit_vae(
     config: PretrainConfig,
-    vae: TextVae,
-    tokenizer: PreTrainedTokenizerFast,
+    started: Start,
     texts: list[str],
     written: list[str],
     checkpoints: Path,
     on_progress: Callable[[str, float], None],
 ) -> None:
-    """Trains ``vae`` on ``texts`` and on those ``written``, in place."""
+    """Trains the VAE on ``texts`` and on those ``written``, in place."""
+    vae, tokenizer = started.vae, started.tokenizer
     known = _meanings(config.meaning_model, texts, checkpoints, on_progress) if config.meaning_model else None
     epochs = config.epochs or max(FEWEST_EPOCHS, TEXTS_SEEN / len(texts))
     rows = Rows(tokenizer, [*texts, *written], epochs=epochs, repeated=len(texts), meanings=known)
@@ -130,18 +139,31 @@ def _fit_vae(
             f"{config.corpus}: {rows.cut:,} of {len(rows.ids):,} texts are longer than {tokenizer.model_max_length - 1} "
             "tokens, and the rest of each is cut off. To read more: --set max_tokens=NUMBER"
         )
+    batches = VaeBatches(tokenizer.pad_token_id, config.deletion_noise)
+    options = config.model_dump(include={"batch_size", "learning_rate", "seed"})
+    kl_weight, decoder_rate = (WRITERS_KL_WEIGHT, WRITERS_RATE) if started.decoder_writes else (KL_WEIGHT, 1.0)
+    if started.decoder_writes and not last_whole_checkpoint(checkpoints / "vae"):
+        vae.decoder.requires_grad_(False)
+        fit(
+            vae,
+            Rows(tokenizer, texts, epochs=READ_FIRST / len(texts), meanings=known),
+            batches,
+            checkpoints / "encoder",
+            **options,
+            on_progress=lambda share: on_progress("encoder", share),
+            trainer_class=EncoderTrainer,
+        )
     fit(
-        vae,
+        vae.requires_grad_(True).train(),
         rows,
-        VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
+        batches,
         checkpoints / "vae",
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        seed=config.seed,
+        **options,
         on_progress=lambda share: on_progress("VAE", share),
         trainer_class=VaeTrainer,
-        kl_weight=config.kl_weight,
+        kl_weight=kl_weight if config.kl_weight is None else config.kl_weight,
         weights=config.model_dump(include={"bag_weight", "length_weight", "meaning_weight"}),
+        decoder_rate=decoder_rate,
     )
     vae.cpu()
 

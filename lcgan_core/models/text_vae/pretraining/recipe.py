@@ -57,8 +57,9 @@ class PretrainConfig(Recipe):
     """Dimensions of z."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on embeddings and decoder states."""
-    kl_weight: float = Field(0.5, ge=0, le=100)
-    """Weight of the KL term: less reconstructs better, more makes samples of the prior more natural."""
+    kl_weight: float | None = Field(None, ge=0, le=100)
+    """Weight of the KL term: less reconstructs better, more makes samples of the prior more natural. By default 0.5, and 0.1
+    where the decoder is a whole language model, which otherwise learns to do without z."""
     bag_weight: float = Field(0.1, ge=0, le=100)
     """Weight of reading from z, by a linear layer, which tokens a text has; more lays words out along directions of z."""
     length_weight: float = Field(1.0, ge=0, le=100)

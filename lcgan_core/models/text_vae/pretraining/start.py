@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,20 @@ LAYERS_FROM_CHANCE = 4
 """Of the decoder, where the recipe sets no number."""
 
 
-def start(config: PretrainConfig, texts: list[str]) -> tuple[TextVae, PreTrainedTokenizerFast, PreTrainedModel | None]:
-    """An untrained VAE, the tokenizer for ``texts`` and the language model that is to write more of them, if any is.
+@dataclass
+class Start:
+    """What a training begins with."""
 
-    Raises ``ModelError`` if the decoder to start from does not serve.
-    """
+    vae: TextVae
+    tokenizer: PreTrainedTokenizerFast
+    language_model: PreTrainedModel | None = None
+    """That which the VAE starts from, where it is to write more texts."""
+    decoder_writes: bool = False
+    """Whether the decoder is a whole language model, which writes well without z."""
+
+
+def start(config: PretrainConfig, texts: list[str]) -> Start:
+    """The untrained VAE and its tokenizer for ``texts``. Raises ``ModelError`` if the decoder to start from does not serve."""
     folder = folder_of(config.decoder)
     goes_on = is_text_vae(folder)
     if not goes_on and config.decoder != CHANCE:
@@ -47,7 +57,7 @@ def start(config: PretrainConfig, texts: list[str]) -> tuple[TextVae, PreTrained
         raise ModelError(f"written: {config.decoder} is no language model, and writes no texts. Name one: --set decoder=FOLDER")
     tokenizer = train_tokenizer(texts, config.vocab_size, LONGEST)
     set_longest(tokenizer, texts, config.max_tokens)
-    return from_text_vae(config, folder, tokenizer) if goes_on else from_chance(config, tokenizer), tokenizer, None
+    return Start(from_text_vae(config, folder, tokenizer) if goes_on else from_chance(config, tokenizer), tokenizer)
 
 
 def from_chance(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> TextVae:
@@ -111,10 +121,8 @@ def in_tokens_of(known: PreTrainedTokenizerFast, tokenizer: PreTrainedTokenizerF
     return found
 
 
-def from_language_model(
-    config: PretrainConfig, texts: list[str]
-) -> tuple[TextVae, PreTrainedTokenizerFast, PreTrainedModel | None]:
-    """What ``start`` returns, of a causal language model's layers and tokens."""
+def from_language_model(config: PretrainConfig, texts: list[str]) -> Start:
+    """A VAE of a causal language model's layers and tokens."""
     try:
         pretrained, theirs = load_pretrained(AutoModelForCausalLM, "causal language model", config.decoder, "cpu")
         tokenizer, ids = narrowed_tokenizer(theirs, texts, LONGEST)
@@ -133,11 +141,15 @@ def from_language_model(
     copy_layers(pretrained.base_model, vae.encoder)
     copy_layers(pretrained.base_model, vae.decoder, last=most - 1)
     vae.fit_to_embeddings()
+    started = Start(vae, tokenizer, decoder_writes=layers == most)
+    if started.decoder_writes:
+        nn.init.zeros_(vae.to_input.weight)  # what chance adds to each token would make it forget what it knows
     if not config.written:
-        return vae, tokenizer, None
+        return started
     whole = AutoModelForCausalLM.from_config(AutoConfig.for_model(**architecture_of_all))  # not quantised: it can be trained
     whole.load_state_dict(pretrained.state_dict())
-    return vae, tokenizer, whole
+    started.language_model = whole
+    return started
 
 
 def set_longest(tokenizer: PreTrainedTokenizerFast, texts: list[str], wanted: int | None) -> None:

@@ -15,6 +15,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from ....support.trainer import FiniteTrainer
 from ....support.trainer import fit as train
 from ..batches import Batch, Rows, VaeBatches
+from ..modeling import TextVae
 
 
 class BatchesOfOneLength(Sampler[int]):
@@ -86,14 +87,40 @@ RISE = 0.7
 after. A decoder that knows the language already would learn to do without z."""
 DELETIONS_END = 0.8
 """Share of the training after which the encoder sees all tokens."""
+READING_KL_WEIGHT = 0.1
+"""Of the KL term while the encoder learns alone."""
 WITHOUT_Z = 0.1
 """Share of the texts that the decoder learns as a language model does."""
 
 
-class VaeTrainer(RowsTrainer):
-    """Raises the weight of the KL term from 0 to ``kl_weight`` and lets the deletion noise of the batches fall to 0."""
+class EncoderTrainer(RowsTrainer):
+    """Trains the encoder alone, and the layers that read from z which words a text has, how many, and what they mean.
 
-    def __init__(self, *, data_collator: VaeBatches, kl_weight: float, weights: dict[str, float], **kwargs: Any) -> None:
+    That takes a tenth of the time that a whole decoder takes, which then meets latents that say something.
+    """
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        weights = {"kl_weight": READING_KL_WEIGHT, "bag_weight": 1.0, "length_weight": 1.0, "meaning_weight": 1.0}
+        output = model(**inputs, decodes=False, **weights)
+        return (output.loss, output) if return_outputs else output.loss
+
+
+class VaeTrainer(RowsTrainer):
+    """Raises the weight of the KL term from 0 to ``kl_weight`` and lets the deletion noise of the batches fall to 0.
+
+    The decoder learns at ``decoder_rate`` times the learning rate of the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_collator: VaeBatches,
+        kl_weight: float,
+        weights: dict[str, float],
+        decoder_rate: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        self.decoder_rate = decoder_rate
         super().__init__(data_collator=data_collator, **kwargs)  # type: ignore[arg-type]  # rows come as a batch
         self.batches = data_collator
         self.kl_weight = kl_weight
@@ -101,6 +128,15 @@ class VaeTrainer(RowsTrainer):
         self.deletion_noise = data_collator.deletion_noise
         self.parts = self._no_parts()
         self.batches_logged = 0
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **kwargs)
+        decoder = {*cast(TextVae, self.model).decoder.parameters()}
+        for group in [*optimizer.param_groups] if self.decoder_rate != 1 else ():
+            slower = {**group, "params": [each for each in group["params"] if each in decoder]}
+            group["params"] = [each for each in group["params"] if each not in decoder]
+            optimizer.add_param_group(slower | {"lr": group["lr"] * self.decoder_rate})
+        return optimizer
 
     @staticmethod
     def _no_parts() -> dict[str, Tensor | float]:
