@@ -8,6 +8,7 @@ import runpy
 import shlex
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ QUICKLY = settings(
 
 
 @pytest.mark.usefixtures("each_latent_decoded_once")
-def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None]) -> None:
+def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lcgan_core.tools.check.GanConfig", partial(GanConfig, **FEWER_LABELS))
     shutil.copytree(ROOT / "examples", "examples")
     Path("my-texts.csv").write_text("text\n" + "\n".join(sentences()), encoding="utf-8")
     rows = "".join(f"{text},{int('good' in text)}\n" for text in sentences()[:200])
@@ -82,7 +84,9 @@ def test_its_commands_run_in_order(run_lcgan: Lcgan, install: Callable[..., None
             continue
         fitted: list[str] = []
         if command[0] == "pretrain" and "--out" in command:
-            fitted = TINY_RECIPE  # hours otherwise
+            fitted = [*TINY_RECIPE, "--set", "epochs=10"]  # hours otherwise
+        elif command[0] == "check":
+            fitted = ["-n", "200"]
         elif command[0] == "run" and "--resume" not in command:
             fitted = [*settings(**FEWER_LABELS), "--samples", "300"] if first_run else [*QUICKLY, "--samples", "100"]
             first_run = False
