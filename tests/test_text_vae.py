@@ -193,6 +193,9 @@ def test_the_loss_is_the_evidence_lower_bound() -> None:
     assert float(output.kl.detach()) == pytest.approx(float(kl.detach()), rel=1e-4)
     assert torch.allclose(output.loss, output.reconstruction + 0.5 * output.kl)
     assert 4 < float(output.reconstruction.detach()) < 25  # 2.5 tokens of about log 50 nats
+    torch.manual_seed(1)
+    reading = vae(ids, lengths, labels, kl_weight=0.5, bag_weight=1.0, decodes=False)
+    assert torch.allclose(reading.loss, 0.5 * output.kl + output.bag), "what reads alone is trained without the decoder"
 
     torch.manual_seed(1)
     padded = vae(torch.nn.functional.pad(ids, (0, 3)), lengths, torch.nn.functional.pad(labels, (0, 3), value=IGNORED), 0.5)
