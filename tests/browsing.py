@@ -18,11 +18,11 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 
-def until(condition: Callable[[], bool], what: Callable[[], object], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], what: Callable[[], object], seconds: float = 60, pause: float = 0.05) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, what()
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 class Page:

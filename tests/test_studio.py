@@ -96,6 +96,17 @@ def test_answers_outlive_the_program_and_two_at_once_are_refused(page: Page, tin
         assert rows(file) == given
 
 
+def test_no_answer_is_lost_however_soon_it_follows_another(page: Page, tiny_model: Path, tmp_path: Path) -> None:
+    with studio(tmp_path, tmp_path / "mine.csv", "--model", tiny_model) as (_, address):
+        page.open(address)
+        page.shows("labels", "0 of about 70 answers")
+        for number in range(20):
+            asked = page.sample("question-0")
+            page.press("wanted-0" if number % 2 else "unwanted-0")
+            until(lambda was=asked: page.sample("question-0") != was, lambda was=asked: was, pause=0)  # type: ignore[misc]
+        assert [value for _, value in rows(tmp_path / "mine.csv")] == [0.0, 1.0] * 10
+
+
 def test_it_trains_generates_and_edits(page: Page, tiny_model: Path, tmp_path: Path) -> None:
     file, run = tmp_path / "mine.csv", tmp_path / "runs" / "mine"
     label_some(file, 60)

@@ -68,6 +68,12 @@ def page(studio: Studio, questions: Questions | None, kind: SampleKind[Any]) -> 
             await asyncio.sleep(0.2)  # not a thread, which Ctrl-C would have to wait for
         yield shown(outcome)()
 
+    async def stay() -> AsyncIterator[None]:
+        # Where no event is left, Gradio closes the stream to the page, and loses the answer to one that begins just then.
+        while True:
+            yield
+            await asyncio.sleep(10)
+
     blocks = gr.Blocks(title="lcgan studio", analytics_enabled=False)
     with blocks:
         head = part(masthead(), "masthead")
@@ -79,13 +85,10 @@ def page(studio: Studio, questions: Questions | None, kind: SampleKind[Any]) -> 
         with gr.Tab("Edit"):
             _edit(studio, kind)
 
-        # Runs alongside the other events, so that labelling can continue.
-        waiting: dict[str, Any] = {
-            "outputs": [head, told, pairs],
-            "concurrency_limit": None,
-            "show_progress": "hidden",
-            "api_visibility": "private",
-        }
+        # These run alongside the other events, so that labelling can continue.
+        alongside: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+        waiting = alongside | {"outputs": [head, told, pairs]}
+        blocks.load(stay, **alongside)
         blocks.load(wait, **waiting)
         if train and questions:
             begun = train.click(shown(partial(studio.train, questions.config, questions.out)), **QUIET)
