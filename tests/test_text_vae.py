@@ -151,7 +151,7 @@ def test_tokens_are_drawn_as_often_as_the_network_says(model: TextVaeModel) -> N
     z = 0.5 * torch.randn(1, model.latent_dim, generator=torch.Generator().manual_seed(4))
     evenly = (torch.arange(2000) + 0.5) / 2000
     chance = evenly[:, None].expand(-1, model.vae.config.max_tokens)
-    prefix, _ = model.vae._what_z_gives(z)
+    prefix, *_ = model.vae._what_z_gives(z)
     with torch.no_grad():
         logits = model.vae.decoder(inputs_embeds=prefix).last_hidden_state[:, -1] @ model.vae.embedding.weight.T
     for temperature in (0.5, 1.0, 2.0):

@@ -1,7 +1,8 @@
 """The text VAE: two causal transformers of the same kind, one made to read in both directions, one to write from z.
 
 The decoder is a language model first (Optimus, Li et al. 2020, arXiv 2004.04092): z goes before the first token and is added
-to each token, and without z, behind a learned stand-in, the decoder still tells how likely a text is.
+to each token, and without z, behind a learned stand-in, the decoder still tells how likely a text is. Where the decoder is a
+whole language model, z also speaks for its words at the output.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ PREFIX = 2
 
 LOG_STD_RANGE = (-5.0, 1.0)
 
+OUTPUT_GATE = 0.5
+"""What z counts for at the output at first. Of example sentences, as soon as the encoder tells words, 0.5 takes 4 nats off a
+text, and 1 no more."""
+
 
 class TextVaeConfig(PreTrainedConfig):
     """Sizes of a text VAE.
 
     ``transformer`` is the configuration of the decoder, of any causal architecture of transformers. The encoder differs in its
     number of layers alone. ``max_tokens`` bounds every generation, the closing ``</s>`` included. A ``meaning_size`` of 0 is a
-    VAE that was not told what texts mean.
+    VAE that was not told what texts mean. With ``output_from_z``, z is also added, through a gate, to the states that the next
+    tokens are read from.
     """
 
     model_type = "lcgan-text-vae"
@@ -41,6 +47,7 @@ class TextVaeConfig(PreTrainedConfig):
         max_tokens: int = 32,
         dropout: float = 0.1,
         meaning_size: int = 0,
+        output_from_z: bool = False,
         pad_token_id: int = 0,
         bos_token_id: int = 1,
         eos_token_id: int = 2,
@@ -52,6 +59,7 @@ class TextVaeConfig(PreTrainedConfig):
         self.max_tokens = max_tokens
         self.dropout = dropout
         self.meaning_size = meaning_size
+        self.output_from_z = output_from_z
         self.pad_token_id = pad_token_id
         self.bos_token_id = bos_token_id
         self.eos_token_id = eos_token_id
@@ -92,6 +100,8 @@ class TextVae(PreTrainedModel):
         self.to_posterior = nn.Linear(2 * width, 2 * latent)
         self.to_prefix = nn.Linear(latent, PREFIX * width)
         self.to_input = nn.Linear(latent, width)
+        self.to_output = nn.Linear(latent, width) if config.output_from_z else None
+        self.output_gate = nn.Linear(width, 1) if config.output_from_z else None
         self.no_z = nn.Parameter(torch.zeros(PREFIX * width))
         self.to_bag = nn.Linear(latent, width)
         self.bag_bias = nn.Parameter(torch.zeros(self.embedding.num_embeddings))
@@ -107,7 +117,7 @@ class TextVae(PreTrainedModel):
 
     def readers(self) -> list[tuple[Tensor, Tensor]]:
         """Weights and biases of the layers that read z."""
-        layers = (self.to_prefix, self.to_input, self.to_bag, self.to_length, self.to_meaning)
+        layers = (self.to_prefix, self.to_input, self.to_output, self.to_bag, self.to_length, self.to_meaning)
         return [(layer.weight, layer.bias) for layer in layers if layer is not None]
 
     @torch.no_grad()
@@ -119,6 +129,18 @@ class TextVae(PreTrainedModel):
         nn.init.normal_(self.no_z, std=std)
         nn.init.normal_(self.to_posterior.weight, std=self.to_posterior.in_features**-0.5)
         self.to_posterior.bias[latent:] = -2.0
+
+    @torch.no_grad()
+    def begin_as_a_writer(self) -> None:
+        """Before the training of a decoder that writes well without z: z adds nothing to its input, which would make it forget
+        what it knows, and speaks at its output for the words that ``to_bag`` has learned to tell."""
+        nn.init.zeros_(self.to_input.weight)
+        nn.init.zeros_(self.to_input.bias)
+        if self.to_output is not None and self.output_gate is not None:
+            self.to_output.weight.copy_(self.to_bag.weight)
+            nn.init.zeros_(self.to_output.bias)
+            nn.init.zeros_(self.output_gate.weight)
+            nn.init.constant_(self.output_gate.bias, OUTPUT_GATE)
 
     def encode(self, input_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation of q(z|x), each ``[batch, latent_size]``, in the order of ``input_ids``.
@@ -188,20 +210,30 @@ class TextVae(PreTrainedModel):
         Where ``hidden`` ``[batch]`` holds, the decoder does not see ``z`` ``[batch, latent_size]``.
         """
         real = labels >= 0
-        prefix, added = self._what_z_gives(z, hidden)
+        prefix, added, spoken_for = self._what_z_gives(z, hidden)
         previous = self.embedding(labels[:, :-1].clamp(min=0)) + added[:, None]
         inputs = torch.cat([prefix, self.dropout(previous)], 1)
         states = self.decoder(inputs_embeds=inputs, use_cache=False).last_hidden_state[:, PREFIX - 1 :]
-        logits = F.linear(self.dropout(states[real]), self.embedding.weight)  # most of the cost: leave padding out of it
+        states = self._with_z(states[real], spoken_for[:, None].expand(-1, real.shape[1], -1)[real])
+        logits = F.linear(self.dropout(states), self.embedding.weight)  # most of the cost: leave padding out of it
         return F.cross_entropy(logits.float(), labels[real], reduction="none"), real
 
-    def _what_z_gives(self, z: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What goes before the first token, ``[batch, PREFIX, width]``, and what is added to each, ``[batch, width]``."""
+    def _what_z_gives(self, z: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """What goes before the first token, ``[batch, PREFIX, width]``, and what is added to each token and to each state that
+        a token is read from, ``[batch, width]``."""
         prefix, added = self.to_prefix(z), self.to_input(z)
+        spoken_for = added.new_zeros(added.shape) if self.to_output is None else self.to_output(z)
         if hidden is not None:
             prefix = torch.where(hidden[:, None], self.no_z.to(prefix.dtype), prefix)
-            added = added * ~hidden[:, None]
-        return prefix.view(len(z), PREFIX, -1), added
+            added, spoken_for = added * ~hidden[:, None], spoken_for * ~hidden[:, None]
+        return prefix.view(len(z), PREFIX, -1), added, spoken_for
+
+    def _with_z(self, states: Tensor, spoken_for: Tensor) -> Tensor:
+        """The ``states`` that tokens are read from and what z adds to them, both ``[..., width]``."""
+        if self.output_gate is None:
+            return states
+        gate: Tensor = self.output_gate(F.normalize(states, dim=-1))
+        return states + gate * spoken_for
 
     def reconstruction_loss(self, z: Tensor, labels: Tensor) -> Tensor:
         """Negative log-likelihood in nats of all ``labels`` ``[batch, time]``, -100 is padding, given ``z``; a sum."""
@@ -232,7 +264,7 @@ class TextVae(PreTrainedModel):
         ``near`` ``[batch, time]`` (``<s>`` first, padded with -1) holds tokens to keep where there is a choice: each scores
         ``pull`` ``[batch]`` more, and thrice that where it goes on as there.
         """
-        inputs, added = self._what_z_gives(z)
+        inputs, added, spoken_for = self._what_z_gives(z)
         cache = DynamicCache(config=self.decoder.config)
         token = torch.full((len(z),), self.config.bos_token_id, device=z.device)
         rows = torch.arange(len(z), device=z.device)
@@ -240,7 +272,7 @@ class TextVae(PreTrainedModel):
         with torch.autocast(z.device.type, torch.bfloat16, enabled=multiplies_bf16(z.device)):
             for step in range(self.config.max_tokens):
                 states = self.decoder(inputs_embeds=inputs, past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
-                logits = F.linear(states, self.embedding.weight).float()
+                logits = F.linear(self._with_z(states, spoken_for), self.embedding.weight).float()
                 if near is not None and pull is not None:
                     logits = drawn_to(near, pull, token, logits)
                 if temperature and chance is not None:
@@ -251,7 +283,8 @@ class TextVae(PreTrainedModel):
                 generated[rows, step] = token
                 going_on = token != self.config.eos_token_id
                 if not going_on.all():
-                    rows, token, added = rows[going_on], token[going_on], added[going_on]
+                    rows, token = rows[going_on], token[going_on]
+                    added, spoken_for = added[going_on], spoken_for[going_on]
                     cache.batch_select_indices(going_on.nonzero()[:, 0])
                     if near is not None and pull is not None:
                         near, pull = near[going_on], pull[going_on]

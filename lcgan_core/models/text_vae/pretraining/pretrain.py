@@ -34,7 +34,7 @@ from .meaning import meanings
 from .measure import Measured, measure, model_card
 from .recipe import PretrainConfig
 from .start import Start, start
-from .training import EncoderTrainer, VaeTrainer, fit
+from .training import EncoderTrainer, VaeTrainer, adapted, fit
 from .writer import write
 
 CHECKPOINTS = "checkpoints"
@@ -48,8 +48,6 @@ READ_FIRST = 60_000
 KL_WEIGHT = 0.5
 WRITERS_KL_WEIGHT = 0.1
 """Of a decoder that is a whole language model: it writes well without z, and would learn to do without."""
-WRITERS_RATE = 0.2
-"""Share of the learning rate at which such a decoder learns: it is to keep what it knows."""
 FEWEST_TEXTS = 40
 """Different ones that a corpus must have. Arbitrary: of so many, two are held out, and the rest are learned by heart."""
 
@@ -141,7 +139,6 @@ def _fit_vae(
         )
     batches = VaeBatches(tokenizer.pad_token_id, config.deletion_noise)
     options = config.model_dump(include={"batch_size", "learning_rate", "seed"})
-    kl_weight, decoder_rate = (WRITERS_KL_WEIGHT, WRITERS_RATE) if started.decoder_writes else (KL_WEIGHT, 1.0)
     if started.decoder_writes and not last_whole_checkpoint(checkpoints / "vae"):
         vae.decoder.requires_grad_(False)
         fit(
@@ -153,8 +150,13 @@ def _fit_vae(
             on_progress=lambda share: on_progress("encoder", share),
             trainer_class=EncoderTrainer,
         )
+        vae.begin_as_a_writer()
+    vae.requires_grad_(True).train()
+    if started.decoder_writes:
+        vae.decoder = adapted(vae.decoder)
+    kl_weight = WRITERS_KL_WEIGHT if started.decoder_writes else KL_WEIGHT
     fit(
-        vae.requires_grad_(True).train(),
+        vae,
         rows,
         batches,
         checkpoints / "vae",
@@ -163,8 +165,9 @@ def _fit_vae(
         trainer_class=VaeTrainer,
         kl_weight=kl_weight if config.kl_weight is None else config.kl_weight,
         weights=config.model_dump(include={"bag_weight", "length_weight", "meaning_weight"}),
-        decoder_rate=decoder_rate,
     )
+    if started.decoder_writes:
+        vae.decoder = vae.decoder.merge_and_unload()
     vae.cpu()
 
 

@@ -83,7 +83,7 @@ class PretrainConfig(Recipe):
     """Seed of all randomness."""
 
     def pretrain(self, out: Path, *, resume: bool, on_progress: Callable[[str, float], None]) -> Measured:
-        for module in ("datasets", "accelerate"):
+        for module in ("datasets", "accelerate", "peft"):
             needed(module, "lcgan pretrain", "pretrain")
         from .pretrain import pretrain
 

@@ -94,7 +94,9 @@ def from_text_vae(config: PretrainConfig, folder: Path, tokenizer: PreTrainedTok
                 f"(--set {name}={size}), or start from chance (--set decoder={CHANCE})."
             )
     room = max(trained.decoder.config.max_position_embeddings, tokenizer.model_max_length + PREFIX)
-    vae = TextVae(_sizes(config, tokenizer, trained.config.transformer | {"max_position_embeddings": room}))
+    sizes = _sizes(config, tokenizer, trained.config.transformer | {"max_position_embeddings": room})
+    sizes.output_from_z = trained.config.output_from_z
+    vae = TextVae(sizes)
     kept = trained.state_dict()
     for name in ("to_length.weight", "to_length.bias"):
         short = min(len(kept[name]), len(vae.state_dict()[name]))
@@ -137,13 +139,13 @@ def from_language_model(config: PretrainConfig, texts: list[str]) -> Start:
         )
     keep_tokens(pretrained, ids)
     architecture_of_all = _plain(pretrained.config)
-    vae = TextVae(_sizes(config, tokenizer, architecture_of_all | {"num_hidden_layers": layers}))
+    sizes = _sizes(config, tokenizer, architecture_of_all | {"num_hidden_layers": layers})
+    sizes.output_from_z = layers == most
+    vae = TextVae(sizes)
     copy_layers(pretrained.base_model, vae.encoder)
     copy_layers(pretrained.base_model, vae.decoder, last=most - 1)
     vae.fit_to_embeddings()
     started = Start(vae, tokenizer, decoder_writes=layers == most)
-    if started.decoder_writes:
-        nn.init.zeros_(vae.to_input.weight)  # what chance adds to each token would make it forget what it knows
     if not config.written:
         return started
     whole = AutoModelForCausalLM.from_config(AutoConfig.for_model(**architecture_of_all))  # not quantised: it can be trained
