@@ -11,16 +11,27 @@ import torch
 from conftest import Lcgan, sentences
 from tokenizers import normalizers
 from torch import Tensor
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    TrainingArguments,
+)
 
+from lcgan_core.models.text_vae.batches import Rows, VaeBatches
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
 from lcgan_core.models.text_vae.modeling import TextVae
 from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining import pretrain as pretraining
+from lcgan_core.models.text_vae.pretraining import training
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
 from lcgan_core.models.text_vae.pretraining.start import start
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
-from lcgan_core.models.text_vae.pretraining.training import VaeTrainer, fit
+from lcgan_core.models.text_vae.pretraining.training import VaeTrainer, adapted, fit
+from lcgan_core.support import trainer
+from lcgan_core.support.trainer import last_whole_checkpoint
 
 
 @pytest.fixture
@@ -131,6 +142,70 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     assert len(fits) == 3, "the decoder has to learn again, and the encoder learns with it"
     assert fits[2]["kl_weight"] == 0
     assert {*rates.values()} == {1e-3}
+
+
+@pytest.mark.parametrize("stage", ["encoder", "VAE"])
+def test_its_training_goes_on_where_it_was_killed(causal: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    monkeypatch.chdir(causal.parent)
+    Path("corpus.txt").write_text("\n".join(sentences()[:200]), encoding="utf-8")
+    monkeypatch.setattr(trainer, "TrainingArguments", lambda **given: TrainingArguments(**{**given, "save_steps": 2}))
+    monkeypatch.setattr(pretraining, "READ_FIRST", 400)
+    recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "epochs": 2}
+    config = PretrainConfig(corpus=Path("corpus.txt"), **recipe)
+    seen: dict[str, list[float]] = {}
+
+    def die(what: str, share: float) -> None:
+        seen.setdefault(what, []).append(share)
+        if what == stage and share > 0.7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretraining.pretrain(config, Path("model"), on_progress=die)
+    assert last_whole_checkpoint(Path("model") / pretraining.CHECKPOINTS / stage.lower())
+    seen.clear()
+    pretraining.pretrain(config, Path("model"), resume=True, on_progress=lambda what, at: seen.setdefault(what, []).append(at))
+    assert seen[stage][0] > 0.4, "what is learned is not learned again"
+    assert ("encoder" in seen) == (stage == "encoder")
+    assert seen["VAE"][-1] == 1
+    assert TextVaeModel(Path("model")).decode(torch.zeros(1, 8))
+
+
+def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = start(PretrainConfig(corpus=Path("any"), decoder=str(causal), dropout=0), sentences()[:20])
+    vae, pad_id = started.vae, started.tokenizer.pad_token_id
+    vae.decoder = adapted(vae.decoder)
+    learns = [value for value in vae.parameters() if value.requires_grad]
+    monkeypatch.setattr(torch, "randn_like", torch.zeros_like)  # what is drawn for a latent depends on the parts
+    monkeypatch.setattr(training, "WITHOUT_Z", 0.0)
+    steps: list[tuple[Tensor, list[Tensor]]] = []
+
+    class NotingTrainer(VaeTrainer):
+        def training_step(self, *args: Any, **options: Any) -> Tensor:
+            loss = super().training_step(*args, **options)
+            steps.append((loss, [value.grad.clone() for value in learns if value.grad is not None]))
+            return loss
+
+    for at_once in (10_000, 50):
+        monkeypatch.setattr(training, "TOKENS_AT_ONCE", at_once)
+        for value in learns:
+            value.requires_grad_()
+        fit(
+            vae.train(),
+            Rows(started.tokenizer, sentences()[:20], epochs=1),
+            VaeBatches(pad_id, deletion_noise=0),
+            tmp_path / str(at_once),
+            batch_size=20,
+            learning_rate=1e-9,
+            seed=0,
+            on_progress=lambda share: None,
+            trainer_class=NotingTrainer,
+            kl_weight=0.1,
+            weights={"bag_weight": 0.1, "length_weight": 1.0, "meaning_weight": 0.5},
+        )
+    (whole, gradients), (in_parts, summed) = steps
+    assert whole == pytest.approx(float(in_parts), rel=1e-3)
+    for one, other in zip(gradients, summed, strict=True):
+        assert (one - other).norm() <= 0.02 * one.norm() + 1e-6
 
 
 def test_a_vae_goes_on_from_another_with_the_tokens_of_its_own_corpus(tiny_model: Path) -> None:

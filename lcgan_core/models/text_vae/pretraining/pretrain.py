@@ -153,6 +153,7 @@ def _fit_vae(
         vae.begin_as_a_writer()
     vae.requires_grad_(True).train()
     if started.decoder_writes:
+        torch.manual_seed(config.seed)  # the same adapters where a training goes on
         vae.decoder = adapted(vae.decoder)
     kl_weight = WRITERS_KL_WEIGHT if started.decoder_writes else KL_WEIGHT
     fit(
