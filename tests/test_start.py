@@ -122,14 +122,14 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     monkeypatch.setattr(pretraining, "READ_FIRST", 400)
     recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "epochs": 1, "learning_rate": 1e-3}
     pretraining.pretrain(PretrainConfig(corpus=Path("corpus.txt"), **recipe), Path("model"))
-    before, adapted = states
-    between = {name.replace("decoder.model.", "decoder.").replace(".base_layer", ""): value for name, value in adapted.items()}
+    before, trained = states
+    between = {name.replace("decoder.model.", "decoder.").replace(".base_layer", ""): value for name, value in trained.items()}
     changed = {name for name, value in before.items() if not torch.equal(value, between[name])}
     assert {"to_posterior.weight", "to_bag.weight", "encoder.layers.0.mlp.up_proj.weight"} <= changed
     assert not [name for name in changed if name.startswith(("decoder.", "to_prefix", "no_z"))]
     assert not between["to_input.weight"].any(), "nothing disturbs what it reads of a text so far"
     assert torch.equal(between["to_output.weight"], between["to_bag.weight"]), "z speaks for the words that it tells"
-    assert rates.keys() == {name for name in adapted if ".base_layer." not in name}, "what it knows in its matrices stays"
+    assert rates.keys() == {name for name in trained if ".base_layer." not in name}, "what it knows in its matrices stays"
     for name, rate in rates.items():
         slow = name.startswith("decoder.") and ".lora_" not in name
         assert rate == pytest.approx(2e-4 if slow else 1e-3), name

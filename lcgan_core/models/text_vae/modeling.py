@@ -220,9 +220,9 @@ class TextVae(PreTrainedModel):
 
     def _what_z_gives(self, z: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """What goes before the first token, ``[batch, PREFIX, width]``, and what is added to each token and to each state that
-        a token is read from, ``[batch, width]``."""
+        a token is read from, ``[batch, width]``; the last is ``[batch, 0]`` without ``output_from_z``."""
         prefix, added = self.to_prefix(z), self.to_input(z)
-        spoken_for = added.new_zeros(added.shape) if self.to_output is None else self.to_output(z)
+        spoken_for = added.new_zeros(len(z), 0) if self.to_output is None else self.to_output(z)
         if hidden is not None:
             prefix = torch.where(hidden[:, None], self.no_z.to(prefix.dtype), prefix)
             added, spoken_for = added * ~hidden[:, None], spoken_for * ~hidden[:, None]

@@ -94,9 +94,8 @@ def from_text_vae(config: PretrainConfig, folder: Path, tokenizer: PreTrainedTok
                 f"(--set {name}={size}), or start from chance (--set decoder={CHANCE})."
             )
     room = max(trained.decoder.config.max_position_embeddings, tokenizer.model_max_length + PREFIX)
-    sizes = _sizes(config, tokenizer, trained.config.transformer | {"max_position_embeddings": room})
-    sizes.output_from_z = trained.config.output_from_z
-    vae = TextVae(sizes)
+    architecture = trained.config.transformer | {"max_position_embeddings": room}
+    vae = TextVae(_sizes(config, tokenizer, architecture, output_from_z=trained.config.output_from_z))
     kept = trained.state_dict()
     for name in ("to_length.weight", "to_length.bias"):
         short = min(len(kept[name]), len(vae.state_dict()[name]))
@@ -139,9 +138,8 @@ def from_language_model(config: PretrainConfig, texts: list[str]) -> Start:
         )
     keep_tokens(pretrained, ids)
     architecture_of_all = _plain(pretrained.config)
-    sizes = _sizes(config, tokenizer, architecture_of_all | {"num_hidden_layers": layers})
-    sizes.output_from_z = layers == most
-    vae = TextVae(sizes)
+    architecture = architecture_of_all | {"num_hidden_layers": layers}
+    vae = TextVae(_sizes(config, tokenizer, architecture, output_from_z=layers == most))
     copy_layers(pretrained.base_model, vae.encoder)
     copy_layers(pretrained.base_model, vae.decoder, last=most - 1)
     vae.fit_to_embeddings()
@@ -195,7 +193,9 @@ def _plain(config: PreTrainedConfig) -> dict[str, Any]:
     return found
 
 
-def _sizes(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, transformer: dict[str, Any]) -> TextVaeConfig:
+def _sizes(
+    config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, transformer: dict[str, Any], *, output_from_z: bool = False
+) -> TextVaeConfig:
     special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
     transformer |= {"vocab_size": len(tokenizer), **special}
     return TextVaeConfig(
@@ -205,5 +205,6 @@ def _sizes(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, transform
         max_tokens=tokenizer.model_max_length,
         dropout=config.dropout,
         meaning_size=MEANING_SIZE if config.meaning_model else 0,
+        output_from_z=output_from_z,
         **special,
     )
