@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from ...errors import ModelError
 from ...figures import Beside
 from ...latent_model import LatentModel, Posterior, chance_of
+from ...support.device import multiplies_bf16
 from ...support.files import read_json_text
 from ...support.manifest import check_files
 from .batches import IGNORED, pad
@@ -95,7 +96,9 @@ def refined(vae: TextVae, mean: Tensor, labels: Tensor, steps: int) -> Tensor:
         z = mean.clone().requires_grad_()
         adam = torch.optim.Adam([z], REFINING_RATE, eps=REFINING_EPS)
         for _ in range(steps):
-            (z.grad,) = torch.autograd.grad(vae.reconstruction_loss(z, labels), z)
+            with torch.autocast(z.device.type, torch.bfloat16, enabled=multiplies_bf16(z.device)):
+                loss = vae.reconstruction_loss(z, labels)
+            (z.grad,) = torch.autograd.grad(loss, z)
             adam.step()
     return z.detach()
 

@@ -84,7 +84,7 @@ class Measured(MeasuredOfAny):
         return [f"samples of the prior: {memory_line(self.memory.prior)}"]
 
 
-def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 2000) -> Measured:
+def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 1000) -> Measured:
     """Figures of at most ``samples`` held-out ``texts``, and of as many decoded ones."""
     texts = texts[:samples]
     generator = torch.Generator().manual_seed(seed)

@@ -34,7 +34,7 @@ from .meaning import meanings
 from .measure import Measured, measure, model_card
 from .recipe import PretrainConfig
 from .start import Start, start
-from .training import EncoderTrainer, VaeTrainer, adapted, fit
+from .training import EncoderTrainer, VaeTrainer, WriterTrainer, adapted, fit, merged
 from .writer import write
 
 CHECKPOINTS = "checkpoints"
@@ -43,7 +43,7 @@ MEASURED = "measured.json"
 TEXTS_SEEN = 256_000
 """By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
 FEWEST_EPOCHS = 3
-READ_FIRST = 60_000
+READ_FIRST = 256_000
 """Texts from which the encoder learns alone, before a decoder that is a whole language model."""
 KL_WEIGHT = 0.5
 WRITERS_KL_WEIGHT = 0.1
@@ -139,6 +139,8 @@ def _fit_vae(
         )
     batches = VaeBatches(tokenizer.pad_token_id, config.deletion_noise)
     options = config.model_dump(include={"batch_size", "learning_rate", "seed"})
+    kl_weight = WRITERS_KL_WEIGHT if started.decoder_writes else KL_WEIGHT
+    kl_weight = kl_weight if config.kl_weight is None else config.kl_weight
     if started.decoder_writes and not last_whole_checkpoint(checkpoints / "vae"):
         vae.decoder.requires_grad_(False)
         fit(
@@ -149,13 +151,14 @@ def _fit_vae(
             **options,
             on_progress=lambda share: on_progress("encoder", share),
             trainer_class=EncoderTrainer,
+            kl_weight=kl_weight,
+            weights=config.model_dump(include={"length_weight", "meaning_weight"}),
         )
         vae.begin_as_a_writer()
     vae.requires_grad_(True).train()
     if started.decoder_writes:
         torch.manual_seed(config.seed)  # the same adapters where a training goes on
         vae.decoder = adapted(vae.decoder)
-    kl_weight = WRITERS_KL_WEIGHT if started.decoder_writes else KL_WEIGHT
     fit(
         vae,
         rows,
@@ -163,12 +166,12 @@ def _fit_vae(
         checkpoints / "vae",
         **options,
         on_progress=lambda share: on_progress("VAE", share),
-        trainer_class=VaeTrainer,
-        kl_weight=kl_weight if config.kl_weight is None else config.kl_weight,
+        trainer_class=WriterTrainer if started.decoder_writes else VaeTrainer,
+        kl_weight=kl_weight,
         weights=config.model_dump(include={"bag_weight", "length_weight", "meaning_weight"}),
     )
     if started.decoder_writes:
-        vae.decoder = vae.decoder.merge_and_unload()
+        vae.decoder = merged(vae.decoder)
     vae.cpu()
 
 
