@@ -10,19 +10,23 @@ from typing import Any
 import pytest
 import torch
 from conftest import Lcgan, sentences
-from tokenizers import normalizers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import (
+    BertConfig,
+    BertModel,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    T5Config,
+    T5Model,
     TrainingArguments,
 )
 
 from lcgan_core.models.text_vae.batches import Rows, VaeBatches
-from lcgan_core.models.text_vae.latent_model import TextVaeModel
+from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.models.text_vae.modeling import TextVae
 from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining import pretrain as pretraining
@@ -123,7 +127,7 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     for trainer_class in (VaeTrainer, WriterTrainer):
         monkeypatch.setattr(trainer_class, "create_optimizer", noting_rates(trainer_class.create_optimizer))
     monkeypatch.setattr(pretraining, "fit", fit_noting)
-    monkeypatch.setattr(pretraining, "READ_FIRST", 400)
+    monkeypatch.setattr(pretraining, "READINGS", 2)
     recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "epochs": 1, "learning_rate": 1e-3}
     pretraining.pretrain(PretrainConfig(corpus=Path("corpus.txt"), **recipe), Path("model"))
     before, trained = states
@@ -148,12 +152,91 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     assert {*rates.values()} == {1e-3}
 
 
+@pytest.fixture
+def bert(tmp_path: Path) -> Path:
+    """A text encoder with a WordPiece tokenizer of small letters, as BERT has it."""
+    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    pieces.normalizer = normalizers.BertNormalizer(lowercase=True)
+    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    pieces.train_from_iterator(sentences(), trainers.WordPieceTrainer(vocab_size=300, special_tokens=special))
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), special, strict=True))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=pieces, **names)
+    sizes = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path / "bert")
+    tokenizer.save_pretrained(tmp_path / "bert")
+    return tmp_path / "bert"
+
+
+def test_a_text_encoder_reads_the_tokens_of_the_vae(bert: Path) -> None:
+    theirs, its_tokenizer = BertModel.from_pretrained(bert), PreTrainedTokenizerFast.from_pretrained(bert)
+    config = PretrainConfig(corpus=Path("any"), decoder="chance", encoder=str(bert), latent_size=8)
+    started = start(config, [text.replace("the", "The") for text in sentences()])
+    vae, tokenizer = started.vae.eval(), started.tokenizer
+    known, here = theirs.get_input_embeddings().weight, vae.encoder.get_input_embeddings().weight
+    for mine, pieces in (("Ġwas", ["was"]), ("s", ["##s"]), ("ĠThe", ["the"]), ("</s>", ["[SEP]"])):
+        rows = known[its_tokenizer.convert_tokens_to_ids(pieces)]
+        assert torch.equal(here[tokenizer.vocab[mine]], rows.mean(0)), mine
+    assert torch.equal(vae.encoder.encoder.layer[2].output.dense.weight, theirs.encoder.layer[2].output.dense.weight)
+    assert vae.to_posterior.in_features == 2 * 24
+    alone = encode_texts(vae, tokenizer, ["the food was good ."], refining_steps=0).mean
+    beside = encode_texts(
+        vae, tokenizer, ["the food was good .", "the food was good , and then it was cold ."], refining_steps=0
+    )
+    assert torch.allclose(alone[0], beside.mean[0], atol=1e-5), "padding is not read"
+    first = start(config.model_copy(update={"encoder_layers": 1}), sentences()[:50]).vae
+    assert len(first.encoder.encoder.layer) == 1
+
+
+@pytest.mark.parametrize("decoder", ["causal", "chance"])
+def test_a_vae_with_a_text_encoder_is_trained_and_loaded(
+    causal: Path, bert: Path, monkeypatch: pytest.MonkeyPatch, run_lcgan: Lcgan, decoder: str
+) -> None:
+    known: list[int] = []
+    monkeypatch.setattr(
+        pretraining, "fit", lambda *args, **options: known.append(len(options["known"])) or fit(*args, **options)
+    )
+    Path("corpus.txt").write_text("\n".join(sentences()[:200]), encoding="utf-8")
+    recipe = {"decoder": str(causal) if decoder == "causal" else decoder, "encoder": str(bert), "latent_size": 8, "epochs": 2}
+    ran = run_lcgan("pretrain", "corpus.txt", "--out", "model", *(f"--set={key}={value}" for key, value in recipe.items()))
+    assert ran.exit_code == 0, ran.output
+    assert all(known), "the encoder has learned before"
+    assert len(known) == (2 if decoder == "causal" else 1)
+    model = TextVaeModel(Path("model"))
+    assert isinstance(model.vae.encoder, BertModel)
+    assert model.encode(["the food was good ."]).mean.isfinite().all()
+    assert "(3 layers read," in Path("model/README.md").read_text(encoding="utf-8")
+
+
+def test_an_encoder_that_does_not_serve_is_an_error(causal: Path, bert: Path, run_lcgan: Lcgan) -> None:
+    Path("corpus.txt").write_text("\n".join(sentences()[:100]), encoding="utf-8")
+    both_halves = T5Config(vocab_size=300, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    T5Model(both_halves).save_pretrained("t5")
+    PreTrainedTokenizerFast.from_pretrained(bert).save_pretrained("t5")
+    for settings, message in (
+        (
+            ["decoder=chance", "encoder=./nowhere"],
+            "encoder: there is no folder ./nowhere. Choose another: --set encoder=FOLDER",
+        ),
+        (["decoder=chance", f"encoder={causal}"], "reads from left to right only"),
+        (["decoder=chance", "encoder=t5"], "encoder: t5 is no encoder of texts: "),
+        (["decoder=chance", f"encoder={bert}", "encoder_layers=4"], "has 3 layers, and encoder_layers=4 asks for more"),
+        ([f"encoder={bert}"], "encoder: the text VAE reviews has an encoder of its own"),
+    ):
+        ran = run_lcgan("pretrain", "corpus.txt", "--out", "model", *(f"--set={setting}" for setting in settings))
+        assert ran.exit_code == 1
+        assert message in ran.stderr
+        shutil.rmtree("model", ignore_errors=True)
+
+
 @pytest.mark.parametrize("stage", ["encoder", "VAE"])
 def test_its_training_goes_on_where_it_was_killed(causal: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     monkeypatch.chdir(causal.parent)
     Path("corpus.txt").write_text("\n".join(sentences()[:200]), encoding="utf-8")
     monkeypatch.setattr(trainer, "TrainingArguments", lambda **given: TrainingArguments(**{**given, "save_steps": 2}))
-    monkeypatch.setattr(pretraining, "READ_FIRST", 400)
+    monkeypatch.setattr(pretraining, "READINGS", 1)
     recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "epochs": 2}
     config = PretrainConfig(corpus=Path("corpus.txt"), **recipe)
     seen: dict[str, list[float]] = {}

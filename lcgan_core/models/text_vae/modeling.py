@@ -1,4 +1,4 @@
-"""The text VAE: two causal transformers of the same kind, one made to read in both directions, one to write from z.
+"""The text VAE: two transformers, one that reads in both directions, and a causal one that writes from z.
 
 The decoder is a language model first (Optimus, Li et al. 2020, arXiv 2004.04092): z goes before the first token and is added
 to each token, and without z, behind a learned stand-in, the decoder still tells how likely a text is. Where the decoder is a
@@ -32,9 +32,10 @@ class TextVaeConfig(PreTrainedConfig):
     """Sizes of a text VAE.
 
     ``transformer`` is the configuration of the decoder, of any causal architecture of transformers. The encoder differs in its
-    number of layers alone. ``max_tokens`` bounds every generation, the closing ``</s>`` included. A ``meaning_size`` of 0 is a
-    VAE that was not told what texts mean. With ``output_from_z``, z is also added, through a gate, to the states that the next
-    tokens are read from.
+    number of layers alone, and reads with the decoder's embeddings, unless ``encoder_transformer`` is its configuration, of any
+    architecture that reads in both directions; it then has embeddings of its own for the same tokens. ``max_tokens`` bounds
+    every generation, the closing ``</s>`` included. A ``meaning_size`` of 0 is a VAE that was not told what texts mean. With
+    ``output_from_z``, z is also added, through a gate, to the states that the next tokens are read from.
     """
 
     model_type = "lcgan-text-vae"
@@ -42,6 +43,7 @@ class TextVaeConfig(PreTrainedConfig):
     def __init__(
         self,
         transformer: dict[str, Any] | None = None,
+        encoder_transformer: dict[str, Any] | None = None,
         encoder_layers: int = 2,
         latent_size: int = 64,
         max_tokens: int = 32,
@@ -54,6 +56,7 @@ class TextVaeConfig(PreTrainedConfig):
         **kwargs: Any,
     ) -> None:
         self.transformer = transformer or {}
+        self.encoder_transformer = encoder_transformer
         self.encoder_layers = encoder_layers
         self.latent_size = latent_size
         self.max_tokens = max_tokens
@@ -93,11 +96,15 @@ class TextVae(PreTrainedModel):
         super().__init__(config)
         eager = {"attn_implementation": "eager"}  # faster than the fused kernel where texts are short
         self.decoder = AutoModel.from_config(config.architecture(), **eager)
-        self.encoder = AutoModel.from_config(config.architecture(num_hidden_layers=config.encoder_layers), **eager)
-        self.encoder.set_input_embeddings(None)  # it reads with the decoder's
+        if config.encoder_transformer:
+            self.encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder_transformer), **eager)
+            self.encoder.pooler = None  # its states are pooled here
+        else:
+            self.encoder = AutoModel.from_config(config.architecture(num_hidden_layers=config.encoder_layers), **eager)
+            self.encoder.set_input_embeddings(None)
         width, latent = self.embedding.embedding_dim, config.latent_size
         self.dropout = nn.Dropout(config.dropout)
-        self.to_posterior = nn.Linear(2 * width, 2 * latent)
+        self.to_posterior = nn.Linear(2 * self.encoder.config.hidden_size, 2 * latent)
         self.to_prefix = nn.Linear(latent, PREFIX * width)
         self.to_input = nn.Linear(latent, width)
         self.to_output = nn.Linear(latent, width) if config.output_from_z else None
@@ -148,13 +155,17 @@ class TextVae(PreTrainedModel):
         ``input_ids`` is ``[batch, time]``, padded on the right; ``lengths`` counts the tokens of each row.
         """
         real = torch.arange(input_ids.shape[1], device=input_ids.device) < lengths.to(input_ids.device)[:, None]
-        embedded = self.embedding(input_ids)
-        both_ways = torch.zeros(real.shape, device=embedded.device).masked_fill(~real, torch.finfo(embedded.dtype).min)
-        states = self.encoder(
-            inputs_embeds=embedded,
-            attention_mask=both_ways[:, None, None, :].expand(-1, 1, input_ids.shape[1], -1),
-            use_cache=False,
-        ).last_hidden_state.float()
+        if self.config.encoder_transformer:
+            embedded = self.encoder.get_input_embeddings()(input_ids)
+            states = self.encoder(inputs_embeds=embedded, attention_mask=real.long()).last_hidden_state.float()
+        else:
+            embedded = self.embedding(input_ids)
+            both_ways = torch.zeros(real.shape, device=embedded.device).masked_fill(~real, torch.finfo(embedded.dtype).min)
+            states = self.encoder(
+                inputs_embeds=embedded,
+                attention_mask=both_ways[:, None, None, :].expand(-1, 1, input_ids.shape[1], -1),
+                use_cache=False,
+            ).last_hidden_state.float()
         real = real[..., None]
         highest = states.masked_fill(~real, float("-inf")).amax(1)
         mean_state = (states * real).sum(1) / real.sum(1)

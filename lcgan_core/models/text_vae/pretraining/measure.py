@@ -112,7 +112,7 @@ def measure(model: TextVaeModel, texts: list[str], seed: int, samples: int = 100
 def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) -> str:
     """The README of a model folder."""
     vae = sum(parameter.numel() for parameter in model.vae.parameters())
-    layers = model.vae.decoder.config.num_hidden_layers
+    reading, layers = (half.config.num_hidden_layers for half in (model.vae.encoder, model.vae.decoder))
     rows = "\n".join(f"| {row.name} | {row.naturalness:.2f} | {row.distinct_2:.3f} |" for row in measured.rows)
     remembered = "\n".join(
         f"| {name} | {' | '.join(beside(figure) for figure in figures.values())} |" for name, figures in measured.memory
@@ -134,7 +134,7 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) 
     )
     return f"""# A text VAE for lcgan
 
-A variational autoencoder of two transformers ({recipe.encoder_layers} layers read, {layers} write from z;
+A variational autoencoder of two transformers ({reading} layers read, {layers} write from z;
 {vae:,} parameters, {measured.latent_dim} latent dimensions){begun}, made by `lcgan pretrain`.
 Beside it: the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, and hashes of all
 training texts.

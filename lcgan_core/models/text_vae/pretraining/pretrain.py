@@ -34,7 +34,7 @@ from .meaning import meanings
 from .measure import Measured, measure, model_card
 from .recipe import PretrainConfig
 from .start import Start, start
-from .training import EncoderTrainer, VaeTrainer, WriterTrainer, adapted, fit, merged
+from .training import EncoderTrainer, VaeTrainer, WriterTrainer, adapted, fit, known_to, merged
 from .writer import write
 
 CHECKPOINTS = "checkpoints"
@@ -43,8 +43,10 @@ MEASURED = "measured.json"
 TEXTS_SEEN = 256_000
 """By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
 FEWEST_EPOCHS = 3
-READ_FIRST = 256_000
-"""Texts from which the encoder learns alone, before a decoder that is a whole language model."""
+READINGS = 6
+"""Times as often as the decoder sees it, an encoder reads the corpus alone before a decoder that is a whole language model: a
+fifth of the time that the decoder takes. Of 600 held-out example sentences, the words took 55 nats a text after 60,000 texts,
+and 41 after 180,000."""
 KL_WEIGHT = 0.5
 WRITERS_KL_WEIGHT = 0.1
 """Of a decoder that is a whole language model: it writes well without z, and would learn to do without."""
@@ -129,9 +131,9 @@ def _fit_vae(
 ) -> None:
     """Trains the VAE on ``texts`` and on those ``written``, in place."""
     vae, tokenizer = started.vae, started.tokenizer
-    known = _meanings(config.meaning_model, texts, checkpoints, on_progress) if config.meaning_model else None
+    meant = _meanings(config.meaning_model, texts, checkpoints, on_progress) if config.meaning_model else None
     epochs = config.epochs or max(FEWEST_EPOCHS, TEXTS_SEEN / len(texts))
-    rows = Rows(tokenizer, [*texts, *written], epochs=epochs, repeated=len(texts), meanings=known)
+    rows = Rows(tokenizer, [*texts, *written], epochs=epochs, repeated=len(texts), meanings=meant)
     if rows.cut:
         logging.getLogger(__name__).warning(
             f"{config.corpus}: {rows.cut:,} of {len(rows.ids):,} texts are longer than {tokenizer.model_max_length - 1} "
@@ -141,11 +143,12 @@ def _fit_vae(
     options = config.model_dump(include={"batch_size", "learning_rate", "seed"})
     kl_weight = WRITERS_KL_WEIGHT if started.decoder_writes else KL_WEIGHT
     kl_weight = kl_weight if config.kl_weight is None else config.kl_weight
+    known = [*vae.encoder.parameters()] if config.encoder else []
     if started.decoder_writes and not last_whole_checkpoint(checkpoints / "vae"):
         vae.decoder.requires_grad_(False)
         fit(
             vae,
-            Rows(tokenizer, texts, epochs=READ_FIRST / len(texts), meanings=known),
+            Rows(tokenizer, texts, epochs=READINGS * epochs, meanings=meant),
             batches,
             checkpoints / "encoder",
             **options,
@@ -153,12 +156,14 @@ def _fit_vae(
             trainer_class=EncoderTrainer,
             kl_weight=kl_weight,
             weights=config.model_dump(include={"length_weight", "meaning_weight"}),
+            known=known,
         )
         vae.begin_as_a_writer()
     vae.requires_grad_(True).train()
     if started.decoder_writes:
         torch.manual_seed(config.seed)  # the same adapters where a training goes on
         vae.decoder = adapted(vae.decoder)
+        known = known_to(vae)
     fit(
         vae,
         rows,
@@ -166,6 +171,7 @@ def _fit_vae(
         checkpoints / "vae",
         **options,
         on_progress=lambda share: on_progress("VAE", share),
+        known=known,
         trainer_class=WriterTrainer if started.decoder_writes else VaeTrainer,
         kl_weight=kl_weight,
         weights=config.model_dump(include={"bag_weight", "length_weight", "meaning_weight"}),

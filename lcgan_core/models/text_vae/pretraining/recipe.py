@@ -45,8 +45,11 @@ class PretrainConfig(Recipe):
     decoder_layers: int | None = Field(None, ge=1, le=100)
     """Layers of the decoder; by default all of what it starts from, and 4 from chance. Fewer of a language model, its first
     ones and its last, are faster and write worse."""
-    encoder_layers: int = Field(2, ge=1, le=100)
-    """Layers of the encoder."""
+    encoder: str | None = None
+    """A text encoder of transformers that reads for a decoder from a language model or from chance: a folder or a name on the
+    hub. By default the VAE reads with layers of what the decoder starts from."""
+    encoder_layers: int | None = Field(None, ge=1, le=100)
+    """Layers of the encoder; by default 2, and all of an ``encoder`` that is named."""
     width: int = Field(256, ge=8, le=8192, multiple_of=8)
     """Size of the hidden states of a VAE that starts from chance."""
     vocab_size: int = Field(8000, ge=300, le=1_000_000)

@@ -23,6 +23,7 @@ from ....errors import ModelError
 from ....support.pretrained import load_pretrained
 from ..latent_model import folder_of, is_text_vae, knows_capitals, load_vae
 from ..modeling import PREFIX, TextVae, TextVaeConfig
+from .encoder import load_encoder
 from .meaning import MEANING_SIZE
 from .recipe import CHANCE, PretrainConfig
 from .tokenizer import narrowed_tokenizer, train_tokenizer
@@ -33,6 +34,8 @@ FITTING = 0.999
 """Share of the texts of the corpus that fit then."""
 LAYERS_FROM_CHANCE = 4
 """Of the decoder, where the recipe sets no number."""
+ENCODER_LAYERS = 2
+"""Where the recipe sets no number, and names no encoder."""
 
 
 @dataclass
@@ -69,7 +72,7 @@ def from_chance(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> T
         num_attention_heads=max(1, config.width // 64),
         max_position_embeddings=tokenizer.model_max_length + PREFIX,
     )
-    vae = TextVae(_sizes(config, tokenizer, architecture.to_diff_dict()))
+    vae = untrained(config, tokenizer, architecture.to_diff_dict())
     nn.init.normal_(vae.embedding.weight, std=config.width**-0.5)  # they are the weights of the output too
     vae.fit_to_embeddings()
     return vae
@@ -78,6 +81,11 @@ def from_chance(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast) -> T
 @torch.no_grad()
 def from_text_vae(config: PretrainConfig, folder: Path, tokenizer: PreTrainedTokenizerFast) -> TextVae:
     """A VAE that writes with the tokens of ``tokenizer`` what the one in ``folder`` writes with its own."""
+    if config.encoder:
+        raise ModelError(
+            f"encoder: the text VAE {config.decoder} has an encoder of its own. Leave the encoder out, or start from a "
+            "language model: --set decoder=FOLDER"
+        )
     try:
         trained, its_tokenizer = load_vae(folder)
     except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
@@ -95,7 +103,7 @@ def from_text_vae(config: PretrainConfig, folder: Path, tokenizer: PreTrainedTok
             )
     room = max(trained.decoder.config.max_position_embeddings, tokenizer.model_max_length + PREFIX)
     architecture = trained.config.transformer | {"max_position_embeddings": room}
-    vae = TextVae(_sizes(config, tokenizer, architecture, output_from_z=trained.config.output_from_z))
+    vae = untrained(config, tokenizer, architecture, output_from_z=trained.config.output_from_z)
     kept = trained.state_dict()
     for name in ("to_length.weight", "to_length.bias"):
         short = min(len(kept[name]), len(vae.state_dict()[name]))
@@ -139,8 +147,9 @@ def from_language_model(config: PretrainConfig, texts: list[str]) -> Start:
     keep_tokens(pretrained, ids)
     architecture_of_all = _plain(pretrained.config)
     architecture = architecture_of_all | {"num_hidden_layers": layers}
-    vae = TextVae(_sizes(config, tokenizer, architecture, output_from_z=layers == most))
-    copy_layers(pretrained.base_model, vae.encoder)
+    vae = untrained(config, tokenizer, architecture, output_from_z=layers == most)
+    if not config.encoder:
+        copy_layers(pretrained.base_model, vae.encoder)
     copy_layers(pretrained.base_model, vae.decoder, last=most - 1)
     vae.fit_to_embeddings()
     started = Start(vae, tokenizer, decoder_writes=layers == most)
@@ -193,14 +202,16 @@ def _plain(config: PreTrainedConfig) -> dict[str, Any]:
     return found
 
 
-def _sizes(
+def untrained(
     config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, transformer: dict[str, Any], *, output_from_z: bool = False
-) -> TextVaeConfig:
+) -> TextVae:
+    """A VAE whose decoder is such a ``transformer`` and knows nothing, and whose encoder is the one of the recipe, if any."""
+    encoder = load_encoder(config.encoder, tokenizer, config.encoder_layers) if config.encoder else None
     special = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
-    transformer |= {"vocab_size": len(tokenizer), **special}
-    return TextVaeConfig(
-        transformer=transformer,
-        encoder_layers=config.encoder_layers,
+    sizes = TextVaeConfig(
+        transformer=transformer | {"vocab_size": len(tokenizer), **special},
+        encoder_transformer=_plain(encoder.config) if encoder else None,
+        encoder_layers=config.encoder_layers or ENCODER_LAYERS,
         latent_size=config.latent_size,
         max_tokens=tokenizer.model_max_length,
         dropout=config.dropout,
@@ -208,3 +219,7 @@ def _sizes(
         output_from_z=output_from_z,
         **special,
     )
+    vae = TextVae(sizes)
+    if encoder:
+        copy_layers(encoder, vae.encoder)
+    return vae

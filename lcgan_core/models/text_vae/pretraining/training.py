@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from peft import LoraConfig, LoraModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -42,8 +42,24 @@ class BatchesOfOneLength(Sampler[int]):
         return iter(torch.cat([*batches, last]).tolist())
 
 
+KNOWN_RATE = 0.2
+"""Share of the learning rate for what has learned before: an encoder, and of an ``adapted`` language model all but adapters."""
+
+
 class RowsTrainer(FiniteTrainer):
-    """Puts texts of about one length into a batch."""
+    """Puts texts of about one length into a batch. What is ``known`` already learns more slowly."""
+
+    def __init__(self, *, known: Iterable[nn.Parameter] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.known = {*known}
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **kwargs)
+        for group in [*optimizer.param_groups] if self.known else ():
+            slower = {**group, "params": [each for each in group["params"] if each in self.known]}
+            group["params"] = [each for each in group["params"] if each not in self.known]
+            optimizer.add_param_group(slower | {"lr": group["lr"] * KNOWN_RATE})
+        return optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         rows = cast(Rows, self.train_dataset)
@@ -97,9 +113,6 @@ WITHOUT_Z = 0.1
 ADAPTER_RANK = 32
 ADAPTER_SCALE = 2
 """What an adapter's product counts for."""
-KNOWERS_RATE = 0.2
-"""Share of the learning rate for what has learned before: the encoder, and the rest of a whole language model."""
-
 TOKENS_AT_ONCE = 512
 """Of a batch, which such a model sees on a processor, to spare memory."""
 
@@ -124,6 +137,12 @@ def adapted(language_model: PreTrainedModel) -> LoraModel:
         elif multiplies_bf16():
             value.data = value.to(torch.bfloat16)
     return found
+
+
+def known_to(vae: TextVae) -> list[nn.Parameter]:
+    """What of a VAE with an ``adapted`` decoder has learned before its decoder does."""
+    rest = [value for name, value in vae.decoder.named_parameters() if "lora_" not in name]
+    return [*vae.encoder.parameters(), *vae.to_posterior.parameters(), *rest]
 
 
 def merged(decoder: LoraModel) -> PreTrainedModel:
@@ -198,17 +217,6 @@ class WriterTrainer(VaeTrainer):
     has learned to listen, which then learns to do without. After five minutes of training on example sentences, held-out ones
     took 26.2 nats in place of 35.6.
     """
-
-    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
-        optimizer: torch.optim.Optimizer = super().create_optimizer(*args, **kwargs)
-        vae = cast(TextVae, self.model)
-        known = {value for name, value in vae.decoder.named_parameters() if "lora_" not in name}
-        known |= {*vae.encoder.parameters(), *vae.to_posterior.parameters()}
-        for group in [*optimizer.param_groups]:
-            slower = {**group, "params": [each for each in group["params"] if each in known]}
-            group["params"] = [each for each in group["params"] if each not in known]
-            optimizer.add_param_group(slower | {"lr": group["lr"] * KNOWERS_RATE})
-        return optimizer
 
     def training_step(self, model: Any, inputs: Batch, *args: Any, **kwargs: Any) -> Tensor:
         """A batch goes in parts, whose gradients add up."""
