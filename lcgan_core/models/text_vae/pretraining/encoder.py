@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from tokenizers import decoders
 from torch import nn
@@ -45,7 +47,7 @@ def reads_both_ways(source: str, encoder: PreTrainedModel, longest: int) -> None
         raise ModelError(
             f"{source} reads at most {room} tokens, and a text may have {longest}. Set max_tokens, or choose another:"
         )
-    given = torch.zeros(2, 3, encoder.get_input_embeddings().weight.shape[1])
+    given = torch.zeros(2, 3, cast(nn.Embedding, encoder.get_input_embeddings()).embedding_dim)
     given[1, -1, 0] = 1
     try:
         first, other = encoder(inputs_embeds=given, attention_mask=torch.ones(2, 3).long()).last_hidden_state[:, 0]
@@ -69,10 +71,8 @@ def in_its_tokens(known: PreTrainedTokenizerBase, tokenizer: PreTrainedTokenizer
     ids = list(range(len(tokenizer)))
     to_text = decoders.ByteLevel()
     texts = [to_text.decode([token]) for token in tokenizer.convert_ids_to_tokens(ids)]
-    found = known(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-    mark = (
-        getattr(known.backend_tokenizer.model, "continuing_subword_prefix", None) or "\0"
-    )  # WordPiece has "##ing" inside words
+    found: list[list[int]] = known(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    mark = getattr(known.backend_tokenizer.model, "continuing_subword_prefix", None) or "\0"  # WordPiece: "##ing"
     inside_words = {token.removeprefix(mark): id for token, id in known.get_vocab().items() if token.startswith(mark)}
     for place, text in enumerate(texts):
         if place in special:

@@ -176,7 +176,7 @@ class VaeTrainer(RowsTrainer):
         weights: dict[str, float],
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_collator=data_collator, **kwargs)  # type: ignore[arg-type]  # rows come as a batch
+        super().__init__(data_collator=data_collator, **kwargs)
         self.batches = data_collator
         self.kl_weight = kl_weight
         self.weights = weights
