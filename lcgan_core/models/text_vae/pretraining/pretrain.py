@@ -78,22 +78,7 @@ def pretrain(
     torch.manual_seed(config.seed)
 
     if not (out / WEIGHTS).is_file():
-        on_progress("tokenizer", 0.0)
-        started = start(config, train_texts)
-        vae, tokenizer = started.vae, started.tokenizer
-        _save(tokenizer, out)
-        written: list[str] = []
-        if config.written and (writer := started.language_model):
-            taught = config.model_dump(include={"batch_size", "seed"})
-            folder = out / CHECKPOINTS / "writer"
-            written = write(writer, tokenizer, train_texts, config.written, folder, **taught, on_progress=on_progress)
-            del writer  # several times the size of the VAE
-            started.language_model = None
-        _fit_vae(config, started, train_texts, written, out / CHECKPOINTS, on_progress)
-        chosen = _chosen(train_texts, WHITENED_BY, config.seed)
-        whiten(encode_texts(vae, tokenizer, chosen, refining_steps=0), vae.to_posterior, vae.readers())
-        vae.config.save_pretrained(out)
-        save_quantized(vae, out / WEIGHTS)
+        _train(config, out, train_texts, on_progress)
 
     if not (out / LATENTS).is_file():
         on_progress("latents", 0.0)
@@ -119,6 +104,26 @@ def pretrain(
     (out / "README.md").write_text(head + model_card(config, model, measured), encoding="utf-8")
     write_json(out / MEASURED, measured.model_dump(mode="json"))
     return measured
+
+
+def _train(config: PretrainConfig, out: Path, texts: list[str], on_progress: Callable[[str, float], None]) -> None:
+    """Saves a tokenizer and a VAE, trained on ``texts``, into ``out``."""
+    on_progress("tokenizer", 0.0)
+    started = start(config, texts)
+    vae, tokenizer = started.vae, started.tokenizer
+    _save(tokenizer, out)
+    written: list[str] = []
+    if config.written and (writer := started.language_model):
+        taught = config.model_dump(include={"batch_size", "seed"})
+        folder = out / CHECKPOINTS / "writer"
+        written = write(writer, tokenizer, texts, config.written, folder, **taught, on_progress=on_progress)
+        del writer  # several times the size of the VAE
+        started.language_model = None
+    _fit_vae(config, started, texts, written, out / CHECKPOINTS, on_progress)
+    chosen = _chosen(texts, WHITENED_BY, config.seed)
+    whiten(encode_texts(vae, tokenizer, chosen, refining_steps=0), vae.to_posterior, vae.readers())
+    vae.config.save_pretrained(out)
+    save_quantized(vae, out / WEIGHTS)
 
 
 def _fit_vae(
