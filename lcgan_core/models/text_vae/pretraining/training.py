@@ -153,7 +153,7 @@ def merged(decoder: LoraModel) -> PreTrainedModel:
 class EncoderTrainer(RowsTrainer):
     """Trains the encoder alone, and the layers that read from z which words a text has, how many, and what they mean.
 
-    A batch takes a thirtieth of the time that one of a whole language model takes.
+    A batch takes a twentieth of the time that one of a whole language model takes.
     """
 
     def __init__(self, *, kl_weight: float, weights: dict[str, float], **kwargs: Any) -> None:
