@@ -16,7 +16,6 @@ from transformers import PreTrainedTokenizerFast
 from ...errors import ModelError
 from ...figures import Beside
 from ...latent_model import LatentModel, Posterior, chance_of
-from ...support.device import multiplies_bf16
 from ...support.files import read_json_text
 from ...support.manifest import check_files
 from .batches import IGNORED, pad
@@ -100,9 +99,7 @@ def refined(vae: TextVae, mean: Tensor, labels: Tensor, steps: int) -> Tensor:
         z = mean.clone().requires_grad_()
         adam = torch.optim.Adam([z], REFINING_RATE, eps=REFINING_EPS)
         for _ in range(steps):
-            with torch.autocast(z.device.type, torch.bfloat16, enabled=multiplies_bf16(z.device)):
-                loss = vae.reconstruction_loss(z, labels)
-            (z.grad,) = torch.autograd.grad(loss, z)
+            (z.grad,) = torch.autograd.grad(vae.reconstruction_loss(z, labels), z)
             adam.step()
     return z.detach()
 
