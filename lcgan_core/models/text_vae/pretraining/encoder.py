@@ -21,7 +21,7 @@ def load_encoder(source: str, tokenizer: PreTrainedTokenizerFast, layers: int | 
     """
     try:
         encoder, its_tokenizer = load_pretrained(AutoModel, "text encoder", source, "cpu")
-        reads_both_ways(source, encoder, tokenizer.model_max_length)
+        check_it_reads(source, encoder, tokenizer.model_max_length)
     except ModelError as error:
         raise ModelError(f"encoder: {error} --set encoder=FOLDER") from error
     most = encoder.config.num_hidden_layers
@@ -40,8 +40,8 @@ def load_encoder(source: str, tokenizer: PreTrainedTokenizerFast, layers: int | 
     return encoder  # type: ignore[no-any-return]  # transformers' auto classes are not typed
 
 
-def reads_both_ways(source: str, encoder: PreTrainedModel, longest: int) -> None:
-    """Raises ``ModelError`` unless the first state depends on the last embedding, and ``longest`` tokens fit."""
+def check_it_reads(source: str, encoder: PreTrainedModel, longest: int) -> None:
+    """Raises ``ModelError`` unless ``longest`` tokens fit, and the first state depends on the last embedding."""
     room = getattr(encoder.config, "max_position_embeddings", longest)
     if room < longest:
         raise ModelError(
