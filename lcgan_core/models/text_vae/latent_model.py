@@ -70,7 +70,7 @@ def encode_texts(
     vae: TextVae,
     tokenizer: PreTrainedTokenizerFast,
     texts: Sequence[str],
-    batch_size: int | None = None,
+    batch_size: int = 64,
     refining_steps: int = REFINING_STEPS,
 ) -> Posterior:
     """q(z|x) of each text, in the order given: the encoder's, its means refined (Kim et al. 2018, arXiv 1802.02550)."""
@@ -78,7 +78,6 @@ def encode_texts(
     mean = torch.empty(len(ids), vae.config.latent_size, device=vae.device)
     std = torch.empty_like(mean)
     by_length = torch.tensor([len(row) for row in ids], dtype=torch.long).argsort(stable=True)
-    batch_size = batch_size or max(1, REFINED_AT_ONCE // vae.decoder.config.num_hidden_layers)
     for places in by_length.split(batch_size) if ids else ():  # texts of like length together: little padding
         rows = [torch.tensor(ids[place]) for place in places.tolist()]
         with torch.no_grad():
@@ -95,13 +94,17 @@ def knows_capitals(tokenizer: PreTrainedTokenizerFast) -> bool:
 
 def refined(vae: TextVae, mean: Tensor, labels: Tensor, steps: int) -> Tensor:
     """Steps of Adam from ``mean`` ``[n, latent_size]`` up the likelihood of ``labels``, ``REFINING_RATE`` or less each."""
+    at_once = max(1, REFINED_AT_ONCE // vae.decoder.config.num_hidden_layers)
+    found = []
     with torch.inference_mode(False), torch.enable_grad():
-        z = mean.clone().requires_grad_()
-        adam = torch.optim.Adam([z], REFINING_RATE, eps=REFINING_EPS)
-        for _ in range(steps):
-            (z.grad,) = torch.autograd.grad(vae.reconstruction_loss(z, labels), z)
-            adam.step()
-    return z.detach()
+        for part, its_labels in zip(mean.split(at_once), labels.split(at_once), strict=True):
+            z = part.clone().requires_grad_()
+            adam = torch.optim.Adam([z], REFINING_RATE, eps=REFINING_EPS)
+            for _ in range(steps):
+                (z.grad,) = torch.autograd.grad(vae.reconstruction_loss(z, its_labels), z)
+                adam.step()
+            found.append(z.detach())
+    return torch.cat(found)
 
 
 class TextVaeModel(LatentModel[str]):
