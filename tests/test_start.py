@@ -27,7 +27,7 @@ from transformers import (
 
 from lcgan_core.models.text_vae.batches import Rows, VaeBatches
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
-from lcgan_core.models.text_vae.modeling import TextVae
+from lcgan_core.models.text_vae.modeling import TextVae, TextVaeOutput
 from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining import pretrain as pretraining
 from lcgan_core.models.text_vae.pretraining import training
@@ -109,10 +109,16 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     states: list[dict[str, Tensor]] = []
     fits: list[dict[str, Any]] = []
     rates: dict[str, float] = {}
+    kl_weights: dict[bool, list[float]] = {False: [], True: []}
+    forward = TextVae.forward
+
+    def forward_noting(vae: TextVae, *args: Any, kl_weight: float, decodes: bool = True, **options: Any) -> TextVaeOutput:
+        kl_weights[decodes].append(kl_weight)
+        return forward(vae, *args, kl_weight=kl_weight, decodes=decodes, **options)
 
     def fit_noting(vae: TextVae, *args: Any, **options: Any) -> None:
         states.append({name: value.clone() for name, value in vae.state_dict().items()})
-        fits.append(options)
+        fits.append({"rows": len(args[0]), **options})
         fit(vae, *args, **options)
 
     def noting_rates(create_optimizer: Callable[..., torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
@@ -126,9 +132,11 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
 
     for trainer_class in (VaeTrainer, WriterTrainer):
         monkeypatch.setattr(trainer_class, "create_optimizer", noting_rates(trainer_class.create_optimizer))
+    monkeypatch.setattr(TextVae, "forward", forward_noting)
     monkeypatch.setattr(pretraining, "fit", fit_noting)
     monkeypatch.setattr(pretraining, "READINGS", 2)
-    recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "epochs": 1, "learning_rate": 1e-3}
+    monkeypatch.setattr(pretraining, "WRITERS_TEXTS_SEEN", 285)
+    recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "learning_rate": 1e-3}
     pretraining.pretrain(PretrainConfig(corpus=Path("corpus.txt"), **recipe), Path("model"))
     before, trained = states
     between = {name.replace("decoder.model.", "decoder.").replace(".base_layer", ""): value for name, value in trained.items()}
@@ -141,12 +149,16 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     for name, rate in rates.items():
         slow = name.startswith(("decoder.", "encoder.", "to_posterior.")) and ".lora_" not in name
         assert rate == pytest.approx(2e-4 if slow else 1e-3), name
-    assert fits[0]["kl_weight"] == fits[1]["kl_weight"] == 0.1
+    assert [stage["rows"] for stage in fits] == [570, 285], "of 190 texts, half are seen twice"
+    assert kl_weights[False][0] == 0, "z is used first"
+    assert kl_weights[False] == sorted(kl_weights[False]), "and narrowed after"
+    assert {*kl_weights[True]} == {kl_weights[False][-1]} == {pretraining.WRITERS_KL_WEIGHT}, "as the decoder finds it"
     vae = TextVaeModel(Path("model")).vae
     assert vae.state_dict().keys() == before.keys(), "its adapters are part of its matrices"
 
     rates.clear()
-    pretraining.pretrain(PretrainConfig(corpus=Path("corpus.txt"), kl_weight=0, decoder_layers=2, **recipe), Path("part"))
+    part = PretrainConfig(corpus=Path("corpus.txt"), kl_weight=0, decoder_layers=2, epochs=1, **recipe)
+    pretraining.pretrain(part, Path("part"))
     assert len(fits) == 3, "the decoder has to learn again, and the encoder learns with it"
     assert fits[2]["kl_weight"] == 0
     assert {*rates.values()} == {1e-3}

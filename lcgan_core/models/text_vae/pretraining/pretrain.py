@@ -43,13 +43,16 @@ MEASURED = "measured.json"
 TEXTS_SEEN = 256_000
 """By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
 FEWEST_EPOCHS = 3
-READINGS = 6
-"""Times as often as the decoder sees it, an encoder reads the corpus alone before a decoder that is a whole language model: a
-third of the time that the decoder takes. Of 600 held-out example sentences, the words took 55 nats a text after 60,000 texts,
-and 41 after 180,000."""
 KL_WEIGHT = 0.5
-WRITERS_KL_WEIGHT = 0.1
-"""Of a decoder that is a whole language model: it writes well without z, and would learn to do without."""
+
+WRITERS_TEXTS_SEEN = 45_000
+"""The same of a decoder that is a whole language model: 40 minutes on two cores. It sees a large corpus once."""
+WRITERS_KL_WEIGHT = 0.15
+"""It writes well without z, and would learn to do without."""
+READINGS = 6
+"""Times as often as such a decoder sees it, the encoder reads the corpus alone before: a third of the time that the decoder
+takes. Of 600 held-out example sentences, the words took 55 nats a text after 60,000 texts, and 41 after 180,000."""
+
 FEWEST_TEXTS = 40
 """Different ones that a corpus must have. Arbitrary: of so many, two are held out, and the rest are learned by heart."""
 
@@ -137,14 +140,14 @@ def _fit_vae(
     """Trains the VAE on ``texts`` and on those ``written``, in place."""
     vae, tokenizer = started.vae, started.tokenizer
     meant = _meanings(config.meaning_model, texts, checkpoints, on_progress) if config.meaning_model else None
-    epochs = config.epochs or max(FEWEST_EPOCHS, TEXTS_SEEN / len(texts))
+    usual = max(1, WRITERS_TEXTS_SEEN / len(texts)) if started.decoder_writes else max(FEWEST_EPOCHS, TEXTS_SEEN / len(texts))
+    epochs = config.epochs or usual
     rows = Rows(tokenizer, [*texts, *written], epochs=epochs, repeated=len(texts), meanings=meant)
     if rows.cut:
         logging.getLogger(__name__).warning(
             f"{config.corpus}: {rows.cut:,} of {len(rows.ids):,} texts are longer than {tokenizer.model_max_length - 1} "
             "tokens, and the rest of each is cut off. To read more: --set max_tokens=NUMBER"
         )
-    batches = VaeBatches(tokenizer.pad_token_id, config.deletion_noise)
     options = config.model_dump(include={"batch_size", "learning_rate", "seed"})
     kl_weight = WRITERS_KL_WEIGHT if started.decoder_writes else KL_WEIGHT
     kl_weight = kl_weight if config.kl_weight is None else config.kl_weight
@@ -154,7 +157,7 @@ def _fit_vae(
         fit(
             vae,
             Rows(tokenizer, texts, epochs=READINGS * epochs, meanings=meant),
-            batches,
+            VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
             checkpoints / "encoder",
             **options,
             on_progress=lambda share: on_progress("encoder", share),
@@ -172,7 +175,7 @@ def _fit_vae(
     fit(
         vae,
         rows,
-        batches,
+        VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
         checkpoints / "vae",
         **options,
         on_progress=lambda share: on_progress("VAE", share),

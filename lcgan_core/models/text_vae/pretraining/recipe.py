@@ -61,8 +61,8 @@ class PretrainConfig(Recipe):
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on embeddings and decoder states."""
     kl_weight: float | None = Field(None, ge=0, le=100)
-    """Weight of the KL term: less reconstructs better, more makes samples of the prior more natural. By default 0.5, and 0.1
-    where the decoder is a whole language model, which otherwise learns to do without z."""
+    """Weight of the KL term: less reconstructs better, more makes samples of the prior more natural. By default 0.5, and
+    0.15 where the decoder is a whole language model, which otherwise learns to do without z."""
     bag_weight: float = Field(0.1, ge=0, le=100)
     """Weight of reading from z, by a linear layer, which tokens a text has; more lays words out along directions of z."""
     length_weight: float = Field(1.0, ge=0, le=100)
@@ -74,8 +74,8 @@ class PretrainConfig(Recipe):
     deletion_noise: float = Field(0.06, ge=0, lt=1)
     """Probability of each token to be hidden from the encoder at first; falls to 0 in the first four fifths of the training."""
     epochs: float | None = Field(None, gt=0, le=10_000)
-    """Passes over the corpus for the VAE; by default as many as make 256,000 texts, and no fewer than 3. Written texts are seen
-    once."""
+    """Passes over the corpus for the VAE; by default as many as make 256,000 texts, and no fewer than 3; of a decoder that is a
+    whole language model 45,000, and no fewer than 1. Written texts are seen once."""
     learning_rate: float = Field(6e-4, gt=0, le=1)
     """Peak learning rate of the VAE; it falls to 0 linearly."""
     batch_size: int = Field(64, ge=1, le=65536)
