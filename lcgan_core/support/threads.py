@@ -2,6 +2,8 @@
 
 A thread that waits for others sleeps. By default, those of OpenMP wait busily, and take the cores from each other as soon as
 two processes compute at once: two runs on two cores then take many times as long as one after the other.
+
+Each also keeps a plan for every shape of a multiplication that it comes across, and texts come in many.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """Environment variables with the number of threads of torch and of the tokenizers."""
 ASLEEP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 """Environment variables that let waiting threads sleep."""
+FEW_PLANS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
+"""By default 1,024 are kept. A run on texts then takes 1.8 GB in place of 1.2, and no less time."""
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """What a container may use: microseconds of computing, or ``max``, and the period in which it may."""
 
@@ -22,7 +26,7 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 def use_threads(count: int | None) -> None:
     """Lets this process and those it starts compute with ``count`` threads; None leaves that to the environment, or else takes
     one for each usable core. Torch reads the environment once, when it is imported: call this before."""
-    for name, value in ASLEEP.items():
+    for name, value in (ASLEEP | FEW_PLANS).items():
         os.environ.setdefault(name, value)
     for name in COUNTS:
         if count is None:
