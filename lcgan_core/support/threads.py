@@ -3,7 +3,7 @@
 A thread that waits for others sleeps. By default, those of OpenMP wait busily, and take the cores from each other as soon as
 two processes compute at once: two runs on two cores then take many times as long as one after the other.
 
-Each also keeps a plan for every shape of a multiplication that it comes across, and texts come in many.
+A process also keeps a plan for every shape of a multiplication that it comes across, and texts come in many.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 ASLEEP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 """Environment variables that let waiting threads sleep."""
 FEW_PLANS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
-"""By default 1,024 are kept. A run on texts then takes 1.8 GB in place of 1.2, and no less time."""
+"""The environment variable with the number of plans to keep. By default it is 1,024; a run on texts then takes
+1.8 GB in place of 1.2, and no less time."""
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """What a container may use: microseconds of computing, or ``max``, and the period in which it may."""
 
