@@ -211,8 +211,8 @@ class WriterTrainer(VaeTrainer):
     """Trains an ``adapted`` language model to write what an encoder that has learned before says.
 
     The encoder hardly moves, and the weight of the KL term is the last that it learned with: else z runs away before the
-    decoder has learned to listen, which then learns to do without. After five minutes of training on example sentences, held-out ones
-    took 26.4 nats in place of 35.6, with an encoder that had also learned three times as long.
+    decoder has learned to listen, which then learns to do without. After five minutes of training on example sentences,
+    held-out ones took 26.4 nats in place of 35.6, with an encoder that had also learned three times as long.
     """
 
     def training_step(self, model: Any, inputs: Batch, *args: Any, **kwargs: Any) -> Tensor:
