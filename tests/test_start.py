@@ -25,7 +25,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from lcgan_core.models.text_vae.batches import Rows, VaeBatches
+from lcgan_core.models.text_vae.batches import Rows, vae_batch
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.models.text_vae.modeling import TextVae, TextVaeOutput
 from lcgan_core.models.text_vae.naturalness import log_likelihoods
@@ -271,7 +271,7 @@ def test_its_training_goes_on_where_it_was_killed(causal: Path, monkeypatch: pyt
 
 def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = start(PretrainConfig(corpus=Path("any"), decoder=str(causal), dropout=0), sentences()[:20])
-    vae, pad_id = started.vae, started.tokenizer.pad_token_id
+    vae = started.vae
     vae.decoder = adapted(vae.decoder)
     learns = [value for value in vae.parameters() if value.requires_grad]
     monkeypatch.setattr(torch, "randn_like", torch.zeros_like)  # what is drawn for a latent depends on the parts
@@ -291,7 +291,7 @@ def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkey
         fit(
             vae.train(),
             Rows(started.tokenizer, sentences()[:20], epochs=1),
-            VaeBatches(pad_id, deletion_noise=0),
+            vae_batch,
             tmp_path / str(at_once),
             batch_size=20,
             learning_rate=1e-9,
@@ -299,6 +299,7 @@ def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkey
             on_progress=lambda share: None,
             trainer_class=NotingTrainer,
             kl_weight=0.1,
+            deletion_noise=0,
             weights={"bag_weight": 0.1, "length_weight": 1.0, "meaning_weight": 0.5},
         )
     (whole, gradients), (in_parts, summed) = steps

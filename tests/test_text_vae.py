@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from lcgan_core import ModelError, Posterior
 from lcgan_core.engine.whitening import whiten
-from lcgan_core.models.text_vae.batches import IGNORED, LanguageModelBatches, Rows, VaeBatches
+from lcgan_core.models.text_vae.batches import IGNORED, LanguageModelBatches, Rows, deleted, vae_batch
 from lcgan_core.models.text_vae.latent_model import (
     REFINING_RATE,
     REFINING_STEPS,
@@ -234,7 +234,8 @@ def test_deletion_noise_hides_tokens_from_the_encoder_only() -> None:
     long, short = [*range(10, 200), 2], [*range(10, 60), 2]
     padded = [long, short + [0] * (len(long) - len(short))]
     rows = {"input_ids": torch.tensor(padded), "lengths": torch.tensor([len(long), len(short)])}
-    batch = VaeBatches(pad_id=0, deletion_noise=0.25)(rows)
+    whole = vae_batch(rows)
+    batch = deleted(whole, 0.25, pad_id=0)
     assert batch["labels"].tolist() == [long, short + [IGNORED] * (len(long) - len(short))]
     for ids, length, most in zip(batch["input_ids"].tolist(), batch["lengths"].tolist(), (190, 50), strict=True):
         kept = ids[:length]
@@ -242,8 +243,9 @@ def test_deletion_noise_hides_tokens_from_the_encoder_only() -> None:
         assert 0.6 * most < length < 0.9 * most
         assert kept == [*sorted(kept[:-1]), 2]
         assert not any(ids[length:])
-    assert VaeBatches(0, 0.0)(rows)["input_ids"].tolist() == padded
-    assert VaeBatches(0, 0.0)(rows)["lengths"].tolist() == [len(long), len(short)]
+    for each in (whole, deleted(whole, 0.0, pad_id=0)):
+        assert each["input_ids"].tolist() == padded
+        assert each["lengths"].tolist() == [len(long), len(short)]
 
 
 def test_weights_of_eight_bits_come_back_within_rounding(tmp_path: Path) -> None:

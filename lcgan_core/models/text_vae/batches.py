@@ -84,23 +84,19 @@ class LanguageModelBatches:
         return {"input_ids": ids, "attention_mask": real.long(), "labels": ids.masked_fill(~real, IGNORED)}
 
 
-class VaeBatches:
-    """Makes VAE batches of rows; each encoder token is dropped with probability ``deletion_noise``."""
+def vae_batch(rows: Batch) -> Batch:
+    """A batch of rows for the VAE, whose encoder reads all that the decoder is to write."""
+    ids = rows["input_ids"]
+    return {**rows, "labels": ids.masked_fill(torch.arange(ids.shape[1]) >= rows["lengths"][:, None], IGNORED)}
 
-    def __init__(self, pad_id: int, deletion_noise: float) -> None:
-        self.pad_id = pad_id
-        self.deletion_noise = deletion_noise
 
-    def __call__(self, rows: Batch) -> Batch:
-        ids, lengths = rows["input_ids"], rows["lengths"][:, None]
-        time = torch.arange(ids.shape[1])
-        kept = (torch.rand(ids.shape) >= self.deletion_noise) | (time == lengths - 1)  # </s> stays: no row is empty
-        kept &= time < lengths
-        seen = kept.sum(1)
-        first = (~kept).byte().argsort(dim=1, stable=True)[:, : int(seen.max())]
-        return {
-            **rows,
-            "input_ids": ids.gather(1, first).masked_fill(time[: first.shape[1]] >= seen[:, None], self.pad_id),
-            "lengths": seen,
-            "labels": ids.masked_fill(time >= lengths, IGNORED),
-        }
+def deleted(batch: Batch, noise: float, pad_id: int) -> Batch:
+    """The ``batch`` with each token that the encoder reads dropped with probability ``noise``, but the last of a text."""
+    ids, lengths = batch["input_ids"], batch["lengths"][:, None]
+    time = torch.arange(ids.shape[1], device=ids.device)
+    kept = (torch.rand(ids.shape, device=ids.device) >= noise) | (time == lengths - 1)  # </s> stays: no row is empty
+    kept &= time < lengths
+    seen = kept.sum(1)
+    first = (~kept).byte().argsort(dim=1, stable=True)[:, : int(seen.max())]
+    read = ids.gather(1, first).masked_fill(time[: first.shape[1]] >= seen[:, None], pad_id)
+    return {**batch, "input_ids": read, "lengths": seen}

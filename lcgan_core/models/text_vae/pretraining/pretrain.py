@@ -25,7 +25,7 @@ from ....support.files import whole, write_json
 from ....support.manifest import write_manifest
 from ....support.trainer import last_whole_checkpoint
 from ....support.wording import misread_lines
-from ..batches import Rows, VaeBatches
+from ..batches import Rows, vae_batch
 from ..latent_model import LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
 from ..memory import MEMORY, TextMemory
 from ..naturalness import log_likelihoods
@@ -150,7 +150,7 @@ def _fit_vae(
             f"{config.corpus}: {rows.cut:,} of {len(rows.ids):,} texts are longer than {tokenizer.model_max_length - 1} "
             "tokens, and the rest of each is cut off. To read more: --set max_tokens=NUMBER"
         )
-    options = config.model_dump(include={"batch_size", "learning_rate", "seed"})
+    options = config.model_dump(include={"batch_size", "learning_rate", "seed", "deletion_noise"})
     kl_weight = WRITERS_KL_WEIGHT if started.decoder_writes else KL_WEIGHT
     kl_weight = kl_weight if config.kl_weight is None else config.kl_weight
     known = [*vae.encoder.parameters()] if config.encoder else []
@@ -159,7 +159,7 @@ def _fit_vae(
         fit(
             vae,
             Rows(tokenizer, texts, epochs=READINGS * epochs, meanings=meant),
-            VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
+            vae_batch,
             checkpoints / "encoder",
             **options,
             on_progress=lambda share: on_progress("encoder", share),
@@ -177,7 +177,7 @@ def _fit_vae(
     fit(
         vae,
         rows,
-        VaeBatches(tokenizer.pad_token_id, config.deletion_noise),
+        vae_batch,
         checkpoints / "vae",
         **options,
         on_progress=lambda share: on_progress("VAE", share),

@@ -17,7 +17,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from ....support.device import multiplies_bf16
 from ....support.trainer import FiniteTrainer
 from ....support.trainer import fit as train
-from ..batches import Batch, Rows, VaeBatches
+from ..batches import Batch, Rows, deleted
 from ..modeling import TextVae
 
 
@@ -151,21 +151,21 @@ def merged(decoder: LoraModel) -> PreTrainedModel:
 
 
 class VaeTrainer(RowsTrainer):
-    """Raises the weight of the KL term from 0 to ``kl_weight`` and lets the deletion noise of the batches fall to 0."""
+    """Raises the weight of the KL term from 0 to ``kl_weight``, and hides a share of the tokens from the encoder, which falls
+    from ``deletion_noise`` to 0."""
 
     def __init__(
         self,
         *,
-        data_collator: VaeBatches,
         kl_weight: float,
+        deletion_noise: float,
         weights: dict[str, float],
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_collator=data_collator, **kwargs)
-        self.batches = data_collator
+        super().__init__(**kwargs)
         self.kl_weight = kl_weight
+        self.deletion_noise = deletion_noise
         self.weights = weights
-        self.deletion_noise = data_collator.deletion_noise
         self.losses = self._no_losses()
         self.batches_logged = 0.0
         self.share = 1.0  # of a batch, which goes through the model at once
@@ -180,8 +180,13 @@ class VaeTrainer(RowsTrainer):
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         done = self.state.global_step / self.state.max_steps
-        self.batches.deletion_noise = self.deletion_noise * max(0.0, 1 - done / DELETIONS_END)
-        output = model(**inputs, kl_weight=self.kl_weight_now(done), without_z=WITHOUT_Z, **self.weights)
+        noise = self.deletion_noise * max(0.0, 1 - done / DELETIONS_END)
+        output = model(
+            **deleted(inputs, noise, model.config.pad_token_id),
+            kl_weight=self.kl_weight_now(done),
+            without_z=WITHOUT_Z,
+            **self.weights,
+        )
         for name in self.losses:
             self.losses[name] += 0.0 if output.get(name) is None else self.share * output[name].detach()
         self.batches_logged += self.share
