@@ -82,6 +82,12 @@ class Recipe(Options):
         parts += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in changed.items()]
         return " ".join(parts)
 
+    def card_section(self) -> str:
+        """What a model card says of how the model was made: the line to repeat it, and all settings."""
+        settings = {name: "not set" if value is None else value for name, value in self.model_dump(mode="json").items()}
+        rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items() if name != "about")
+        return f"## Recipe\n\n```console\n{self.command('OUT')}\n```\n\n| part | value |\n|---|---|\n{rows}\n"
+
 
 def recipe_in(folder: Path, kinds: Mapping[str, type[Recipe]]) -> Recipe:
     """The recipe that a model folder was begun with; raises ``ModelError`` if there is none to go on with."""

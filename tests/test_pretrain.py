@@ -120,6 +120,10 @@ def test_a_model_folder_is_whole_and_measured(tiny_model: Path) -> None:
     recipe = recipe_in(tiny_model, {"text-vae": PretrainConfig})
     assert isinstance(recipe, PretrainConfig)
     assert recipe.latent_size == 8
+    assert card.endswith(recipe.card_section())
+    assert f"\n{recipe.command('OUT')}\n" in card
+    assert "\n| encoder | not set |\n" in card
+    assert "\n| latent_size | 8 |\n" in card
 
 
 def test_latents_are_those_of_the_corpus(tiny_model: Path) -> None:

@@ -78,7 +78,6 @@ def model_card(recipe: ImageVaeRecipe, model: ImageVaeModel, measured: MeasuredP
     config = model.vae.config
     weights = sum(parameter.numel() for parameter in model.vae.parameters())
     rows = "\n".join(f"| {' | '.join(row)} |" for row in measured.table()[1:])
-    parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
     classifier = f"`{recipe.classifier}`" if recipe.classifier else "the classifier of digits that ships with the plugin"
     return f"""# An image VAE for lcgan
 
@@ -105,13 +104,4 @@ KL {measured.kl:.1f} nats, {measured.active_units} of {measured.latent_dim} unit
 z ~ N(0, I). The Fréchet distance is to training pictures, in the features of {classifier}. *Near a training
 picture*: nearer than all but 5 % of held-out pictures, in principal components of the pixels.
 
-## Recipe
-
-```console
-{recipe.command("OUT")}
-```
-
-| part | value |
-|---|---|
-{parts}
-"""
+{recipe.card_section()}"""

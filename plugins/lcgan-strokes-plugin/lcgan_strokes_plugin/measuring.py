@@ -139,7 +139,6 @@ def model_card(recipe: SketchRnnRecipe, model: SketchRnnModel, measured: Measure
     weights = sum(parameter.numel() for parameter in model.network.parameters())
     header, *rows = [f"| {' | '.join(row)} |" for row in measured.table()]
     table = "\n".join([header, "|---|---|---|---|---|", *rows])
-    parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
     return f"""# A Sketch-RNN for lcgan
 
 A recurrent variational autoencoder of drawings ({weights:,} parameters, {measured.latent_dim} latent dimensions) after Ha & Eck
@@ -164,13 +163,4 @@ Reconstructions from posterior means: their ink overlaps that of the drawing by 
 z ~ N(0, I). The Fréchet distance is to training drawings, in principal components of where their ink is. *Near a training
 drawing*: nearer than all but 5 % of held-out drawings, in the same components.
 
-## Recipe
-
-```console
-{recipe.command("OUT")}
-```
-
-| part | value |
-|---|---|
-{parts}
-"""
+{recipe.card_section()}"""

@@ -117,8 +117,6 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) 
     remembered = "\n".join(
         f"| {name} | {' | '.join(beside(figure) for figure in figures.values())} |" for name, figures in measured.memory
     )
-    parts = "\n".join(f"| {name} | {value} |" for name, value in recipe.model_dump(mode="json", exclude={"about"}).items())
-    command = recipe.command("OUT")
     told = (
         f"\nA linear layer reads from z the first {MEANING_SIZE} principal components of the sentence embeddings of\n"
         f"`{recipe.meaning_model}`: what a text means lies along directions, and few labels go far.\n"
@@ -164,13 +162,4 @@ as a language model: it tells which of its own samples read better, and prefers 
 word or sign is replaced, put in or left out; *made-up words*: texts with a word that no training text has. Real: of held-out
 texts of the same lengths.{" " + REPEATED if recipe.repeated is not None else ""}
 
-## Recipe
-
-```console
-{command}
-```
-
-| part | value |
-|---|---|
-{parts}
-"""
+{recipe.card_section()}"""
