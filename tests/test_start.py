@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import Lcgan, sentences
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     BertConfig,
     BertModel,
@@ -306,6 +306,42 @@ def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkey
     assert whole == pytest.approx(float(in_parts), rel=1e-3)
     for one, other in zip(gradients, summed, strict=True):
         assert (one - other).norm() <= 0.02 * one.norm() + 1e-6
+
+
+class Spread(nn.Module):
+    """A model as torch spreads it over processes: it has nothing of its own but the call."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.module = model
+
+    def forward(self, **batch: Any) -> Any:
+        return self.module(**batch)
+
+
+def test_a_vae_trains_where_it_is_spread_over_processes(tmp_path: Path) -> None:
+    started = start(PretrainConfig(corpus=Path("any"), decoder="chance", width=32, vocab_size=300), sentences()[:40])
+    before = started.vae.to_bag.weight.clone()
+
+    class SpreadTrainer(VaeTrainer):
+        def compute_loss(self, model: Any, *args: Any, **options: Any) -> Any:
+            return super().compute_loss(Spread(model), *args, **options)
+
+    fit(
+        started.vae.train(),
+        Rows(started.tokenizer, sentences()[:40], epochs=1),
+        vae_batch,
+        tmp_path,
+        batch_size=20,
+        learning_rate=1e-3,
+        seed=0,
+        on_progress=lambda share: None,
+        trainer_class=SpreadTrainer,
+        kl_weight=0.1,
+        deletion_noise=0.1,
+        weights={"bag_weight": 0.1},
+    )
+    assert not torch.equal(started.vae.to_bag.weight, before)
 
 
 def test_a_vae_goes_on_from_another_with_the_tokens_of_its_own_corpus(tiny_model: Path) -> None:

@@ -182,7 +182,7 @@ class VaeTrainer(RowsTrainer):
         done = self.state.global_step / self.state.max_steps
         noise = self.deletion_noise * max(0.0, 1 - done / DELETIONS_END)
         output = model(
-            **deleted(inputs, noise, model.config.pad_token_id),
+            **deleted(inputs, noise, cast(TextVae, self.model).config.pad_token_id),
             kl_weight=self.kl_weight_now(done),
             without_z=WITHOUT_Z,
             **self.weights,
