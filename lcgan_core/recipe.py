@@ -84,8 +84,8 @@ class Recipe(Options):
 
     def card_section(self) -> str:
         """What a model card says of how the model was made: the line to repeat it, and all settings."""
-        settings = {name: "not set" if value is None else value for name, value in self.model_dump(mode="json").items()}
-        rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items() if name != "about")
+        settings = self.model_dump(mode="json", exclude={"about"})
+        rows = "\n".join(f"| {name} | {'not set' if value is None else value} |" for name, value in settings.items())
         return f"## Recipe\n\n```console\n{self.command('OUT')}\n```\n\n| part | value |\n|---|---|\n{rows}\n"
 
 
