@@ -15,6 +15,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from ..errors import TrainingError
 from .device import multiplies_bf16
 from .files import read_json_text
+from .heap import give_back_memory
 from .pretrained import quiet
 from .tracking import trainer_arguments
 
@@ -107,6 +108,8 @@ def fit(
     last = last_whole_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     model.requires_grad_(False).train(False)
+    del trainer
+    give_back_memory()
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

@@ -42,15 +42,14 @@ def load_quantized(build: Callable[[], ModuleT], path: Path) -> ModuleT:
     Raises ``ValueError`` if that does not fit its architecture, before any memory is taken for it.
     """
     kept = load_file(path)
-    values = {
-        name: value.float() * kept[name + FACTORS] if name + FACTORS in kept else value.float()
-        for name, value in kept.items()
-        if not name.endswith(FACTORS)
-    }
+    has = {name: tuple(value.shape) for name, value in kept.items() if not name.endswith(FACTORS)}
     with torch.device("meta"):
         wanted = {name: tuple(value.shape) for name, value in build().state_dict().items()}
-    if wanted != {name: tuple(value.shape) for name, value in values.items()}:
+    if wanted != has:
         raise ValueError(f"the weights in {path.name} do not fit the architecture")
     module = build()
-    module.load_state_dict(values)
+    for name, value in module.state_dict().items():
+        value.copy_(kept[name])
+        if name + FACTORS in kept:
+            value.mul_(kept[name + FACTORS])
     return module

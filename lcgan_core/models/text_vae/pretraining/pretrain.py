@@ -22,6 +22,7 @@ from ....sample_kinds import Text
 from ....sample_kinds.corpus import load_corpus
 from ....support.card import model_head
 from ....support.files import whole, write_json
+from ....support.heap import give_back_memory
 from ....support.manifest import write_manifest
 from ....support.trainer import last_whole_checkpoint
 from ....support.wording import misread_lines
@@ -84,14 +85,11 @@ def pretrain(
 
     if not (out / WEIGHTS).is_file():
         _train(config, out, train_texts, on_progress)
+        give_back_memory()
 
     if not (out / LATENTS).is_file():
         on_progress("latents", 0.0)
-        vae, tokenizer = load_vae(out)
-        posterior = encode_texts(vae, tokenizer, _chosen(train_texts, config.latents, config.seed))
-        likely = log_likelihoods(vae, tokenizer, valid_texts[:HELD_OUT_BY]).sort().values
-        with whole(out / LATENTS) as unfinished:
-            save_file({"mean": posterior.mean.half(), "std": posterior.std.half(), "log_likelihoods": likely}, unfinished)
+        _save_latents(out, _chosen(train_texts, config.latents, config.seed), valid_texts[:HELD_OUT_BY])
 
     if not (out / MEMORY).is_file():
         on_progress("memory", 0.0)
@@ -115,6 +113,7 @@ def _train(config: PretrainConfig, out: Path, texts: list[str], on_progress: Cal
     """Saves a tokenizer and a VAE, trained on ``texts``, into ``out``."""
     on_progress("tokenizer", 0.0)
     started = start(config, texts)
+    give_back_memory()  # what a language model was loaded with
     vae, tokenizer = started.vae, started.tokenizer
     _save(tokenizer, out)
     written: list[str] = []
@@ -129,6 +128,15 @@ def _train(config: PretrainConfig, out: Path, texts: list[str], on_progress: Cal
     whiten(encode_texts(vae, tokenizer, chosen, refining_steps=0), vae.to_posterior, vae.readers())
     vae.config.save_pretrained(out)
     save_quantized(vae, out / WEIGHTS)
+
+
+def _save_latents(out: Path, texts: list[str], held_out: list[str]) -> None:
+    """Saves the posteriors of ``texts`` into ``out``, and how likely ``held_out`` texts are."""
+    vae, tokenizer = load_vae(out)
+    posterior = encode_texts(vae, tokenizer, texts)
+    likely = log_likelihoods(vae, tokenizer, held_out).sort().values
+    with whole(out / LATENTS) as unfinished:
+        save_file({"mean": posterior.mean.half(), "std": posterior.std.half(), "log_likelihoods": likely}, unfinished)
 
 
 def _fit_vae(
