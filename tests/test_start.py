@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from lcgan_core.errors import ModelError
 from lcgan_core.models.text_vae.batches import Rows, vae_batch
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
 from lcgan_core.models.text_vae.modeling import TextVae, TextVaeOutput
@@ -32,7 +36,7 @@ from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining import pretrain as pretraining
 from lcgan_core.models.text_vae.pretraining import training
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
-from lcgan_core.models.text_vae.pretraining.start import start
+from lcgan_core.models.text_vae.pretraining.start import start, with_decoder_at_hand
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
 from lcgan_core.models.text_vae.pretraining.training import VaeTrainer, WriterTrainer, adapted, fit
 from lcgan_core.support import trainer
@@ -136,6 +140,7 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     monkeypatch.setattr(pretraining, "fit", fit_noting)
     monkeypatch.setattr(pretraining, "READINGS", 2)
     monkeypatch.setattr(pretraining, "WRITERS_TEXTS_SEEN", 285)
+    monkeypatch.setattr(pretraining, "WRITERS_LATENTS_KEPT", 120)
     recipe = {"decoder": str(causal), "encoder_layers": 1, "latent_size": 8, "learning_rate": 1e-3}
     pretraining.pretrain(PretrainConfig(corpus=Path("corpus.txt"), **recipe), Path("model"))
     before, trained = states
@@ -153,7 +158,9 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     assert kl_weights[False][0] == 0, "z is used first"
     assert kl_weights[False] == sorted(kl_weights[False]), "and narrowed after"
     assert {*kl_weights[True]} == {kl_weights[False][-1]} == {0.15}, "as the decoder finds it"
-    vae = TextVaeModel(Path("model")).vae
+    made = TextVaeModel(Path("model"))
+    assert len(made.real_posteriors().mean) == 120, "reading for a whole language model takes long"
+    vae = made.vae
     assert vae.state_dict().keys() == before.keys(), "its adapters are part of its matrices"
 
     rates.clear()
@@ -162,6 +169,7 @@ def test_the_encoder_learns_to_read_before_a_whole_language_model_learns(causal:
     assert len(fits) == 3, "the decoder has to learn again, and the encoder learns with it"
     assert fits[2]["kl_weight"] == 0
     assert {*rates.values()} == {1e-3}
+    assert len(TextVaeModel(Path("part")).real_posteriors().mean) == 190
 
 
 @pytest.fixture
@@ -362,12 +370,40 @@ def test_a_vae_goes_on_from_another_with_the_tokens_of_its_own_corpus(tiny_model
     assert taught > 0.8 * untaught, "in nats; most tokens are new to it"
 
 
-def test_by_default_a_vae_starts_from_the_model_that_ships() -> None:
+def test_a_vae_that_starts_from_the_model_that_ships_knows_its_english() -> None:
     texts = ["We waited for an hour, and the soup was cold.", "A friendly little place with good coffee."] * 20
     unlike = [" ".join(reversed(text.split())) for text in texts]
-    started = start(PretrainConfig(corpus=Path("any"), vocab_size=600), texts)
+    started = start(PretrainConfig(corpus=Path("any"), decoder="reviews", vocab_size=600), texts)
     real, garbled = (log_likelihoods(started.vae.eval(), started.tokenizer, some).mean() for some in (texts, unlike))
     assert real > garbled + 10, "in nats a text, before any training"
+
+
+def test_by_default_a_vae_starts_from_a_language_model_of_the_hub(causal: Path, tmp_path: Path) -> None:
+    cached = tmp_path / "hub" / "models--HuggingFaceTB--SmolLM2-135M"
+    shutil.copytree(causal, cached / "snapshots" / ("1" * 40))
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("1" * 40)
+    (tmp_path / "corpus.txt").write_text("\n".join(sentences()[:100]), encoding="utf-8")
+    line = [sys.executable, "-m", "lcgan_core", "pretrain", "corpus.txt", "--out", "model", "--set", "epochs=1"]
+    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    ran = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "the training starts from" not in ran.stderr
+    made = TextVaeModel(tmp_path / "model")
+    assert len(made.vae.decoder.layers) == 3
+    assert made.vae.config.output_from_z, "all of the language model, which writes without z"
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "begun from `HuggingFaceTB/SmolLM2-135M`" in card
+
+
+def test_where_the_hub_cannot_be_reached_a_vae_starts_from_the_model_that_ships(caplog: pytest.LogCaptureFixture) -> None:
+    config = PretrainConfig(corpus=Path("any"))
+    assert with_decoder_at_hand(config).decoder == "reviews"
+    assert "name it with --set decoder=FOLDER. For now, the training starts from reviews" in caplog.text
+    named = PretrainConfig(corpus=Path("any"), decoder=config.decoder)
+    assert with_decoder_at_hand(named) == named, "what is asked for is not replaced"
+    with pytest.raises(ModelError, match="could not be loaded from the hub"):
+        start(named, sentences()[:20])
 
 
 def test_what_a_vae_cannot_go_on_from_is_an_error(tiny_model: Path, run_lcgan: Lcgan) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants
+from huggingface_hub import logging as hub_logging
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -19,13 +20,16 @@ from .model_sizes import refuse_absurd_sizes
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps transformers' progress bars, warnings and weight reports off stderr."""
+    """Keeps transformers' progress bars, warnings and weight reports off stderr, and the hub's word of each new try."""
     had_progress_bar, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    verbosity_of_hub = hub_logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
+        hub_logging.set_verbosity(verbosity_of_hub)
         logging.set_verbosity(verbosity)
         if had_progress_bar:
             logging.enable_progress_bar()

@@ -34,7 +34,7 @@ from ..quantized import save_quantized
 from .meaning import meanings
 from .measure import Measured, measure, model_card
 from .recipe import PretrainConfig
-from .start import Start, start
+from .start import Start, start, with_decoder_at_hand
 from .training import EncoderTrainer, VaeTrainer, WriterTrainer, adapted, fit, known_to, merged
 from .writer import write
 
@@ -45,12 +45,14 @@ TEXTS_SEEN = 256_000
 """By a training whose recipe sets no number of epochs; a large corpus is seen ``FEWEST_EPOCHS`` times."""
 FEWEST_EPOCHS = 3
 KL_WEIGHT = 0.5
+LATENTS_KEPT = 10_000
 
 WRITERS_TEXTS_SEEN = 45_000
 """The same of a decoder that is a whole language model: 45 minutes on two cores, with its encoder. A large
 corpus is seen once."""
 WRITERS_KL_WEIGHT = 0.15
 """It writes well without z, and would learn to do without."""
+WRITERS_LATENTS_KEPT = 2000
 READINGS = 6
 """Times as often as such a decoder sees it, the encoder reads the corpus alone before: a third of the time that the decoder
 takes. At a constant weight of the KL term, the words of 600 held-out example sentences took 55 nats a text after 60,000
@@ -80,6 +82,7 @@ def pretrain(
     if not resume and out.exists() and any(out.iterdir()):
         raise ModelError(f"{out} is not empty. Give another --out, or go on with an unfinished model by --resume {out}.")
     train_texts, valid_texts = _texts(config)
+    config = with_decoder_at_hand(config)
     config.save(out)
     torch.manual_seed(config.seed)
 
@@ -89,7 +92,7 @@ def pretrain(
 
     if not (out / LATENTS).is_file():
         on_progress("latents", 0.0)
-        _save_latents(out, _chosen(train_texts, config.latents, config.seed), valid_texts[:HELD_OUT_BY])
+        _save_latents(config, out, train_texts, valid_texts[:HELD_OUT_BY])
 
     if not (out / MEMORY).is_file():
         on_progress("memory", 0.0)
@@ -130,10 +133,11 @@ def _train(config: PretrainConfig, out: Path, texts: list[str], on_progress: Cal
     save_quantized(vae, out / WEIGHTS)
 
 
-def _save_latents(out: Path, texts: list[str], held_out: list[str]) -> None:
-    """Saves the posteriors of ``texts`` into ``out``, and how likely ``held_out`` texts are."""
+def _save_latents(config: PretrainConfig, out: Path, texts: list[str], held_out: list[str]) -> None:
+    """Saves the posteriors of some of ``texts`` into ``out``, and how likely ``held_out`` texts are."""
     vae, tokenizer = load_vae(out)
-    posterior = encode_texts(vae, tokenizer, texts)
+    most = config.latents or (WRITERS_LATENTS_KEPT if vae.config.output_from_z else LATENTS_KEPT)
+    posterior = encode_texts(vae, tokenizer, _chosen(texts, most, config.seed))
     likely = log_likelihoods(vae, tokenizer, held_out).sort().values
     with whole(out / LATENTS) as unfinished:
         save_file({"mean": posterior.mean.half(), "std": posterior.std.half(), "log_likelihoods": likely}, unfinished)

@@ -14,6 +14,8 @@ from ....support.extras import needed
 if TYPE_CHECKING:
     from .measure import Measured
 
+SHIPPED = "reviews"
+"""The ``decoder`` of a VAE that starts from the model that ships, for want of a better one."""
 CHANCE = "chance"
 """The ``decoder`` of a VAE that starts from none."""
 
@@ -36,9 +38,10 @@ class PretrainConfig(Recipe):
     them still it is measured; of one without, only this tells how much a model may remember."""
     column: str = "text"
     """The column that holds the text."""
-    decoder: str = "reviews"
-    """What the VAE starts from: a text VAE (``reviews`` or a folder); a causal language model of transformers (a folder, a
-    .gguf file or a name on the hub), of which it takes layers and tokens; or ``chance``."""
+    decoder: str = "HuggingFaceTB/SmolLM2-135M"
+    """What the VAE starts from: a causal language model of transformers (a name on the hub, a folder or a .gguf file), of which
+    it takes layers and tokens; a text VAE (``reviews`` or a folder); or ``chance``. Where none is named and the hub cannot be
+    reached, ``reviews``."""
     written: int = Field(0, ge=0, le=100_000_000)
     """Texts to train on as well, which the whole of a language model to start from writes once it knows the corpus: the more,
     the better do samples of the prior read."""
@@ -80,8 +83,9 @@ class PretrainConfig(Recipe):
     """Peak learning rate of the VAE; it falls to 0 linearly."""
     batch_size: int = Field(64, ge=1, le=65536)
     """Texts a batch."""
-    latents: int = Field(10000, ge=100, le=10_000_000)
-    """Most real texts whose posteriors go into the folder."""
+    latents: int | None = Field(None, ge=100, le=10_000_000)
+    """Most real texts whose posteriors go into the folder; by default 10,000, and 2,000 where the decoder is a whole language
+    model, which reads three a second on a core."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Seed of all randomness."""
 

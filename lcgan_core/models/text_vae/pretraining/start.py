@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,12 @@ from transformers import (
 )
 
 from ....errors import ModelError
-from ....support.pretrained import load_pretrained
+from ....support.pretrained import check_it_is_there, load_pretrained, quiet
 from ..latent_model import folder_of, is_text_vae, knows_capitals, load_vae
 from ..modeling import PREFIX, TextVae, TextVaeConfig
 from .encoder import load_encoder
 from .meaning import MEANING_SIZE
-from .recipe import CHANCE, PretrainConfig
+from .recipe import CHANCE, SHIPPED, PretrainConfig
 from .tokenizer import narrowed_tokenizer, train_tokenizer
 
 LONGEST = 128
@@ -48,6 +49,22 @@ class Start:
     """That which the VAE starts from, where it is to write more texts."""
     decoder_writes: bool = False
     """Whether the decoder is a whole language model, which writes well without z."""
+
+
+def with_decoder_at_hand(config: PretrainConfig) -> PretrainConfig:
+    """The recipe; if it names no decoder, and the usual one cannot be had, with the model that ships."""
+    if "decoder" in config.model_fields_set:
+        return config
+    try:
+        with quiet():
+            check_it_is_there(config.decoder)
+    except ModelError as error:
+        logging.getLogger(__name__).warning(
+            f"{error} name it with --set decoder=FOLDER. For now, the training starts from {SHIPPED}, the model that "
+            "ships, whose samples read worse."
+        )
+        return config.model_copy(update={"decoder": SHIPPED})
+    return config
 
 
 def start(config: PretrainConfig, texts: list[str]) -> Start:
