@@ -25,6 +25,7 @@ from transformers import (
 import lcgan_core.models.text_vae.pretraining.pretrain as pretraining
 import lcgan_core.models.text_vae.pretraining.writer as writer
 from lcgan_core import CorpusError
+from lcgan_core.cli.tables import field_rows
 from lcgan_core.errors import TrainingError
 from lcgan_core.models.text_vae.batches import LanguageModelBatches, Rows
 from lcgan_core.models.text_vae.latent_model import TextVaeModel, encode_texts
@@ -272,6 +273,10 @@ def test_the_recipe_is_listed_with_its_defaults(run_lcgan: Lcgan) -> None:
     for name, field in PretrainConfig.model_fields.items():
         assert name in listed
         assert field.description
+    epochs, valid = ({row["option"]: row for row in field_rows(PretrainConfig)}[name] for name in ("epochs", "valid"))
+    assert (epochs["type"], epochs["default"]) == ("float > 0 <= 10000", "not set")
+    assert "\n" not in epochs["meaning"], "a table wraps by its own width"
+    assert valid["type"] == "Path"
 
 
 def test_what_is_asked_of_z_beside_the_text_can_be_told_from_it(tiny_model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -190,26 +191,27 @@ def print_fields(kind: type[BaseModel]) -> None:
     """The fields of a configuration, with type, default and meaning."""
     table = Table("option", "type", "default", "meaning")
     for row in field_rows(kind):
-        table.add_row(row["option"], row["type"], row["default"], row["meaning"])
+        table.add_row(row["option"], row["type"], row["default"], row["meaning"].replace("``", ""))
     console().print(table)
 
 
 def field_rows(kind: type[BaseModel]) -> list[dict[str, str]]:
-    """The fields of a configuration: option, type, default ("needed" if there is none) and meaning."""
+    """The fields of a configuration: option, type, default ("needed" if there is none, "not set" if it is None) and meaning."""
     properties = kind.model_json_schema()["properties"] if kind.model_fields else {}
     rows = []
     for name, info in kind.model_fields.items():
         schema = properties[name]
-        bounds = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
-        limits = [f"{sign} {schema[key]}" for key, sign in bounds.items() if key in schema]
+        bounds = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+        limited = schema | {key: value for choice in schema.get("anyOf", ()) for key, value in choice.items()}
+        limits = [f"{sign} {limited[key]}" for key, sign in bounds.items() if key in limited]
         kind_of_value = info.annotation
-        shown = kind_of_value.__name__ if isinstance(kind_of_value, type) else str(kind_of_value).replace("typing.", "")
+        shown = kind_of_value.__name__ if isinstance(kind_of_value, type) else str(kind_of_value)
         rows.append(
             {
                 "option": name,
-                "type": " ".join([shown, *limits]),
-                "default": "needed" if info.is_required() else str(info.default),
-                "meaning": info.description or "",
+                "type": " ".join([re.sub(r"typing\.|pathlib\.| \| None", "", shown), *limits]),
+                "default": "needed" if info.is_required() else "not set" if info.default is None else str(info.default),
+                "meaning": " ".join((info.description or "").split()),
             }
         )
     return rows
