@@ -114,7 +114,7 @@ def pretrain(
 
 def _train(config: PretrainConfig, out: Path, texts: list[str], on_progress: Callable[[str, float], None]) -> None:
     """Saves a tokenizer and a VAE, trained on ``texts``, into ``out``."""
-    on_progress("tokenizer", 0.0)
+    on_progress(f"start from {config.decoder}", 0.0)
     started = start(config, texts)
     give_back_memory()  # what a language model was loaded with
     vae, tokenizer = started.vae, started.tokenizer
