@@ -36,7 +36,7 @@ from lcgan_core.models.text_vae.naturalness import log_likelihoods
 from lcgan_core.models.text_vae.pretraining import pretrain as pretraining
 from lcgan_core.models.text_vae.pretraining import training
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
-from lcgan_core.models.text_vae.pretraining.start import start, with_decoder_at_hand
+from lcgan_core.models.text_vae.pretraining.start import Start, start, with_decoder_at_hand
 from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
 from lcgan_core.models.text_vae.pretraining.training import VaeTrainer, WriterTrainer, adapted, fit
 from lcgan_core.support import trainer
@@ -277,6 +277,21 @@ def test_its_training_goes_on_where_it_was_killed(causal: Path, monkeypatch: pyt
     assert TextVaeModel(Path("model")).decode(torch.zeros(1, 8))
 
 
+def train_for_an_epoch(started: Start, texts: int, folder: Path, trainer_class: type[VaeTrainer], **options: Any) -> None:
+    fit(
+        started.vae.train(),
+        Rows(started.tokenizer, sentences()[:texts], epochs=1),
+        vae_batch,
+        folder,
+        batch_size=20,
+        seed=0,
+        on_progress=lambda share: None,
+        trainer_class=trainer_class,
+        kl_weight=0.1,
+        **options,
+    )
+
+
 def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = start(PretrainConfig(corpus=Path("any"), decoder=str(causal), dropout=0), sentences()[:20])
     vae = started.vae
@@ -296,19 +311,9 @@ def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkey
         monkeypatch.setattr(training, "TOKENS_AT_ONCE", at_once)
         for value in learns:
             value.requires_grad_()
-        fit(
-            vae.train(),
-            Rows(started.tokenizer, sentences()[:20], epochs=1),
-            vae_batch,
-            tmp_path / str(at_once),
-            batch_size=20,
-            learning_rate=1e-9,
-            seed=0,
-            on_progress=lambda share: None,
-            trainer_class=NotingTrainer,
-            kl_weight=0.1,
-            deletion_noise=0,
-            weights={"bag_weight": 0.1, "length_weight": 1.0, "meaning_weight": 0.5},
+        weights = {"bag_weight": 0.1, "length_weight": 1.0, "meaning_weight": 0.5}
+        train_for_an_epoch(
+            started, 20, tmp_path / str(at_once), NotingTrainer, learning_rate=1e-9, deletion_noise=0, weights=weights
         )
     (whole, gradients), (in_parts, summed) = steps
     assert whole == pytest.approx(float(in_parts), rel=1e-3)
@@ -335,20 +340,8 @@ def test_a_vae_trains_where_it_is_spread_over_processes(tmp_path: Path) -> None:
         def compute_loss(self, model: Any, *args: Any, **options: Any) -> Any:
             return super().compute_loss(Spread(model), *args, **options)
 
-    fit(
-        started.vae.train(),
-        Rows(started.tokenizer, sentences()[:40], epochs=1),
-        vae_batch,
-        tmp_path,
-        batch_size=20,
-        learning_rate=1e-3,
-        seed=0,
-        on_progress=lambda share: None,
-        trainer_class=SpreadTrainer,
-        kl_weight=0.1,
-        deletion_noise=0.1,
-        weights={"bag_weight": 0.1},
-    )
+    weights = {"bag_weight": 0.1}
+    train_for_an_epoch(started, 40, tmp_path, SpreadTrainer, learning_rate=1e-3, deletion_noise=0.1, weights=weights)
     assert not torch.equal(started.vae.to_bag.weight, before)
 
 
