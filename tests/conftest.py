@@ -20,12 +20,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes 
 import torch
 from click.testing import CliRunner, Result
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from tokenizers import normalizers
 from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM
 
 import lcgan_core.runs.pipeline
 from lcgan_core import Constraint, LatentModel, Posterior, SampleError, SampleKind, hookimpl
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
+from lcgan_core.models.text_vae.pretraining.tokenizer import train_tokenizer
 from lcgan_core.plugins.discovery import forget_plugins
 
 SLOW = (
@@ -33,6 +36,7 @@ SLOW = (
     "test_wheels",
     "test_pretrain",
     "test_start",
+    "test_training",
     "test_text_vae",
     "test_studio",
     "test_benchmarks",
@@ -314,6 +318,19 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             result = CliRunner().invoke(lcgan, made, catch_exceptions=False)
             assert result.exit_code == 0, result.output
     return folder / "model"
+
+
+@pytest.fixture
+def causal(tmp_path: Path) -> Path:
+    """A folder that anyone may have saved: a causal language model and its tokenizer, of byte-level BPE."""
+    tokenizer = train_tokenizer([*sentences(), "of 17 reviews some were written in haste"], vocab_size=420, max_tokens=64)
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFC()  # as others have it: no space goes before a text
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path / "causal")
+    tokenizer.save_pretrained(tmp_path / "causal")
+    return tmp_path / "causal"
 
 
 TINY_RECIPE = [
