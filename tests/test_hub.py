@@ -169,7 +169,14 @@ def test_code_that_a_fetched_run_names_is_not_executed(
 def test_a_model_is_pushed_and_used_by_its_name(tiny_model: Path, lcgan: Process, server: StandIn) -> None:
     assert lcgan("push", tiny_model, "me/tiny").returncode == 0
     files = server.repositories["me/tiny"].commits[-1][1]
-    assert {"config.json", "model.safetensors", "memory.safetensors", "measured.json", "manifest.json"} <= set(files)
+    assert {
+        "config.json",
+        "model.safetensors",
+        "memory.safetensors",
+        "words.safetensors",
+        "measured.json",
+        "manifest.json",
+    } <= set(files)
     card = ModelCard(files["README.md"].decode())
     assert {"text-vae", "text"} <= set(card.data.tags)
     assert {"bleu", "kl"} <= {figure.metric_name for figure in card.data.eval_results}

@@ -101,6 +101,7 @@ def test_a_model_folder_is_whole_and_measured(tiny_model: Path) -> None:
         "pretrain.json",
         "tokenizer.json",
         "tokenizer_config.json",
+        "words.safetensors",
     ]
     measured = json.loads((tiny_model / "measured.json").read_text(encoding="utf-8"))
     assert 10 < measured["bleu"] <= 100

@@ -20,8 +20,13 @@ def words(text: str) -> list[str]:
 
     These know no dictionary: each Chinese character and each syllable of Thai counts as a word.
     """
-    found = (word for piece in text.split() for word in (_unspaced_words(piece) if _UNSPACED.search(piece) else [piece]))
+    found = (word for piece in text.split() for word in (_unspaced_words(piece) if not is_spaced(piece) else [piece]))
     return [word for word in found if not _INVISIBLE.fullmatch(word)]
+
+
+def is_spaced(text: str) -> bool:
+    """Whether the text is of scripts that have spaces between words."""
+    return not _UNSPACED.search(text)
 
 
 def _unspaced_words(piece: str) -> list[str]:

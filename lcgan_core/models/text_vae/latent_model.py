@@ -20,6 +20,7 @@ from ...support.files import read_json_text
 from ...support.manifest import check_files
 from .batches import IGNORED, pad
 from .diversity import distinct, self_bleu
+from .known_words import WORDS, KnownWords
 from .memory import MEMORY, TextMemory
 from .mixing import mixed_texts
 from .modeling import TextVae, TextVaeConfig
@@ -31,7 +32,7 @@ EMBEDDED = Path(__file__).parent.parent
 
 WEIGHTS = "model.safetensors"
 LATENTS = "latents.safetensors"
-READ_AT_ONCE = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", LATENTS)
+READ_AT_ONCE = ("config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", WORDS, LATENTS)
 """The files that a model needs to decode and to encode; the others are read where they are asked for."""
 
 REFINING_STEPS = 3
@@ -108,7 +109,8 @@ def refined(vae: TextVae, mean: Tensor, labels: Tensor, steps: int) -> Tensor:
 
 
 class TextVaeModel(LatentModel[str]):
-    """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, and memory of training texts."""
+    """A folder that ``lcgan pretrain`` wrote: VAE, tokenizer, latents of real texts, and words and memory of
+    training texts."""
 
     name: ClassVar[str] = "text-vae"
     greater_is_better: ClassVar[Mapping[str, bool]] = {
@@ -124,15 +126,15 @@ class TextVaeModel(LatentModel[str]):
         self._check(*READ_AT_ONCE)
         try:
             self.vae, self.tokenizer = load_vae(folder)
+            self.words = KnownWords.load(folder / WORDS)
             latents = load_file(folder / LATENTS)
             self._real_posteriors = Posterior(latents["mean"].float(), latents["std"].float())
             self._log_likelihoods_of_real = latents["log_likelihoods"].float()
         except Exception as error:  # the readers of these formats raise whatever damaged bytes lead them to
             raise self._damaged(error) from error
         self.latent_dim = self.vae.config.latent_size
-        self.fingerprint = hashlib.sha256(
-            (folder / WEIGHTS).read_bytes() + (folder / "tokenizer.json").read_bytes()
-        ).hexdigest()[:16]
+        decoded_by = (folder / name for name in (WEIGHTS, "tokenizer.json", WORDS))
+        self.fingerprint = hashlib.sha256(b"".join(file.read_bytes() for file in decoded_by)).hexdigest()[:16]
 
     def _damaged(self, error: Exception) -> ModelError:
         return ModelError(
@@ -146,6 +148,7 @@ class TextVaeModel(LatentModel[str]):
 
     def move_to(self, device: str) -> None:
         self.device = device
+        self.words = self.words.to(torch.device(device))
         self.vae.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stubs know no devices
 
     @classmethod
@@ -181,7 +184,7 @@ class TextVaeModel(LatentModel[str]):
 
     def decode(self, z: Tensor, batch_size: int = 512) -> list[str]:
         """The most likely text of each z, token by token."""
-        ids = [row for part in z.split(batch_size) if len(part) for row in self.vae.generate_tokens(part)]
+        ids = [row for part in z.split(batch_size) if len(part) for row in self.vae.generate_tokens(part, words=self.words)]
         return self.tokenizer.batch_decode(ids, skip_special_tokens=True) if ids else []
 
     def draw(self, z: Tensor, temperature: float, batch_size: int = 512) -> list[str]:
@@ -191,7 +194,7 @@ class TextVaeModel(LatentModel[str]):
         chance = torch.stack([torch.rand(self.vae.config.max_tokens, generator=chance_of(row)) for row in z]).to(z.device)
         ids: list[list[int]] = []
         for part, numbers in zip(z.split(batch_size), chance.split(batch_size), strict=True):
-            ids += self.vae.generate_tokens(part, temperature=temperature, chance=numbers)
+            ids += self.vae.generate_tokens(part, temperature=temperature, chance=numbers, words=self.words)
         texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 
@@ -203,7 +206,7 @@ class TextVaeModel(LatentModel[str]):
         near = pad([torch.tensor(start + row) for row in self.tokenizer(list(samples), truncation=True)["input_ids"]], -1)
         ids: list[list[int]] = []
         for part in torch.arange(len(z)).split(batch_size):
-            ids += self.vae.generate_tokens(z[part], near[part].to(z.device), pull[part])
+            ids += self.vae.generate_tokens(z[part], near[part].to(z.device), pull[part], words=self.words)
         texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 

@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModel, DynamicCache, PreTrainedConfig, 
 from transformers.utils.generic import ModelOutput
 
 from ...support.device import multiplies_bf16
+from .known_words import MADE_UP_COST, KnownWords
 
 PREFIX = 2
 """Positions that z takes before the first token."""
@@ -265,6 +266,7 @@ class TextVae(PreTrainedModel):
         pull: Tensor | None = None,
         temperature: float = 0.0,
         chance: Tensor | None = None,
+        words: KnownWords | None = None,
     ) -> list[list[int]]:
         """The most likely next token, again and again, for each row of ``z`` ``[batch, latent_size]``: rows of token ids.
 
@@ -274,11 +276,14 @@ class TextVae(PreTrainedModel):
 
         ``near`` ``[batch, time]`` (``<s>`` first, padded with -1) holds tokens to keep where there is a choice: each scores
         ``pull`` ``[batch]`` more, and thrice that where it goes on as there.
+
+        A token that makes a word which is not among ``words`` scores ``MADE_UP_COST`` less, unless it stands in ``near``.
         """
         inputs, added, spoken_for = self._what_z_gives(z)
         cache = DynamicCache(config=self.decoder.config)
         token = torch.full((len(z),), self.config.bos_token_id, device=z.device)
         rows = torch.arange(len(z), device=z.device)
+        places = torch.zeros_like(rows)
         generated = torch.full((len(z), self.config.max_tokens), self.config.eos_token_id, device=z.device)
         with torch.autocast(z.device.type, torch.bfloat16, enabled=multiplies_bf16(z.device)):
             for step in range(self.config.max_tokens):
@@ -287,14 +292,21 @@ class TextVae(PreTrainedModel):
                 if near is not None and pull is not None:
                     logits = drawn_to(near, pull, token, logits)
                 if temperature and chance is not None:
+                    if words is not None:
+                        logits -= made_up_costs(words, places, near)
                     below = (logits / temperature).softmax(-1).cumsum(-1)
                     token = torch.searchsorted(below, chance[rows, step, None], right=True)[:, 0].clamp(max=logits.shape[1] - 1)
                 else:
                     token = logits.argmax(-1)
+                    if words is not None and (wrong := words.makes_up(places, token)).any():  # what others choose costs nothing
+                        costs = made_up_costs(words, places[wrong], near if near is None else near[wrong])
+                        token[wrong] = (logits[wrong] - costs).argmax(-1)
                 generated[rows, step] = token
+                if words is not None:
+                    places = words.after(places, token)
                 going_on = token != self.config.eos_token_id
                 if not going_on.all():
-                    rows, token = rows[going_on], token[going_on]
+                    rows, token, places = rows[going_on], token[going_on], places[going_on]
                     added, spoken_for = added[going_on], spoken_for[going_on]
                     cache.batch_select_indices(going_on.nonzero()[:, 0])
                     if near is not None and pull is not None:
@@ -312,3 +324,9 @@ def drawn_to(near: Tensor, pull: Tensor, token: Tensor, logits: Tensor) -> Tenso
     more = pull[:, None] * (1 + 2 * (before == token[:, None])) * (after >= 0)
     kept = after.clamp(min=0)
     return logits.scatter_reduce(1, kept, logits.gather(1, kept) + more, "amax")
+
+
+def made_up_costs(words: KnownWords, places: Tensor, near: Tensor | None) -> Tensor:
+    """What each next token costs at ``places`` ``[batch]`` as it makes a word that is not known: ``[batch, vocab_size]``."""
+    costs = MADE_UP_COST * words.made_up(places)
+    return costs if near is None else costs.scatter(1, near.clamp(min=0), 0.0)

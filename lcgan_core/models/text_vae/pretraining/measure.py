@@ -134,8 +134,8 @@ def model_card(recipe: PretrainConfig, model: TextVaeModel, measured: Measured) 
 
 A variational autoencoder of two transformers ({reading} layers read, {layers} write from z;
 {vae:,} parameters, {measured.latent_dim} latent dimensions){begun}, made by `lcgan pretrain`.
-Beside it: the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, and hashes of all
-training texts.
+Beside it: the posteriors of {len(model.real_posteriors().mean):,} training texts without the texts, hashes of all
+training texts, and their words: a word that none of them has is less likely to be written.
 {told}{written}
 ## Data
 

@@ -1,8 +1,8 @@
 """``lcgan pretrain``: from a corpus to a model folder that lcgan can constrain.
 
-The folder gets, stage by stage: tokenizer, VAE (before it, where asked for, more texts to train it on), the latents of
-real texts, the memory of training texts, the manifest of all these, and ``measured.json`` with the model card of what one must
-know before constraining it. ``resume`` repeats no stage that is finished.
+The folder gets, stage by stage: tokenizer and known words, VAE (before it, where asked for, more texts to train it on), the
+latents of real texts, the memory of training texts, the manifest of all these, and ``measured.json`` with the model card of
+what one must know before constraining it. ``resume`` repeats no stage that is finished.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ....support.manifest import write_manifest
 from ....support.trainer import last_whole_checkpoint
 from ....support.wording import misread_lines
 from ..batches import Rows, vae_batch
+from ..known_words import WORDS, KnownWords
 from ..latent_model import LATENTS, WEIGHTS, TextVaeModel, encode_texts, load_vae
 from ..memory import MEMORY, TextMemory
 from ..naturalness import log_likelihoods
@@ -113,12 +114,13 @@ def pretrain(
 
 
 def _train(config: PretrainConfig, out: Path, texts: list[str], on_progress: Callable[[str, float], None]) -> None:
-    """Saves a tokenizer and a VAE, trained on ``texts``, into ``out``."""
+    """Saves a tokenizer, the words that it may write, and a VAE, trained on ``texts``, into ``out``."""
     on_progress(f"start from {config.decoder}", 0.0)
     started = start(config, texts)
     give_back_memory()  # what a language model was loaded with
     vae, tokenizer = started.vae, started.tokenizer
     _save(tokenizer, out)
+    KnownWords.of(texts, tokenizer).save(out / WORDS)
     written: list[str] = []
     if config.written and (writer := started.language_model):
         taught = config.model_dump(include={"batch_size", "seed"})
