@@ -83,6 +83,7 @@ class Telling(LinearModel):
 def test_the_most_natural_share_of_the_samples_is_kept(monkeypatch: pytest.MonkeyPatch, keep: float) -> None:
     monkeypatch.setattr(finished, "DRAWN_AT_ONCE", 10)
     run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), Telling(3), steering())
+    run.steering.labeller.constraints = {"half-space": HalfSpace(bound=-9.0)}
     kept = run.sample(10, sampler="start", keep=keep)
     monkeypatch.setattr(finished, "DRAWN_AT_ONCE", 1000)
     decoded = run.sample(math.ceil(10 / keep), sampler="start")
@@ -117,6 +118,21 @@ def test_what_satisfies_is_kept_first_then_what_repeats_nothing_then_what_is_nat
     assert run.best(drawn, 3) == [often, once, rarely]
     assert run.best(drawn, 4).count(often) == 2
     assert run.best(drawn, 6) == drawn
+
+
+@pytest.mark.parametrize(("bound", "decoded", "satisfying"), [(-9.0, 40, 20), (1.0, 80, 20), (9.0, 200, 0)])
+def test_more_is_decoded_while_too_few_satisfy(
+    monkeypatch: pytest.MonkeyPatch, bound: float, decoded: int, satisfying: int
+) -> None:
+    run = finished.FinishedRun(RunConfig(constraints=(Wish(constraint="half-space"),)), Telling(3), steering())
+    run.steering.labeller.constraints = {"half-space": HalfSpace(bound=bound)}
+    counts: list[int] = []
+    decode = Telling.decode
+    monkeypatch.setattr(Telling, "decode", lambda model, z: counts.append(len(z)) or decode(model, z))
+    kept = run.sample(20, sampler="start", keep=0.5)
+    assert (sum(counts), len(kept), sum(HalfSpace(bound=bound)(kept))) == (decoded, 20, satisfying)
+    counts.clear()
+    assert len(run.sample(20, sampler="start", keep=1.0)) == sum(counts) == 20, "whether or not they satisfy"
 
 
 class Costly(HalfSpace):

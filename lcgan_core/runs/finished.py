@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DRAWN_AT_ONCE = 1000
 """Samples in a batch. Arbitrary: drawn in about a second."""
+MOST_DECODED = 10
+"""Samples to decode for each that is wanted, while too few satisfy. Arbitrary."""
 
 
 class Unusable(Constraint):
@@ -103,7 +105,7 @@ class FinishedRun:
         ``strength`` is how far each latent moves from its start: 0 decodes the start, 1 the latent that the sampler made of it.
         At a ``temperature`` of 0 the decoder gives the likeliest sample of each latent, above it one drawn by chance; without
         any, what the model decodes. ``keep`` is the share of the decoded samples to keep, in (0, 1] (see ``best``), by default
-        the model's own.
+        the model's own. Below 1, more are decoded while fewer than n satisfy, up to ten for each.
 
         Raises ``RunError`` if there is no such sampler, if ``keep`` is no such share, or if it is less than 1 and the model
         cannot tell; ``ModelError`` if the model has no temperature.
@@ -129,9 +131,14 @@ class FinishedRun:
         drawing, generator = SAMPLERS[sampler](self.steering), torch.Generator().manual_seed(seed)
         for done in range(0, n, DRAWN_AT_ONCE):
             wanted = min(DRAWN_AT_ONCE, n - done)
-            drawn = drawing.draw(math.ceil(wanted / keep), generator)
-            z = torch.lerp(drawn.start, drawn.z, strength)
-            samples = self.model.decode(z) if temperature is None else self.model.draw(z, temperature)
+            samples: list[Any] = []
+            satisfying = 0
+            while not samples or (keep < 1 and satisfying < wanted and len(samples) < MOST_DECODED * wanted):
+                drawn = drawing.draw(math.ceil(wanted / keep), generator)
+                z = torch.lerp(drawn.start, drawn.z, strength)
+                decoded = self.model.decode(z) if temperature is None else self.model.draw(z, temperature)
+                satisfying += sum(self._satisfying(decoded))
+                samples += decoded
             yield self.best(samples, wanted) if len(samples) > wanted else samples
 
     def best(self, samples: Sequence[Any], n: int) -> list[Any]:
@@ -143,15 +150,20 @@ class FinishedRun:
         kind, natural = self.model.sample_kind, self.model.naturalness(samples)
         if natural is None:
             raise RunError(f"The model {self.model.name} cannot tell how natural its samples are. Leave --keep out.")
-        constraints = self.steering.labeller.constraints.items()
-        asked = [name for name, found in constraints if not (found.expensive or isinstance(found, Unusable))]
-        satisfying = (self.steering.labeller.values(samples, asked) >= SATISFIED).all(1).tolist()
+        satisfying = self._satisfying(samples)
         keys = [kind.key(sample) for sample in samples]
         first = {key: i for i, key in reversed(list(enumerate(keys)))}
         new = [first[key] == i for i, key in enumerate(keys)]
         merits = list(zip(satisfying, new, natural.tolist(), strict=True))
         ranked = sorted(range(len(samples)), key=merits.__getitem__, reverse=True)
         return [samples[i] for i in sorted(ranked[:n])]
+
+    def _satisfying(self, samples: Sequence[Any]) -> list[bool]:
+        """Whether each sample satisfies all constraints that are asked while samples are drawn."""
+        constraints = self.steering.labeller.constraints.items()
+        asked = [name for name, found in constraints if not (found.expensive or isinstance(found, Unusable))]
+        satisfying: list[bool] = (self.steering.labeller.values(samples, asked) >= SATISFIED).all(1).tolist()
+        return satisfying
 
 
 def load_run(folder: Path | str, device: str = "auto") -> FinishedRun:
