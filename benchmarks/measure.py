@@ -26,10 +26,28 @@ COMMANDS = {
     "length": "lcgan run --constraint length",
     "positive": "lcgan run --constraint sentiment",
     "negative": "lcgan run --constraint sentiment --set sentiment.target=negative --out runs/negative",
+    "combined": "lcgan run --constraint sentiment --constraint length",
+    "function": "lcgan run --constraint examples/excited.py:excited",
+    "keyword": "lcgan run --constraint keyword --set keyword.words=friendly",
+    "readability": "lcgan run --constraint readability",
+    "syllables": "lcgan run --constraint syllables",
+    "seven-syllables": "lcgan run --constraint syllables --set syllables.min_syllables=7 --out runs/seven-syllables",
+    "rhyme": "lcgan run --constraint rhyme --set rhyme.to=late",
     "bench": "lcgan bench runs/length -n 400 --seeds 8",
     "check": "lcgan check reviews",
 }
-FOLDERS = {"length": Path("runs/length"), "positive": Path("runs/sentiment"), "negative": Path("runs/negative")}
+FOLDERS = {
+    "length": Path("runs/length"),
+    "positive": Path("runs/sentiment"),
+    "negative": Path("runs/negative"),
+    "combined": Path("runs/sentiment+length"),
+    "function": Path("runs/excited-py-excited"),
+    "keyword": Path("runs/keyword"),
+    "readability": Path("runs/readability"),
+    "syllables": Path("runs/syllables"),
+    "seven-syllables": Path("runs/seven-syllables"),
+    "rhyme": Path("runs/rhyme"),
+}
 """Where the runs are."""
 
 
@@ -48,7 +66,7 @@ def measured(name: str) -> dict[str, Any]:
     result = json.loads((folder / "result.json").read_text(encoding="utf-8")) if folder and finished else printed(command)
     record = {"command": command, "date": datetime.date.today().isoformat(), "result": result}
     if folder:
-        rows = (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()[:PAIRS]
+        rows = (folder / "samples.jsonl").read_text(encoding="utf-8").split("\n")[:PAIRS]
         record["pairs"] = [{part: json.loads(row)[part] for part in ("before", "after")} for row in rows]
     return record
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,14 @@ from lcgan_core.runs.result import Result
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
-RUNS = ("length", "positive", "negative")
-"""Results of ``lcgan run``, in the order of the tables; the first one makes the picture."""
-AS_SAMPLED = ("length: temperature 0, keep 0.5", "sentiment: temperature 0, keep 0.5", "negative: temperature 0, keep 0.5")
-"""What ``lcgan sample`` makes of these runs, in the same order."""
+AS_SAMPLED = {
+    "length": "length: temperature 0, keep 0.5",
+    "positive": "sentiment: temperature 0, keep 0.5",
+    "negative": "negative: temperature 0, keep 0.5",
+}
+"""The runs in the README, and what ``lcgan sample`` makes of each; the first one makes the picture."""
+RUNS = (*AS_SAMPLED, "combined", "function", "keyword", "readability", "syllables", "seven-syllables", "rhyme")
+"""Results of ``lcgan run``, in the order of the table."""
 MARKS = "<!-- from benchmarks/results, by benchmarks/tables.py -->\n", "<!-- end -->\n"
 
 
@@ -70,7 +75,6 @@ def row(name: str, record: dict[str, Any]) -> dict[str, Any]:
         "low": low,
         "high": high,
         "naturalness": quality["naturalness"]["actor"] / quality["naturalness"]["reference"],
-        "read": read_as_natural(name),
         "distinct": quality["distinct-2"]["actor"] / quality["distinct-2"]["reference"],
         "duplicates": 1 - result["unique"],
         "remembered": remembered["share"],
@@ -78,14 +82,13 @@ def row(name: str, record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def rows() -> list[dict[str, Any]]:
-    return [row(name, record) for name in RUNS if (record := kept(name))]
+def rows(names: Iterable[str]) -> list[dict[str, Any]]:
+    return [row(name, record) for name in names if (record := kept(name))]
 
 
 def as_sampled(run: str) -> dict[str, Any]:
     """The figures of the samples of a run that ``lcgan sample`` prints."""
-    setting = AS_SAMPLED[RUNS.index(run)]
-    found: dict[str, Any] = next(row for row in kept("sampling")["rows"] if row["setting"] == setting)
+    found: dict[str, Any] = next(row for row in kept("sampling")["rows"] if row["setting"] == AS_SAMPLED[run])
     return found
 
 
@@ -97,11 +100,11 @@ def read_as_natural(run: str) -> str:
 def headline() -> str:
     """The README's table."""
     lines = ["| `lcgan run` | noise | actor (95 %) | natural¹ | remembered² |", "|---|---|---|---|---|"]
-    for found in rows():
+    for found in rows(AS_SAMPLED):
         asked = re.sub(r" --out \S+", "", found["command"].removeprefix("lcgan run "))
         satisfied = f"**{percent(found['actor'])}** ({percent(found['low'])} – {percent(found['high'])})"
         sampled = as_sampled(found["name"])
-        figures = f"{found['read']} | {percent(sampled['remembered'])} ({percent(sampled['expected'])})"
+        figures = f"{read_as_natural(found['name'])} | {percent(sampled['remembered'])} ({percent(sampled['expected'])})"
         lines.append(f"| `{asked}` | {percent(found['noise'])} | {satisfied} | {figures} |")
     return "\n".join(lines) + "\n"
 
@@ -120,7 +123,7 @@ def page() -> str:
         environment.get_template("measured.md.jinja")
         .render(
             percent=percent,
-            runs=rows(),
+            runs=rows(RUNS),
             pairs=first if first and first.get("pairs") else None,
             readings=kept("readings"),
             sampling=kept("sampling"),
