@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import resource
 import signal
@@ -31,6 +32,7 @@ FORMATS = {
     "mark of UTF-8": PLAIN.encode("utf-8-sig"),
     "UTF-16": PLAIN.encode("utf-16"),
     "UTF-16, big end first": b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+    "UTF-32": PLAIN.encode("utf-32"),
     "Excel's sep line": b"sep=;\r\nvalue;text\r\n1;a\r\n0;b\r\n",
     "old Mac line ends": b"text,value\ra,1\rb,0\r",
     "blank lines": b"text,value\n\na,1\n\nb,0\n\n",
@@ -68,11 +70,33 @@ def test_other_encodings_are_asked_for_by_line_and_kept(tmp_path: Path) -> None:
         with pytest.raises(ConstraintError, match=f"is in {encoding}, which has no"):
             append_row(file, "text", "日本", 1.0, encoding)
         assert file.read_bytes() == before
+    for encoding in ("utf-16", "utf-32"):
+        file = tmp_path / f"{encoding}.csv"
+        file.write_bytes(PLAIN.encode(f"{encoding}-le"))
+        with pytest.raises(ConstraintError, match=f"cannot be read as {encoding}: .*BOM.*such as utf-16-le: .*--encoding"):
+            append_row(file, "text", "c", 1.0, encoding)
+        assert file.read_bytes() == PLAIN.encode(f"{encoding}-le")
+        append_row(file, "text", "c", 1.0, f"{encoding}-le")
+        assert file.read_bytes() == (PLAIN + "c,1\n").encode(f"{encoding}-le")
     with pytest.raises(ConstraintError, match="no encoding 'klingon'"):
         read_label_file(file, "klingon")
     (tmp_path / "unmarked.csv").write_bytes(PLAIN.encode("utf-16-le"))
     with pytest.raises(ConstraintError, match="line 1 has a NUL"):
         read_label_file(tmp_path / "unmarked.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "UTF_8_SIG", "utf-16", "utf-32"])
+def test_a_mark_is_written_at_the_start_of_a_new_file_alone(tmp_path: Path, encoding: str) -> None:
+    new, unmarked = tmp_path / "new.csv", tmp_path / "unmarked.csv"
+    for text in ("ä", "b", "c"):
+        append_row(new, "text", text, 1.0, encoding)
+    assert new.read_bytes() == "text,value\r\nä,1\r\nb,1\r\nc,1\r\n".encode(encoding)
+    if codecs.lookup(encoding).name == "utf-8-sig":
+        unmarked.write_bytes(PLAIN.encode())
+        append_row(unmarked, "text", "c", 1.0, encoding)
+        assert unmarked.read_bytes() == (PLAIN + "c,1\n").encode()
+        remove_last_row(unmarked, read_label_file(unmarked, encoding))
+        assert unmarked.read_bytes() == PLAIN.encode()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,13 @@ VALUES = ("value", "label")
 BOOKKEEPING = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
 """What Label Studio's CSV and JSON-MIN put beside the sample and the answers."""
 DELIMITERS = (",", ";", "\t")
-BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with that of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 WORDS = {"yes": 1.0, "true": 1.0, "positive": 1.0, "no": 0.0, "false": 0.0, "negative": 0.0}
 
 
@@ -58,7 +64,8 @@ class LabelFile(NamedTuple):
 def read_label_file(path: Path, encoding: str | None = None) -> LabelFile:
     """The content of a label file; without rows if ``path`` does not exist or is empty.
 
-    The encoding is UTF-8, or UTF-16 with a byte order mark; any other has to be given. Half a row at the end is left out.
+    The encoding is UTF-8, or UTF-16 or UTF-32 with a byte order mark; any other has to be given. Half a row at the end is left
+    out.
 
     Raises ``ConstraintError`` if it is no label file: what was found, and on which line.
     """
@@ -185,6 +192,8 @@ def decoded(path: Path, data: bytes, given: str | None) -> tuple[str, bool, byte
     """
     mark, encoding = next(((mark, name) for mark, name in BOMS if data.startswith(mark)), (b"", given or "utf-8"))
     try:
+        if data and codecs.lookup(encoding).name == "utf-8-sig":  # its encoder would add the mark that the file lacks
+            encoding = "utf-8"
         decoder = codecs.getincrementaldecoder(encoding)()
         text = decoder.decode(data[len(mark) :])
     except LookupError as error:
@@ -195,6 +204,12 @@ def decoded(path: Path, data: bytes, given: str | None) -> tuple[str, bool, byte
             path,
             f"line {line} is not {encoding}: byte 0x{error.object[error.start]:02x}. Save the file as UTF-8, or say what it "
             "is, such as cp1252 or latin-1: labels.encoding for a run, --encoding for lcgan label",
+        ) from error
+    except UnicodeError as error:  # without the mark, utf-16 and utf-32 do not say which byte is first
+        raise _wrong(
+            path,
+            f"cannot be read as {encoding}: {error}. Save the file as UTF-8, or say which byte is first, such as utf-16-le: "
+            "labels.encoding for a run, --encoding for lcgan label",
         ) from error
     if "\0" in text.rstrip("\0"):  # of UTF-16 without a mark; some file systems leave them at the end after a power cut
         raise _wrong(path, f"line {text[: text.index(chr(0))].count(chr(10)) + 1} has a NUL. Save the file as UTF-8")
