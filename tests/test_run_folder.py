@@ -18,7 +18,7 @@ from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.rewards import Reward
 from lcgan_core.runs.config import differences
 from lcgan_core.runs.folder import check_run_files
-from lcgan_core.support.files import UNFINISHED, read_tensors, write_tensors
+from lcgan_core.support.files import UNFINISHED, read_lines, read_tensors, write_lines, write_tensors
 from lcgan_core.support.manifest import MANIFEST, write_manifest
 
 pytestmark = pytest.mark.usefixtures("linear_plugin")
@@ -265,3 +265,10 @@ def test_a_name_that_no_file_can_have_is_refused_before_the_training(name: str) 
     wish = {"constraint": name} if name.endswith(":f") else {"constraint": "half-space", "alias": name}
     with pytest.raises(ValueError, match="is too long for a file; give the constraint a short alias"):
         RunConfig(constraints=(Wish(**wish),))
+
+
+def test_a_sample_may_have_any_sign_that_ends_a_line_somewhere(tmp_path: Path) -> None:
+    rows = [{"text": f"one{sign}two"} for sign in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"]
+    write_lines(tmp_path / "samples.jsonl", rows)
+    assert read_lines(tmp_path / "samples.jsonl") == rows
+    assert read_lines(tmp_path / "samples.jsonl", 2) == rows[:2]

@@ -9,6 +9,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,8 @@ def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
     Raises ``RunError`` if it is missing or truncated.
     """
     try:
-        return [read_json_text(line) for line in path.read_text(encoding="utf-8").splitlines()[:most]]
+        with path.open(encoding="utf-8") as lines:  # str.splitlines would end them at characters that JSON leaves as they are
+            return [read_json_text(line) for line in islice(lines, most)]
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is missing or truncated: {error}. Run again with lcgan run.") from error
 
