@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ..errors import SampleError
+from ..support.files import whole
 
 SampleT = TypeVar("SampleT")
 
@@ -124,15 +125,16 @@ class FileKind(SampleKind[SampleT]):
         """The path, relative to ``folder``, of a file named by the sample's key; writes it if it does not exist."""
         path = folder / within / f"{self.key(sample)}{self.suffixes[0]}"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.write(sample, path)
+            with whole(path, path.suffix) as unfinished:
+                self.write(sample, unfinished)
         return f"{within}/{path.name}"
 
     def load(self, path: Path, column: str = "text") -> list[SampleT]:
-        """The sample in a file, or the samples of all matching files in a folder, sorted by name."""
+        """The sample in a file, or the samples of all matching files in a folder but hidden ones, sorted by name."""
         if not path.is_dir():
             return [self.parse(str(path))]
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in self.suffixes)
+        shown = (file for file in path.iterdir() if not file.name.startswith("."))  # half a file of a killed process is not
+        files = sorted(file for file in shown if file.suffix.lower() in self.suffixes)
         if not files:
             raise SampleError(f"{path} contains no file that ends in {self._endings}.")
         return [self.parse(str(file)) for file in files]
