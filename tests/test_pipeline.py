@@ -227,7 +227,10 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
             "half-space.bound: Input should be",
         ),
         (("run", "-c", "half-space", "--model", "linear:4", "--set", "gan.rounds=0"), "gan.rounds: Input should be greater"),
-        (("run", "-c", "half-space", "--model", "linear:4", "--set", "gan.round=2"), "gan.round: Extra inputs"),
+        (
+            ("run", "-c", "half-space", "--model", "linear:4", "--set", "gan.round=2"),
+            "gan.round: no such option; gan has width, ",
+        ),
         (("run", "-c", "half-space", "--model", "linear:4", "--weight", "other=2"), "expected NAME=WEIGHT"),
         (("run", "-c", "half-space", "--model", "linear:4", "--weight", "half-space=0"), "weight: Input should be greater"),
         (("run", "-c", "half-space", "-c", "half-space", "--model", "linear:4"), "--constraint ALIAS=half-space"),
@@ -240,17 +243,25 @@ def test_samples_of_a_run(run_lcgan: Lcgan) -> None:
         (("run", "-c", "actor=half-space", "--model", "linear:4"), "'actor' is the name of a network of every run"),
         (("run", "-c", "half-space", "--model", "linear:4", "--set", "half-space.bound=1e9"), "satisfied by 0.00% of"),
         (("run", "-c", "length", "--model", "no/such/folder"), "No text VAE called 'no/such/folder'"),
-        (("run", "--config", "none.json"), "none.json cannot be read"),
-        (("run", "--config", "empty.json"), "empty.json is truncated"),
-        (("run", "--config", "wrong.json"), "wrong.json: constraints: Field required; sed: Extra inputs"),
-        (("run", "--config", "wrong.json", "--seed", "3"), "take seed from a file"),
+        (("run", "--config", "none.json"), "none.json cannot be read: No such file or directory. Give"),
+        (("run", "--config", "empty.json"), "empty.json cannot be read: Expecting value: line 1 column 1 (char 0). Repair it"),
+        (("run", "--config", "empty.toml"), "empty.toml: constraints: Field required"),
+        (("run", "--config", "wrong.toml"), "wrong.toml cannot be read: Expected '=' after a key"),
+        (("run", "--config", "wrong.json"), "wrong.json: constraints: Field required; sed: no such option; there are model, "),
+        (("run", "--config", "wrong.json", "--seed", "3"), "--seed: wrong.json has its own settings. Leave that out, or edit"),
+        (("run", "--resume", "cut", "--set", "gan.rounds=2", "--weight", "half-space=2"), "--set, --weight: cut has its own"),
+        (
+            ("run", "--resume", "cut", "--set", "gan.rounds=2", "--out", "new"),
+            "--resume continues cut in that folder. Leave out --out",
+        ),
         (("run", "--resume", "nowhere"), "No run folder at nowhere. lcgan run creates one"),
         (("sample", "nowhere"), "nowhere. lcgan run creates one"),
         (("sample", "."), "is not a run folder"),
     ],
 )
 def test_bad_input_gets_one_line_and_leaves_nothing(run_lcgan: Lcgan, arguments: tuple[str, ...], message: str) -> None:
-    Path("empty.json").touch()
+    for name, content in {"empty.json": "", "empty.toml": "", "wrong.toml": "seed 3"}.items():
+        Path(name).write_text(content, encoding="utf-8")
     Path("wrong.json").write_text('{"sed": 3}', encoding="utf-8")
     ran = run_lcgan(*arguments)
     assert ran.exit_code in (1, 2)

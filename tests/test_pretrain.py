@@ -255,7 +255,7 @@ def test_a_training_that_diverges_stops_with_its_step_and_names_the_last_checkpo
         (("pretrain",), "Give CORPUS and --out DIR, or --resume DIR"),
         (("pretrain", "none.txt", "--out", "m"), "No corpus at none.txt"),
         (("pretrain", "few.txt", "--out", "m"), "few.txt has 2 texts, of which 2 differ"),
-        (("pretrain", "few.txt", "--out", "m", "--set", "kl_wait=1"), "kl_wait: Extra inputs"),
+        (("pretrain", "few.txt", "--out", "m", "--set", "kl_wait=1"), "kl_wait: no such option; there are "),
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs=0"), "epochs: Input should be greater than 0"),
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs"), "expected OPTION=VALUE"),
         (("pretrain", "--resume", "nowhere"), "Nothing to resume in nowhere"),

@@ -76,6 +76,10 @@ class Marked(Constraint):
     mark: str = "!"
     def __call__(self, texts):
         return [self.mark in text for text in texts]
+
+class Nameless(Constraint):
+    def __call__(self, texts):
+        return [1 for _ in texts]
 '''
 KINDS = [
     "scorer",
@@ -122,6 +126,7 @@ def test_a_class_of_a_file_has_options(mine: Path) -> None:
         ("waits", "is an async function"),
         ("scorrer", "did you mean 'scorer'"),
         ("scorer.nothing", "No function in"),
+        ("Nameless", 'rewards_of_mine.py:Nameless has no name. Give the class one: name = "nameless"'),
     ],
 )
 def test_what_cannot_be_called_is_refused_by_name(mine: Path, name: str, message: str) -> None:

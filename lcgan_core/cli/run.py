@@ -14,6 +14,9 @@ from .common import AS_JSON, DEVICE, SEED, TRACKER, echo, lcgan, parse_value, pr
 if TYPE_CHECKING:
     from ..runs.config import RunConfig
 
+SETTINGS = ("settings", "weights", "model", "seed", "samples", "critics")
+"""The parameters of ``run`` whose values a file of configuration holds."""
+
 
 @lcgan.command()
 @click.option(
@@ -96,9 +99,11 @@ def run(
     """Train an LC-GAN until the samples of a frozen model satisfy constraints, and measure how well they do."""
     if sum(map(bool, (names, config_file, resumed))) != 1:
         raise click.UsageError("Give one of --constraint, --config and --resume. See: lcgan constraints")
-    refuse_with_file(
-        ctx, ("settings", "weights", "model", "seed", "samples", "critics", *(("out",) if resumed else ())), not names
-    )
+    if resumed and out:
+        raise click.UsageError(f"--resume continues {resumed} in that folder. Leave out --out.")
+    if kept := "" if names else settings_given(ctx):
+        instead = f"edit {config_file}" if config_file else f"start another run with --config {resumed}/config.json"
+        raise click.UsageError(f"{kept}: {config_file or resumed} has its own settings. Leave that out, or {instead}.")
     if keep_labels and not resumed:
         raise click.UsageError("--keep-labels is for --resume: a new run has no labels to keep.")
     found = allowed_config(config_file) if config_file else None
@@ -153,11 +158,13 @@ def allowed_config(file: Path) -> RunConfig:
     return config
 
 
-def refuse_with_file(ctx: click.Context, options: tuple[str, ...], has_file: bool) -> None:
-    """Refuses options that could contradict the file of ``--config`` or ``--resume``."""
-    given = [name for name in options if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]
-    if has_file and given:
-        raise click.UsageError(f"--config and --resume take {', '.join(given)} from a file; edit the file instead.")
+def settings_given(ctx: click.Context) -> str:
+    """The options on the command line that could contradict the file of ``--config`` or ``--resume``."""
+    settings = [option for option in ctx.command.params if option.name in SETTINGS]
+    given = [
+        option for option in settings if ctx.get_parameter_source(str(option.name)) == click.core.ParameterSource.COMMANDLINE
+    ]
+    return ", ".join(option.opts[0] for option in given)
 
 
 def parse_settings(

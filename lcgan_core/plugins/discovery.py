@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import re
@@ -21,6 +20,7 @@ from .. import hookspecs
 from ..constraint import Constraint
 from ..errors import ConstraintError, LcganError, ModelError, PluginError, SampleError
 from ..latent_model import LatentModel
+from ..options import nearest, no_such_option
 from ..recipe import DEFAULT_KIND, Recipe
 from ..sample_kinds import SampleKind
 from ..sources import place_of, told
@@ -232,10 +232,7 @@ def make_constraint(name: str, options: dict[str, Any]) -> Constraint:
         for problem in error.errors():
             option = ".".join(map(str, problem["loc"]))
             if problem["type"] == "extra_forbidden":
-                options_here = ", ".join(kind.model_fields) or "no options"
-                problems.append(
-                    f"{name}.{option}: no such option; {name} has {options_here}{_nearest(option, kind.model_fields)}"
-                )
+                problems.append(f"{name}.{option}: {no_such_option(kind, problem['loc'], name)}")
             elif problem["type"] == "missing":
                 problems.append(f"{name}.{option}: needs a value; give it with --set {name}.{option}=VALUE")
             else:
@@ -314,7 +311,7 @@ def recipe_class(kind: str) -> type[Recipe]:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    return f"No {what} {name!r}{_nearest(name, known)}. There are: {', '.join(sorted(known)) or 'none'}."
+    return f"No {what} {name!r}{nearest(name, known)}. There are: {', '.join(sorted(known)) or 'none'}."
 
 
 def _not_loaded() -> str:
@@ -323,8 +320,3 @@ def _not_loaded() -> str:
     )
     off = [plugin.distribution for plugin in plugins() if plugin.status == "off"]
     return broken + (f" Switched off by {SWITCH}: {', '.join(off)}." if off else "")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, get_args
 
 from ..constraint import Constraint
 from ..errors import ConstraintError
+from ..options import nearest
 from ..sources import code_in, is_library, place_of
 
 _loaded: dict[Path, tuple[str, ModuleType]] = {}
@@ -66,12 +66,12 @@ def reward_class(name: str) -> type[Constraint]:
         found = attrgetter(what)(module)
     except AttributeError:
         known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        near = difflib.get_close_matches(what, known, n=1, cutoff=0.5)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
         listed = ", ".join(sorted(known)) or "none"
-        raise ConstraintError(f"No function in {where} {what!r}{hint}. There are: {listed}.") from None
+        raise ConstraintError(f"No function in {where} {what!r}{nearest(what, known)}. There are: {listed}.") from None
     if inspect.isclass(found):
         if issubclass(found, Constraint):
+            if not hasattr(found, "name"):
+                raise ConstraintError(f'{name} has no name. Give the class one: name = "{found.__name__.lower()}".')
             return found
         raise ConstraintError(f"{name} is a class. Make an object of it in {where}, and give that object's name.")
     if not callable(found):

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from ..engine.networks import RESERVED, GanConfig
 from ..errors import RunError
-from ..options import Options
-from ..support.files import read_json, require_shallow
+from ..options import Options, no_such_option
+from ..support.files import read_json_text, require_shallow
 from .folder import slug
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -94,16 +95,16 @@ class RunConfig(Options):
 
 def load_config(path: Path) -> RunConfig:
     """The RunConfig in a JSON or TOML file; raises a ``RunError`` that names every invalid field."""
-    if path.suffix == ".toml":
-        import tomllib
+    import tomllib
 
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-            require_shallow(content)
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{path} cannot be read: {error}.") from error
-    else:
-        content = read_json(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text) if path.suffix == ".toml" else read_json_text(text)
+        require_shallow(content)
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}. Give a run folder, or a file of settings.") from error
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read: {error}. Repair it, or give another file.") from error
     return validated(RunConfig, content, str(path))
 
 
@@ -112,12 +113,14 @@ def validated(kind: type[ConfigT], content: Any, where: str) -> ConfigT:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, problem['loc'])) or 'all of it'}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors()
-        ]
-        more = f"; and {len(problems) - REPORTED} more" if len(problems) > REPORTED else ""
-        raise RunError(f"{where}: {'; '.join(problems[:REPORTED])}{more}.") from error
+        problems = "; ".join(_problem(kind, problem) for problem in error.errors()[:REPORTED])
+        more = f"; and {error.error_count() - REPORTED} more" if error.error_count() > REPORTED else ""
+        raise RunError(f"{where}: {problems}{more}.") from error
+
+
+def _problem(kind: type[BaseModel], found: ErrorDetails) -> str:
+    what = no_such_option(kind, found["loc"]) if found["type"] == "extra_forbidden" else found["msg"]
+    return f"{'.'.join(map(str, found['loc'])) or 'all of it'}: {what.removeprefix('Value error, ')}"
 
 
 def differences(before: Any, now: Any, where: str = "") -> list[str]:

@@ -189,7 +189,7 @@ def test_the_recipe_is_listed_and_wrong_options_are_named(call: Callable[..., Re
     listed = call("pretrain", "--recipe", "--kind", "image-vae").stdout
     assert all(name in listed for name in ImageVaeRecipe.model_fields)
     wrong = call("pretrain", "x", "--kind", "image-vae", "--out", "m", "--set", "sigma=1")
-    assert "Wrong recipe (see lcgan pretrain --recipe --kind image-vae): sigma: Extra inputs" in wrong.stderr
+    assert "Wrong recipe (see lcgan pretrain --recipe --kind image-vae): sigma: no such option; there are " in wrong.stderr
     unknown = call("pretrain", "x", "--kind", "image-vee", "--out", "m")
     assert "No kind of latent model to train 'image-vee' (did you mean 'image-vae'?)" in unknown.stderr
 
