@@ -260,6 +260,20 @@ def test_a_pickled_copy_judges_alike_and_the_model_is_loaded_once(bert: Callable
     assert _load.cache_info().misses == 1
 
 
+def test_a_hub_name_is_looked_up_once_and_not_for_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def downloaded(source: str, name: str) -> str:
+        asked.append(source)
+        return str(tmp_path / "a-commit" / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", downloaded)
+    monkeypatch.setattr("lcgan_core.support.pretrained.check_it_is_there", asked.append)
+    classifier = Classifier(model="someone/looked-up", label="positive")
+    assert classifier.fingerprint == classifier.fingerprint
+    assert asked == ["someone/looked-up"] * 2, "by transformers and by the hub, once each"
+
+
 def test_a_hub_name_works_offline_from_the_cache_and_is_identified_by_its_commit(
     bert: Callable[..., str], tmp_path: Path
 ) -> None:

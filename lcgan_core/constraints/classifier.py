@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from ..constraint import Constraint, shown
 from ..errors import ConstraintError, ModelError
+from ..support.files import digest_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -191,18 +191,17 @@ def _identity(source: str) -> str:
     """What identifies the model: hashes of its files, or its commit on the hub."""
     folder = Path(source)
     if not folder.is_dir():
-        from huggingface_hub import hf_hub_download
-
-        from ..support.pretrained import check_it_is_there
-
-        check_it_is_there(source)
-        return Path(hf_hub_download(source, "config.json")).parent.name
+        return _commit(source)
     files = sorted(file for file in folder.iterdir() if file.suffix in MEANINGFUL)
-    hashes = [_hash(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
-    return " ".join(f"{file.name} {digest}" for file, digest in zip(files, hashes, strict=True))
+    return " ".join(f"{file.name} {digest_of(file)}" for file in files)
 
 
 @cache
-def _hash(file: Path, modified: int, size: int) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _commit(source: str) -> str:
+    """The commit of a model on the hub, looked up once per process: the model is loaded once too."""
+    from huggingface_hub import hf_hub_download
+
+    from ..support.pretrained import check_it_is_there
+
+    check_it_is_there(source)
+    return Path(hf_hub_download(source, "config.json")).parent.name

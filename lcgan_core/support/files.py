@@ -9,6 +9,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,18 @@ def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
             return [read_json_text(line) for line in islice(lines, most)]
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is missing or truncated: {error}. Run again with lcgan run.") from error
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, which is read again only if its size or time of modification is another."""
+    found = path.stat()
+    return _digest(path, found.st_mtime_ns, found.st_size)
+
+
+@cache
+def _digest(path: Path, modified: int, size: int) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

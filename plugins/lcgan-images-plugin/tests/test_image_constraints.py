@@ -82,6 +82,17 @@ def test_neighbours_are_trusted_by_held_out_pictures(tmp_path: Path) -> None:
         judge.trust()
 
 
+def test_the_pictures_of_neighbours_are_not_read_for_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = make_constraint("digit-neighbours", {"data": str(labelled(tmp_path)), "digits": "0"})
+    before = judge.fingerprint
+    with monkeypatch.context() as patch:
+        for reading in ("open", "read_bytes"):
+            patch.setattr(Path, reading, pytest.fail)
+        assert judge.fingerprint == before
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"other")
+    assert judge.fingerprint != before
+
+
 class TestLittleInk(ConstraintContract):
     constraint = Ink
     satisfied = (255 - ONE, np.full((30, 30, 3), 0.9))

@@ -6,13 +6,13 @@ texts fool it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from lcgan_core import Constraint, ConstraintError, CorpusError, Share, Trust
+from lcgan_core.support.files import digest_of
 
 from .corpora import LABELS, read_labelled
 
@@ -66,7 +66,7 @@ class SentimentNgrams(Constraint):
     @property
     def _digest(self) -> str:
         try:
-            return hashlib.sha256(self.train.read_bytes()).hexdigest()
+            return digest_of(self.train)
         except OSError as error:
             raise ConstraintError(f"{self.name}.train: {self.train} cannot be read: {error}. Give a CSV file.") from error
 

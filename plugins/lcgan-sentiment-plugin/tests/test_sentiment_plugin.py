@@ -219,13 +219,19 @@ def test_the_second_judge_tells_either_sentiment_and_how_far_to_trust_it(labelle
     assert trust.accuracy.interval[0] < 0.6
 
 
-def test_the_second_judge_is_known_by_what_it_learned_from(labelled_file: Path, tmp_path: Path) -> None:
+def test_the_second_judge_is_known_by_what_it_learned_from(
+    labelled_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("sklearn")
     copy = tmp_path / "copy.csv"
     copy.write_bytes(labelled_file.read_bytes())
     judge = SentimentNgrams(train=copy)
     before = judge.fingerprint
     assert before == SentimentNgrams(train=labelled_file).fingerprint
+    with monkeypatch.context() as patch:
+        for reading in ("open", "read_bytes"):
+            patch.setattr(Path, reading, pytest.fail)
+        assert judge.fingerprint == before, "it is asked for with every batch"
     assert evaluate(judge, ["the soup was great ."])[0] > 0.5
     rows = [line.rpartition(",") for line in copy.read_text(encoding="utf-8").splitlines()[1:]]
     names = {"positive": "negative", "negative": "positive"}
