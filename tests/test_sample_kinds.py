@@ -235,6 +235,7 @@ def test_what_is_no_drawing_is_said_to_be_none(wrong: Any) -> None:
         (Strokes(), "cut.svg", "<svg", r"cut\.svg cannot be read as strokes"),
         (Strokes(), "none.svg", "<svg/>", "has no path and no polyline"),
         (Strokes(), "curve.svg", "<svg><path d='M1 1C1 2 3 4 5 6'/></svg>", r"has a curve \(C\)"),
+        (Strokes(), "shape.svg", "<svg><path d='M1 1L2 2'/><rect width='3' height='4'/></svg>", "has a <rect>.* Convert it to"),
         (Strokes(), "odd.svg", "<svg><path d='M1 1 2'/></svg>", "no number"),
         (Strokes(), "moved.svg", "<svg><g transform='scale(2)'><path d='M1 1'/></g></svg>", "has a transform"),
         (Strokes(), "pairs.json", "[[1, 2]]", "three numbers per movement"),

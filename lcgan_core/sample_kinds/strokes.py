@@ -165,12 +165,22 @@ TOKEN = re.compile(r"[MLHVZCSQTA]|[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IG
 """A command or a number in SVG path data."""
 
 
+UNREAD = ("line", "polygon", "rect", "circle", "ellipse", "use")
+"""Elements of an SVG file that draw lines too, but are not read."""
+
+
 def _movements(svg: str) -> Iterator[tuple[float, float, bool]]:
-    """dx, dy and pen up for the straight lines of an SVG file; raises ``SampleError`` if it has curves, or no lines."""
+    """dx, dy and pen up for the straight lines of an SVG file. Raises ``SampleError`` if it has curves or shapes, or no
+    lines."""
     elements = list(ElementTree.fromstring(svg).iter())
     if any("transform" in element.attrib for element in elements):
         raise SampleError("The SVG has a transform, which is not supported. Save it without transforms.")
-    drawn = [element for element in elements if element.tag.rpartition("}")[2] in ("path", "polyline")]
+    names = [element.tag.rpartition("}")[2] for element in elements]
+    if unread := next((name for name in names if name in UNREAD), None):
+        raise SampleError(
+            f"The SVG has a <{unread}>, which is not supported. Convert it to a path in the program that drew it."
+        )
+    drawn = [element for element, name in zip(elements, names, strict=True) if name in ("path", "polyline")]
     if not drawn:
         raise SampleError("The SVG has no path and no polyline. Give a drawing with lines.")
     x = y = Fraction()
