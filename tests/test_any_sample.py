@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import QUICK_GAN, Lcgan
+from conftest import QUICK_GAN, QUICKEST, Lcgan
 from PIL import Image
-from toy_models import ArrayModel, Lighter, PilModel, StrokesModel, Wide
+from toy_models import SIDE, ArrayModel, Lighter, PilModel, StrokesModel, Wide
 
 import lcgan_core.tools.check
-from lcgan_core import Images, load_run
+from lcgan_core import Images, RunConfig, Wish, load_run, run
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import load_latent_model, make_constraint
@@ -156,6 +156,24 @@ def test_a_constraint_of_another_kind_is_refused_before_anything_is_decoded(
     assert "length judges text; the model arrays makes images" in refused.stderr
     assert not Path("runs").exists()
     assert "--kind text: lighter judges images" in run_lcgan("try", "lighter", "--kind", "text", "a").stderr
+
+
+def test_labelling_ends_when_every_sample_that_there_is_has_an_answer(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(lcgan, ["label", str(tmp_path / "mine.csv"), "--model", "collapsed:1"], input="y" * 20)
+    assert ran.exit_code == 0, ran.output
+    assert "Every sample that collapsed:1 makes has an answer" in ran.stderr
+    assert "mine.csv: 8 labels, 8 wanted" in ran.stdout
+
+
+def test_a_blank_line_shifts_no_number_of_an_edit(run_lcgan: Lcgan) -> None:
+    wish = Wish(constraint="lighter")
+    run(RunConfig(model="arrays:1", constraints=(wish,), samples=50, gan=QUICKEST), Path("run"))
+    first, second = Images().save([np.full((SIDE, SIDE), grey, np.uint8) for grey in (90, 130)], Path("mine"))
+    asked = ["edit", "run", "--out", "edited", "--candidates", "1", "--path", "2"]
+    ran = CliRunner().invoke(lcgan, asked, input=f"\n{first}\n\n{second}\n")
+    assert ran.stdout.split("\n")[0] == ""
+    assert {path.name[:4] for path in Path("edited").iterdir()} == {"0001", "0002"}
+    assert len(list(Path("edited").iterdir())) == 6, "for each, the edit, the way there, and a folder of candidates"
 
 
 def test_samples_of_a_collapsed_model_are_not_taken_for_different(run_lcgan: Lcgan) -> None:

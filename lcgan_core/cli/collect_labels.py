@@ -57,6 +57,9 @@ def label(
         note(KEYS)
         while len(session.answers) < count and not session.exhausted:
             question = session.question()
+            if question is None:
+                note(f"Every sample that {model} makes has an answer. For more, give another --model, or your own by --from.")
+                break
             told = session.kind.line(question)
             if session.kind.in_files:  # to be viewed in another program
                 told = f"{file.parent / session.keep(question)}  {told}"

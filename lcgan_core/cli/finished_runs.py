@@ -163,9 +163,9 @@ def edit(
     """Change your own samples just enough to satisfy: those given, or the lines of standard input.
 
     A SAMPLE is a text, or a file name if the model makes images or other files. With --out, edits are written in the order of
-    the samples, the candidates of each to a numbered folder, and with --path, the way there to a file such as 0001-path.png. A
-    blank line stays one. With --json, each line is one object: before, after, status (edited, kept, missed, unknown or blank),
-    value, closeness, candidates.
+    the samples, the candidates of each to a folder of the same number, and with --path, the way there to a file such as
+    0001-path.png. A blank line stays one; among files, it has none and no number. With --json, each line is one object: before,
+    after, status (edited, kept, missed, unknown or blank), value, closeness, candidates.
     """
     from ..runs.finished import load_run
     from ..sample_kinds import FileKind
@@ -194,10 +194,11 @@ def edit(
             echo(json.dumps({**blank, "candidates": []}) if as_json else "")
             continue
         not_blank += 1
+        place = not_blank if kind.in_files else number
         after = next(written) if written else shown(kind, [found.after], None, as_json)[0]
         if steps and out and isinstance(kind, FileKind):
-            kind.write(kind.strip(way_to(finished, found, steps)), out / f"{number:04}-path{kind.suffixes[0]}")
-        candidates = shown(kind, found.candidates[:most], out / f"{number:04}" if out else None, as_json) if most else []
+            kind.write(kind.strip(way_to(finished, found, steps)), out / f"{place:04}-path{kind.suffixes[0]}")
+        candidates = shown(kind, found.candidates[:most], out / f"{place:04}" if out else None, as_json) if most else []
         if as_json:
             row = {"before": given, "after": after, "status": found.status, "value": found.value, "closeness": found.closeness}
             echo(json.dumps({**row, "candidates": candidates}))
