@@ -49,6 +49,10 @@ class MovableModel(LinearModel):
         assert z.device.type == torch.device(self.device).type
         return super().decode(z)
 
+    def naturalness(self, samples: Sequence[tuple[float, ...]]) -> Tensor:
+        """On the processor, as models may return it: the more natural, the nearer the first coordinate is to 0."""
+        return torch.exp(-torch.tensor([sample[0] / 2 for sample in samples]).square())
+
 
 @hookimpl
 def register_latent_models(register: Callable[[type[LatentModel[Any]]], None]) -> None:
@@ -82,7 +86,8 @@ def test_the_other_device_refuses_silent_copies(elsewhere: None) -> None:
     assert (there + torch.ones(2).to(ELSEWHERE)).cpu().tolist() == [2, 2]
 
 
-FEW = [argument for setting in ("rounds=1", "iterations=30") for argument in ("--set", f"gan.{setting}")]
+SETTINGS = ("rounds=1", "iterations=30", "naturalness_weight=0.01")
+FEW = [argument for setting in SETTINGS for argument in ("--set", f"gan.{setting}")]
 RUN = ("run", "--model", "movable:4", "-c", "half-space", *QUICK_GAN, *FEW, "--samples", "50")
 
 

@@ -279,7 +279,8 @@ def label_first(
 
 def judged_natural(labeller: Labeller, samples: Sequence[Any], config: GanConfig) -> Tensor | None:
     """How natural the samples are, ``[n]``; None if the model cannot judge that, or the run does not ask."""
-    return labeller.model.naturalness(samples) if config.naturalness_weight else None
+    natural = labeller.model.naturalness(samples) if config.naturalness_weight else None
+    return None if natural is None else natural.to(labeller.model.device)
 
 
 def draw_start(q: AggregatePosterior, n: int, config: GanConfig, generator: Generator, likely: Tensor | None = None) -> Tensor:
