@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import LINEAR_GAN, HalfSpace, LinearModel
+from conftest import LINEAR_GAN, QUICKEST, HalfSpace, LinearModel
 
 from lcgan_core import Constraint, Posterior, TrainingError
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
@@ -245,6 +245,18 @@ def test_a_naturalness_critic_of_an_earlier_run_learns_on_only_from_new_labels()
     again = train(Labeller(NaturallyFlat(6), {"right": HalfSpace()}), WEIGHTS, config, 1, learners)
     assert all(torch.equal(again.networks.naturalness.state_dict()[name], value) for name, value in before.items())
     assert again.labels == 0
+
+
+def test_naturalness_is_learned_beside_critics_of_earlier_runs() -> None:
+    config = QUICKEST.model_copy(update={"naturalness_weight": 0.03})
+    labeller = Labeller(NaturallyFlat(6), {"right": HalfSpace()})
+    pool = train(labeller, WEIGHTS, QUICKEST, seed=0).pools["right"]
+    taught = {"right": TaughtCritic(Critic(6, QUICKEST), dataclasses.replace(pool, reused=len(pool.z)))}
+    counts.clear()
+    state = train(Counted(NaturallyFlat(6), {"right": HalfSpace()}), WEIGHTS, config, 1, taught)
+    assert counts == {"right": config.actor_labels}, "what is known is not asked again"
+    assert state.naturalness
+    assert len(state.naturalness.z) == 600 + config.start_labels + config.actor_labels
 
 
 @pytest.mark.parametrize(("start", "spread", "std"), [("prior", 1.5, 1.0), ("posterior", 1.0, 0.98), ("posterior", 3.0, 1.5)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import QUICK_GAN, Killed, Lcgan, LinearModel, killed_after_a_round
+from conftest import QUICK_GAN, QUICKEST, Killed, Lcgan, LinearModel, killed_after_a_round
 
 import lcgan_core.runs.pipeline
 from lcgan_core import RunConfig, RunError, Wish, load_run, run
@@ -200,6 +200,17 @@ def test_critics_are_saved_with_their_labels_and_used_again(run_lcgan: Lcgan) ->
         ran = run_lcgan(*arguments)
         assert ran.exit_code == 1
         assert message in ran.stderr
+
+
+def test_a_run_without_naturalness_takes_no_critic_of_it(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LinearModel, "naturalness", lambda self, samples: torch.rand(len(samples)))
+    critics = {}
+    for out, weight, earlier in (("first", 0.1, ()), ("without", 0.0, (Path("first"),))):
+        gan = QUICKEST.model_copy(update={"naturalness_weight": weight})
+        wishes = (Wish(constraint="half-space"),)
+        run(RunConfig(model="linear:4", constraints=wishes, gan=gan, samples=10, critics=earlier), Path(out))
+        critics[out] = Path(out, "critics/naturalness.safetensors").exists()
+    assert critics == {"first": True, "without": False}
 
 
 def test_samples_of_a_run(run_lcgan: Lcgan) -> None:

@@ -168,6 +168,7 @@ def train(
 
     ``labeller`` holds the frozen model and the constraints; ``weights`` gives each constraint's weight in the actor's loss.
     ``taught`` holds critics of earlier runs, by their constraint's name in this run; nothing is labelled for them at first.
+    A run that asks for naturalness labels for that unless such a critic is ``taught`` too.
     ``state`` resumes after a finished round. ``on_round`` gets the state and the metrics of each round. The same seed gives the
     same result, interrupted or not: all randomness of a round comes from the seed and the round's number.
 
@@ -212,7 +213,8 @@ def begin(
     networks = Networks.new(labeller.model, labeller.constraints, config, seed)
     new = [name for name in labeller.constraints if name not in taught]
     pools: dict[str, Pool] = {}
-    if new or not labeller.constraints:
+    unjudged = config.naturalness_weight and NATURALNESS not in taught
+    if new or unjudged or not labeller.constraints:
         pools = label_first(labeller, new, q, config, generator_of(seed, "labels"), on_progress)
     for name, (critic, pool) in taught.items():
         networks.modules()[name].load_state_dict(critic.state_dict())

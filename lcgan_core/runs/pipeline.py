@@ -220,7 +220,9 @@ def _latents(steering: Steering, evaluation: Evaluation) -> Latents:
 def _taught(config: RunConfig, constraints: dict[str, Constraint], model: LatentModel[Any]) -> dict[str, TaughtCritic]:
     """The critics to reuse from the earlier runs in ``config.critics``, by their name in this run."""
     runs = [fetched(run, RunError) for run in config.critics]
-    asked = {name: constraint.fingerprint for name, constraint in constraints.items()} | {NATURALNESS: NATURALNESS}
+    asked = {name: constraint.fingerprint for name, constraint in constraints.items()}
+    if config.gan.naturalness_weight:
+        asked[NATURALNESS] = NATURALNESS
     found = {name: load_taught(runs, fingerprint, config.gan, model) for name, fingerprint in asked.items()}
     taught = {name: critic for name, critic in found.items() if critic is not None}
     if runs and not taught.keys() - {NATURALNESS}:
