@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,26 @@ def test_no_other_run_takes_a_critic_of_two_versions_for_one_of_them(cut: Any) -
     for fingerprint in result.versions["mine.py:high"]:
         assert load_taught([Path("cut")], fingerprint, GAN, model) is None
     assert constraints_of(Path("cut/actor.safetensors"))["mine.py:high"] == list(result.versions["mine.py:high"])[-1]
+
+
+def with_critics(run_of_them: str) -> RunConfig:
+    return of("high").model_copy(update={"critics": (Path(run_of_them),)})
+
+
+def test_a_run_with_critics_goes_on_after_a_mend(cut: Any) -> None:
+    run(of("high"), Path("first"))
+    cut(with_critics("first"))
+    mended(1.1)
+    result = resume(Path("cut"), keep_labels=True)
+    assert result.reused == ("mine.py:high",)
+    assert list(result.versions["mine.py:high"].values()) == [LABELS + 3 * GAN.actor_labels, 2 * GAN.actor_labels]
+
+
+def test_a_run_with_critics_goes_on_without_the_run_that_it_has_them_from(cut: Any) -> None:
+    run(of("high"), Path("first"))
+    cut(with_critics("first"))
+    shutil.rmtree("first")
+    assert resume(Path("cut")).reused == ("mine.py:high",)
 
 
 def test_keeping_labels_is_for_what_is_resumed(run_lcgan: Lcgan) -> None:

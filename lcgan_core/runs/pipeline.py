@@ -130,12 +130,12 @@ def _run(
     constraints = {name: bound(constraint, model) for name, constraint in constraints.items()}
     warn_of_chance(constraints)
     labeller = Labeller(model, constraints)
-    taught = _taught(config, constraints, model)
     identity: dict[str, Any] = {
         "model": model.fingerprint,
         "constraints": {name: constraint.fingerprint for name, constraint in constraints.items()},
     }
     state, earlier = load_checkpoint(checkpoint, model, identity, keep_labels) if checkpoint else (None, {})
+    taught = {} if checkpoint else _taught(config, constraints, model)
     rehearse_evaluation(model, config.seed)
     if not (folder / run_folder.CONFIG).is_file():  # a run that goes on has one
         files.write_json(folder / run_folder.CONFIG, made_relative(config, folder).model_dump(mode="json"))
@@ -173,7 +173,7 @@ def _run(
         labels=state.labels,
         unjudged=state.unjudged,
         versions={name: labels for name, labels in versions.items() if len(labels) > 1},
-        reused=tuple(name for name in constraints if name in taught),
+        reused=tuple(name for name in constraints if state.pools[name].reused),
         seconds=Seconds(
             label=round(label_seconds, 2),
             train=round(trained - started - label_seconds, 2),
