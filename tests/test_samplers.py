@@ -11,10 +11,11 @@ import torch
 from conftest import LINEAR_GAN, QUICK_GAN, HalfSpace, Lcgan, LinearModel
 from torch.nn import functional as F
 
-from lcgan_core import RunConfig, RunError, Wish
+from lcgan_core import RunConfig, RunError, TrainingError, Wish
 from lcgan_core.engine import samplers
-from lcgan_core.engine.gan import train
-from lcgan_core.engine.labelling import Labeller
+from lcgan_core.engine.gan import label_first, train
+from lcgan_core.engine.labelling import Labelled, Labeller
+from lcgan_core.engine.networks import GanConfig
 from lcgan_core.engine.samplers import SAMPLERS, ActorSampler, RejectionSampler, Steering
 from lcgan_core.runs.finished import FinishedRun
 
@@ -139,6 +140,29 @@ def test_what_hardly_ever_satisfies_is_said_to(steering: Steering) -> None:
         RejectionSampler(never).draw(5, seeded())
     with pytest.raises(RunError, match="nothing to fit to"):
         SAMPLERS["class-prior"](never)
+
+
+@pytest.mark.parametrize(
+    ("drawn_first", "most", "labelled"),
+    [(4000, 20_000, [1000] * 20), (2500, 3200, [1000, 1000, 500, 700]), (600, 1200, [600, 600]), (900, 700, [700])],
+)
+def test_no_more_is_labelled_than_allowed(steering: Steering, drawn_first: int, most: int, labelled: list[int]) -> None:
+    config = GanConfig(posterior_labels=drawn_first, max_posterior_labels=most, start_labels=10)
+    asked: list[int] = []
+
+    class Noticing(Labeller):
+        def __call__(self, z: torch.Tensor, only: object = None) -> Labelled:
+            asked.append(len(z))
+            return Labelled(z, [], torch.zeros(len(z), 1))
+
+    labeller = Noticing(LinearModel(6), {"right": HalfSpace()})
+    with pytest.raises(TrainingError, match=f"of {most + 10} decoded"):
+        label_first(labeller, ["right"], steering.q, config, seeded(), lambda what, share: None)
+    assert asked == [10, *labelled]
+    asked.clear()
+    with pytest.raises(RunError, match=f"0 of {most} samples satisfy"):
+        SAMPLERS["class-prior"](dataclasses.replace(steering, labeller=labeller, config=config))
+    assert asked == labelled
 
 
 def test_an_optional_library_that_is_not_there(steering: Steering, monkeypatch: pytest.MonkeyPatch) -> None:

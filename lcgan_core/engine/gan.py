@@ -33,6 +33,9 @@ from .networks import ACTOR, NATURALNESS, REALISM, Critic, GanConfig, Networks
 SAMPLES_WITHOUT_LABELS = 1000
 """Number of the actor's samples to assess after a round that labels none. Arbitrary."""
 
+LABELLED_AT_ONCE = 1000
+"""Maximum number of samples to label before seeing whether more are needed. Arbitrary."""
+
 LEAST_LIKELY = 1000
 """Minimum effective number of real samples that count as likely to satisfy: samples must not all come from a few. Arbitrary."""
 
@@ -260,10 +263,10 @@ def label_first(
     drawn, satisfying, violating = 0, torch.zeros(len(new)), torch.zeros(len(new))
     while True:
         on_progress("labels", drawn / config.posterior_labels)
-        sought = 1000 if drawn >= config.posterior_labels else min(1000, config.posterior_labels - drawn)
-        labelled = labeller(q.draw_of(real[drawn : drawn + sought], generator), new)
+        more = next_to_label(drawn, config)
+        labelled = labeller(q.draw_of(real[drawn : drawn + more], generator), new)
         add(labelled)
-        drawn += sought
+        drawn += more
         satisfying += (labelled.values >= SATISFIED).sum(0).cpu()
         violating += (labelled.values < SATISFIED).sum(0).cpu()
         enough = torch.minimum(satisfying, violating) >= config.sought_examples
@@ -277,6 +280,12 @@ def label_first(
     if naturalness:
         pools[NATURALNESS] = Pool(z, torch.cat(naturalness))
     return pools
+
+
+def next_to_label(drawn: int, config: GanConfig) -> int:
+    """How many posterior samples to label after ``drawn`` ones, if those are not enough; 0 once there may be no more."""
+    first = min(config.posterior_labels, config.max_posterior_labels)
+    return min(LABELLED_AT_ONCE, (first if drawn < first else config.max_posterior_labels) - drawn)
 
 
 def judged_natural(labeller: Labeller, samples: Sequence[Any], config: GanConfig) -> Tensor | None:

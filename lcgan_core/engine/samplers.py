@@ -29,7 +29,7 @@ from ..errors import RunError
 from ..support.device import multiplies_bf16
 from ..support.extras import needed
 from .aggregate_posterior import MOST_DENSE, AggregatePosterior
-from .gan import State, TaughtCritic, distance, distance_weights, draw_start, likely_to_satisfy, weighed
+from .gan import State, TaughtCritic, distance, distance_weights, draw_start, likely_to_satisfy, next_to_label, weighed
 from .labelling import Labelled, Labeller, Pool
 from .networks import Actor, Critic, GanConfig
 
@@ -304,15 +304,15 @@ def satisfying(labeller: Labeller, draw: Callable[[int], Tensor], n: int) -> Ten
     return kept[:n]
 
 
-def label_start(steering: Steering, batch: int = 1000) -> Labelled:
+def label_start(steering: Steering) -> Labelled:
     """As many labelled latents of the start as a run labels posterior samples, and more if few satisfy."""
     generator = torch.Generator().manual_seed(0)
     found: list[Labelled] = []
     drawn = held = violating = 0
     config = steering.config
-    while drawn < config.posterior_labels or (held < config.sought_examples and drawn < config.max_posterior_labels):
-        found.append(steering.labeller(steering.start(batch, generator))._replace(samples=[]))
-        drawn += batch
+    while (drawn < config.posterior_labels or held < config.sought_examples) and (more := next_to_label(drawn, config)):
+        found.append(steering.labeller(steering.start(more, generator))._replace(samples=[]))
+        drawn += more
         held += int(found[-1].satisfied.sum())
         violating += int(found[-1].violating.sum())
     z, values = torch.cat([part.z for part in found]), torch.cat([part.values for part in found])
