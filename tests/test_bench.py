@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK_GAN, Lcgan, sentences
+from conftest import QUICK_GAN, QUICKEST, Lcgan, sentences
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from lcgan_core.engine.samplers import SAMPLERS
+from lcgan_core import RunConfig, RunError, Wish, run
+from lcgan_core.engine import samplers
+from lcgan_core.engine.samplers import SAMPLERS, RejectionSampler
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
 from lcgan_core.tools.bench import frechet_distance, two_sample_auc
 
@@ -82,6 +84,45 @@ def test_all_samplers_are_compared_on_runs(run_lcgan: Lcgan) -> None:
     assert "rejection" not in table.stdout
     assert "No sampler 'magic'" in run_lcgan("bench", "runs/half-space", "--sampler", "magic").stderr
     assert "No run folder at nowhere" in run_lcgan("bench", "nowhere").stderr
+
+
+@pytest.fixture
+def quick_run(linear_plugin: None, run_lcgan: Lcgan) -> Path:
+    """In the working directory."""
+    run(RunConfig(model="linear:4", constraints=(Wish(constraint="half-space"),), gan=QUICKEST, samples=10), Path("quick"))
+    return Path("quick")
+
+
+def test_a_sampler_that_fails_costs_no_other_its_row(
+    quick_run: Path, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(*_: object) -> None:
+        raise RunError("Only 3 samples satisfy.")
+
+    monkeypatch.setattr(RejectionSampler, "draw", give_up)
+    command = ("bench", quick_run, "-n", "50", "--seeds", "1", "--sampler", "rejection", "--sampler", "start", "--out", "out")
+    ran = run_lcgan(*command)
+    assert ran.exit_code == 0, ran.output
+    assert "quick: rejection was not measured. Only 3 samples satisfy." in ran.stdout
+    found = json.loads(Path("out/bench.json").read_text(encoding="utf-8"))
+    assert [row["sampler"] for row in found["rows"]] == ["start"]
+    assert found["unmeasured"] == [{"run": "quick", "sampler": "rejection", "reason": "Only 3 samples satisfy."}]
+    ran = run_lcgan("bench", quick_run, "-n", "50", "--sampler", "rejection", "--out", "alone")
+    assert ran.exit_code == 1
+    assert "Error: Nothing could be measured. Only 3 samples satisfy." in ran.stderr
+    assert not Path("alone").exists()
+
+
+def test_without_real_data_to_compare_with_no_other_sampler_is_advised(
+    quick_run: Path, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samplers, "MOST_DRAWS", 1)
+    ran = run_lcgan("bench", quick_run, "-n", "50")
+    assert ran.exit_code == 1
+    (error,) = [line for line in ran.stderr.splitlines() if line.startswith("Error")]
+    assert "samples satisfy; 50 were asked for. They were drawn from q(z)" in error
+    assert "--sampler" not in error
+    assert error.count("satisfy;") == 1, "once for all samplers"
 
 
 def test_texts_are_judged_by_labels_and_by_another_language_model(tiny_model: Path, run_lcgan: Lcgan) -> None:

@@ -70,11 +70,17 @@ def bench(
         chosen = [known_sampler(name) for name in samplers] or None
         perplexity = fluency_model(fluency) if fluency else None
         folder = claim.enter_context(claimed(out) if out else next_claimed(Path("runs"), "bench"))
-        rows = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress, device)
-        judged_by = tuple(Wish(**wish) for wish in wishes)
-        found = Bench(samples=count, seeds=seeds, judges=judged_by, fluency=fluency, rows=tuple(rows))
+        compared = compare(runs, chosen, count, range(1, seeds + 1), made_judges(wishes), perplexity, on_progress, device)
+        found = Bench(
+            samples=count,
+            seeds=seeds,
+            judges=tuple(Wish(**wish) for wish in wishes),
+            fluency=fluency,
+            rows=tuple(compared.rows),
+            unmeasured=tuple(compared.unmeasured),
+        )
         write_json(folder / BENCH, found.model_dump(mode="json"))
-        write_text(folder / FIGURE, plot(rows))
+        write_text(folder / FIGURE, plot(found.rows))
     if as_json:
         echo(json.dumps(found.model_dump(mode="json")))
         return

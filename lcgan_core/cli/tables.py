@@ -141,6 +141,8 @@ def print_bench(found: Bench) -> None:
             out.print("better: " + ", ".join(f"{name} {'higher' if more else 'lower'}" for name, more in better.items()))
         for judge, trust in rows[0].trust.items():
             out.print(learned_from(judge, trust))
+    for missing in found.unmeasured:
+        out.print(f"{missing.run}: {missing.sampler} was not measured. {missing.reason}")
 
 
 def print_check(model: str, found: Check) -> None:

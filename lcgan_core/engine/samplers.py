@@ -169,7 +169,7 @@ class RejectionSampler(Sampler):
     name = "rejection"
 
     def draw(self, n: int, generator: Generator) -> Drawn:
-        z = satisfying(self.steering.labeller, lambda drawn: self.steering.start(drawn, generator), n)
+        z = satisfying(self.steering.labeller, lambda drawn: self.steering.start(drawn, generator), n, "Use another --sampler.")
         return Drawn(z, z)
 
 
@@ -287,15 +287,15 @@ class OdeSampler(Sampler):
         return Drawn(start, z)
 
 
-def satisfying(labeller: Labeller, draw: Callable[[int], Tensor], n: int) -> Tensor:
+def satisfying(labeller: Labeller, draw: Callable[[int], Tensor], n: int, advice: str) -> Tensor:
     """The first n latents whose samples satisfy, ``[n, latent_dim]``; ``draw`` returns as many latents as it is asked for.
 
-    Raises ``RunError`` if fewer than one in ``MOST_DRAWS`` satisfies.
+    Raises ``RunError`` with the ``advice`` if fewer than one in ``MOST_DRAWS`` satisfies.
     """
     kept, drawn = draw(0), 0
     while len(kept) < n:
         if drawn >= MOST_DRAWS * n:
-            raise RunError(f"Only {len(kept)} of {drawn} samples satisfy; {n} were asked for. Use another --sampler.")
+            raise RunError(f"Only {len(kept)} of {drawn} samples satisfy; {n} were asked for. {advice}")
         rate = max(len(kept), 1) / max(drawn, 1)
         batch = min(max(int((n - len(kept)) / rate), 50), 1000)
         labelled = labeller(draw(batch))

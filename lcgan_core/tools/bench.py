@@ -6,11 +6,11 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean as mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -87,6 +87,14 @@ class Row(Record):
     per_satisfying: Cost
 
 
+class Unmeasured(Record):
+    """A sampler that could not be measured on one run."""
+
+    run: str
+    sampler: str
+    reason: str
+
+
 class Bench(Record):
     """The content of ``bench.json``."""
 
@@ -97,6 +105,14 @@ class Bench(Record):
     fluency: str | None
     """The language model that measured perplexity, if one was asked to."""
     rows: tuple[Row, ...]
+    unmeasured: tuple[Unmeasured, ...]
+
+
+class Compared(NamedTuple):
+    """What ``bench`` finds."""
+
+    rows: list[Row]
+    unmeasured: list[Unmeasured]
 
 
 def bench(
@@ -108,16 +124,16 @@ def bench(
     fluency: LanguageModel | None = None,
     on_progress: Callable[[str, float], None] = lambda what, share: None,
     device: str = "auto",
-) -> list[Row]:
+) -> Compared:
     """One row for each run and sampler (by default all samplers): satisfaction, quality, distance to real latents, and cost.
 
     Every figure covers ``n`` samples for each of ``seeds``. All ``judges`` judge every row. ``fluency``
     measures perplexity, beside the model's own figures. Raises ``RunError`` if a run is not finished, if
-    ``fluency`` is given for a model that does not make text, or if an optional library is missing.
+    ``fluency`` is given for a model that does not make text, if scikit-learn is missing, or if nothing could be measured.
     """
     needed("sklearn", "lcgan bench", "bench")
     samplers = samplers or list(SAMPLERS)
-    rows = []
+    found = Compared([], [])
     for run in runs:
         on_progress(str(run), 0.0)
         finished = load_run(run, device)
@@ -126,11 +142,29 @@ def bench(
             raise RunError(
                 f"--fluency judges text; the model {model.name} of {run} makes {model.sample_kind.name}. Leave it out."
             )
-        yardstick = Yardstick(n, seeds, {name: bound(judge, model) for name, judge in (judges or {}).items()}, fluency)
+        bound_judges = {name: bound(judge, model) for name, judge in (judges or {}).items()}
+        try:
+            yardstick = Yardstick(n, seeds, bound_judges, real_that_satisfy(finished, n), fluency)
+        except RunError as error:
+            found.unmeasured.extend(Unmeasured(run=str(run), sampler=name, reason=str(error)) for name in samplers)
+            continue
         for place, name in enumerate(samplers):
             on_progress(str(run), place / len(samplers))
-            rows.append(measure(finished, str(run), name, yardstick))
-    return rows
+            try:
+                found.rows.append(measure(finished, str(run), name, yardstick))
+            except RunError as error:
+                found.unmeasured.append(Unmeasured(run=str(run), sampler=name, reason=str(error)))
+    if not found.rows:
+        raise RunError(f"Nothing could be measured. {' '.join(dict.fromkeys(row.reason for row in found.unmeasured))}")
+    return found
+
+
+def real_that_satisfy(finished: FinishedRun, n: int) -> Tensor:
+    """Up to 1,000 latents of real data whose samples satisfy, but no more than n; raises ``RunError`` if they are too rare."""
+    generator = torch.Generator().manual_seed(97)
+    q, labeller = finished.steering.q, finished.steering.labeller
+    advice = "They were drawn from q(z), to compare samplers with real data that satisfies. Compare runs of a commoner wish."
+    return satisfying(labeller, lambda drawn: q.draw(drawn, generator), min(n, 1000), advice)
 
 
 @dataclass(frozen=True)
@@ -142,6 +176,8 @@ class Yardstick:
     seeds: Sequence[int]
     judges: Mapping[str, Constraint]
     """Constraints in addition to the run's own, bound to its model."""
+    real: Tensor
+    """Latents of real data whose samples satisfy, ``[at most n, latent_dim]``."""
     fluency: LanguageModel | None = None
     """Measures perplexity."""
 
@@ -152,18 +188,20 @@ class Yardstick:
 
 
 def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) -> Row:
-    """The figures of the sampler ``name`` on the finished run, which the row calls ``run``."""
-    steering, model, kind, n = finished.steering, finished.model, finished.model.sample_kind, yardstick.n
-    counted = CountingLabeller(model, steering.labeller.constraints)
-    steering.labeller, plain = counted, steering.labeller
+    """The figures of the sampler ``name`` on the finished run, which the row calls ``run``.
+
+    Raises ``RunError`` if the sampler cannot draw.
+    """
+    model, kind, n, real = finished.model, finished.model.sample_kind, yardstick.n, yardstick.real
+    plain = finished.steering.labeller
+    counted = CountingLabeller(model, plain.constraints)
     started = time.perf_counter()
-    sampler: Sampler = SAMPLERS[name](steering)
+    sampler: Sampler = SAMPLERS[name](replace(finished.steering, labeller=counted))
     fit = Fit(seconds=time.perf_counter() - started, labels=counted.labelled)
     counted.labelled = 0
     started = time.perf_counter()
     drawn = [sampler.draw(n, torch.Generator().manual_seed(seed)) for seed in yardstick.seeds]
     draw_seconds, draw_labels = time.perf_counter() - started, counted.labelled
-    steering.labeller = plain
 
     start, z = (torch.cat(parts) for parts in zip(*drawn, strict=True))
     started = time.perf_counter()
@@ -171,8 +209,6 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
     decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has already decoded them
     values = plain.values(samples)
     held = int((values >= SATISFIED).all(1).sum())
-    generator = torch.Generator().manual_seed(97)
-    real = satisfying(plain, lambda drawn: steering.q.draw(drawn, generator), min(n, 1000))
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
     quality = [quality_of(model, part, thorough=True) for part in parts]
     better = dict(model.greater_is_better)
