@@ -24,11 +24,13 @@ class Share(Record):
 
     @classmethod
     def of(cls, held: int, n: int) -> Self:
-        """``held`` out of ``n``, where ``n`` is at least 1. A share of 0 or 1 has an interval too:
+        """``held`` out of ``n``. A share of 0 or 1 has an interval too, and one of nothing says nothing:
 
-        >>> print(Share.of(48, 50), Share.of(50, 50), sep=", ")
-        96.0% (86.5% – 98.9%), 100.0% (92.9% – 100.0%)
+        >>> print(Share.of(48, 50), Share.of(50, 50), Share.of(0, 0), sep=", ")
+        96.0% (86.5% – 98.9%), 100.0% (92.9% – 100.0%), 0.0% (0.0% – 100.0%)
         """
+        if n == 0:
+            return cls(value=0.0, interval=(0.0, 1.0))
         z = 1.959964
         share = held / n
         centre = (share + z * z / (2 * n)) / (1 + z * z / n)

@@ -16,7 +16,7 @@ from lcgan_core import Constraint, ConstraintError, TrainingError
 from lcgan_core.constraint import SATISFIED, evaluate
 from lcgan_core.engine.aggregate_posterior import AggregatePosterior
 from lcgan_core.engine.gan import label_first
-from lcgan_core.engine.labelling import Labeller, Pool, scores
+from lcgan_core.engine.labelling import Labeller, Pool, all_of_them, scores
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.plugins.discovery import make_constraint
 from lcgan_core.runs.evaluation import share_of
@@ -131,6 +131,12 @@ def test_first_labels_are_sought_among_what_can_be_judged() -> None:
     assert pools["whole"].unjudged == 0
     assert (2 * found.z[:, 1] <= 0).all()
     assert torch.equal(found.values, (2 * found.z[:, 0] > 1).float())
+
+
+def test_of_several_constraints_one_that_is_violated_decides() -> None:
+    values = torch.tensor([[1, 0.5], [1, 0.4], [math.nan, 0], [1, math.nan], [math.nan, math.nan]])
+    assert torch.equal(all_of_them(values).nan_to_num(9), torch.tensor([1.0, 0, 0, 9, 9]))
+    assert all_of_them(torch.empty(2, 0)).tolist() == [1, 1]
 
 
 def test_shares_are_of_what_could_be_judged() -> None:

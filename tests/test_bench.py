@@ -113,6 +113,17 @@ def test_a_sampler_that_fails_costs_no_other_its_row(
     assert not Path("alone").exists()
 
 
+def test_a_sampler_whose_samples_cannot_be_judged_costs_no_other_its_row(quick_run: Path, run_lcgan: Lcgan) -> None:
+    judge = "def near(samples) -> list[float | None]:\n    return [1.0 if sample[0] < 2 else None for sample in samples]\n"
+    Path("mine.py").write_text(judge, encoding="utf-8")
+    command = ("bench", quick_run, "-n", "50", "--seeds", "1", "--sampler", "rejection", "--sampler", "start", "--json")
+    found = json.loads(run_lcgan(*command, "--judge", "mine.py:near").stdout)
+    assert [row["sampler"] for row in found["rows"]] == ["start"]
+    (missing,) = found["unmeasured"]
+    assert missing["sampler"] == "rejection"
+    assert "Not one sample could be judged" in missing["reason"]
+
+
 def test_without_real_data_to_compare_with_no_other_sampler_is_advised(
     quick_run: Path, run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

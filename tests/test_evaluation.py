@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import torch
 from conftest import HalfSpace, LinearModel
@@ -55,3 +58,28 @@ def test_without_satisfying_real_samples_there_is_no_quality_beside_them() -> No
     assert summary.compared == 0
     assert summary.quality == {}
     assert list(summary.rows) == ["never"]
+
+
+class Doubtful(HalfSpace):
+    """Can tell only of samples whose second coordinate is below the limit."""
+
+    may_abstain = True
+    limit: float
+
+    def __call__(self, samples: Sequence[tuple[float, ...]]) -> list[Any]:
+        return [sample[0] > self.bound if sample[1] < self.limit else None for sample in samples]
+
+
+def test_what_violates_one_constraint_needs_no_judgement_of_another() -> None:
+    sampler = shift(above=HalfSpace(bound=5.0), doubtful=Doubtful(limit=0.0))
+    _, moved, summary = evaluate_sampler(sampler, 500, torch.Generator().manual_seed(0))
+    violating = sum(sample[0] <= 5 for sample in moved.samples)
+    satisfying = sum(sample[0] > 5 and sample[1] < 0 for sample in moved.samples)
+    assert summary.all.actor == Share.of(satisfying, violating + satisfying)
+    assert summary.all.actor == Share.of(int(moved.satisfied.sum()), int((moved.satisfied | moved.violating).sum()))
+
+
+def test_samples_that_nobody_can_judge_cost_no_run() -> None:
+    summary = evaluate_sampler(shift(never=Doubtful(limit=-1e9)), 20, torch.Generator()).summary
+    assert summary.all.actor == Share.of(0, 0)
+    assert summary.constraints["never"].unjudged == 3 * 20

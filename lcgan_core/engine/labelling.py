@@ -37,12 +37,19 @@ class Labelled(NamedTuple):
     @property
     def satisfied(self) -> Tensor:
         """Whether each sample satisfies all constraints, ``[n]``."""
-        return (self.values >= SATISFIED).all(1)
+        return all_of_them(self.values) == 1
 
     @property
     def violating(self) -> Tensor:
         """Whether each sample violates a constraint, ``[n]``. One that cannot be judged neither satisfies nor violates."""
-        return (self.values < SATISFIED).any(1)
+        return all_of_them(self.values) == 0
+
+
+def all_of_them(values: Tensor) -> Tensor:
+    """What the constraints' values ``[n, constraints]`` say together, ``[n]``: 0 if a sample violates one of them, else NaN if
+    one cannot judge it, else 1."""
+    satisfied = torch.where(values.isnan().any(1), torch.nan, 1.0)
+    return satisfied.masked_fill((values < SATISFIED).any(1), 0.0)
 
 
 @dataclass

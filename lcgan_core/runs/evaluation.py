@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..constraint import SATISFIED, Constraint
-from ..engine.labelling import Labelled, scores
+from ..engine.labelling import Labelled, all_of_them, scores
 from ..engine.samplers import Sampler
 from ..errors import ConstraintError
 from ..figures import Merit, Share, Trust
@@ -57,7 +57,7 @@ def evaluate_sampler(sampler: Sampler, n: int, generator: Generator) -> Evaluati
             name: _satisfaction(prior.values[:, i], posterior.values[:, i], moved.values[:, i], constraint.trust())
             for i, (name, constraint) in enumerate(labeller.constraints.items())
         },
-        all=_satisfaction(prior.values.min(1).values, posterior.values.min(1).values, moved.values.min(1).values),
+        all=_satisfaction(all_of_them(prior.values), all_of_them(posterior.values), all_of_them(moved.values)),
         quality=quality_by_figure(
             labeller.model, {name: members[:compared] for name, members in sets.items() if compared}, Quality
         ),
@@ -91,10 +91,14 @@ def share_of(values: Tensor) -> Share:
 
     Raises ``ConstraintError`` if no sample could be judged.
     """
-    values = values[~values.isnan()]
-    if not len(values):
+    if values.isnan().all():
         raise ConstraintError("Not one sample could be judged: None was returned for each. Nothing can be measured.")
-    return Share.of(int((values >= SATISFIED).sum()), len(values))
+    return _share(values)
+
+
+def _share(values: Tensor) -> Share:
+    """The same, but of samples of which perhaps none could be judged."""
+    return Share.of(int((values >= SATISFIED).sum()), int((~values.isnan()).sum()))
 
 
 def _satisfying(labelled: Labelled) -> list[Any]:
@@ -103,6 +107,4 @@ def _satisfying(labelled: Labelled) -> list[Any]:
 
 def _satisfaction(prior: Tensor, posterior: Tensor, actor: Tensor, trust: Trust | None = None) -> Satisfaction:
     unjudged = sum(int(values.isnan().sum()) for values in (prior, posterior, actor))
-    return Satisfaction(
-        prior=share_of(prior), posterior=share_of(posterior), actor=share_of(actor), trust=trust, unjudged=unjudged
-    )
+    return Satisfaction(prior=_share(prior), posterior=_share(posterior), actor=_share(actor), trust=trust, unjudged=unjudged)

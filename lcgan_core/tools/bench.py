@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..constraint import SATISFIED, Constraint, bound
-from ..engine.labelling import Labeller
+from ..constraint import Constraint, bound
+from ..engine.labelling import Labeller, all_of_them
 from ..engine.samplers import SAMPLERS, Sampler, satisfying
-from ..errors import RunError
+from ..errors import ConstraintError, RunError
 from ..figures import Beside, Record, Share, Trust
 from ..latent_model import memory_of, quality_of
 from ..runs.config import Wish
@@ -152,7 +152,7 @@ def bench(
             on_progress(str(run), place / len(samplers))
             try:
                 found.rows.append(measure(finished, str(run), name, yardstick))
-            except RunError as error:
+            except (RunError, ConstraintError) as error:
                 found.unmeasured.append(Unmeasured(run=str(run), sampler=name, reason=str(error)))
     if not found.rows:
         raise RunError(f"Nothing could be measured. {' '.join(dict.fromkeys(row.reason for row in found.unmeasured))}")
@@ -190,7 +190,7 @@ class Yardstick:
 def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) -> Row:
     """The figures of the sampler ``name`` on the finished run, which the row calls ``run``.
 
-    Raises ``RunError`` if the sampler cannot draw.
+    Raises ``RunError`` if the sampler cannot draw, and ``ConstraintError`` if not one of its samples could be judged.
     """
     model, kind, n, real = finished.model, finished.model.sample_kind, yardstick.n, yardstick.real
     plain = finished.steering.labeller
@@ -207,8 +207,8 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
     started = time.perf_counter()
     samples = model.decode(z)
     decode_seconds = 0.0 if draw_labels else time.perf_counter() - started  # rejection has already decoded them
-    values = plain.values(samples)
-    held = int((values >= SATISFIED).all(1).sum())
+    together = all_of_them(plain.values(samples))
+    held = int((together == 1).sum())
     parts = [samples[i : i + n] for i in range(0, len(samples), n)]
     quality = [quality_of(model, part, thorough=True) for part in parts]
     better = dict(model.greater_is_better)
@@ -220,7 +220,7 @@ def measure(finished: FinishedRun, run: str, name: str, yardstick: Yardstick) ->
     return Row(
         run=run,
         sampler=name,
-        satisfied=share_of(values.min(1).values),
+        satisfied=share_of(together),
         judged={judge_name: judged(judge, samples, kind) for judge_name, judge in yardstick.judges.items()},
         trust=yardstick.trust,
         quality={figure: mean(figures[figure] for figures in quality) for figure in names},
