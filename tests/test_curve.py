@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK_GAN, Lcgan, sentences
+from conftest import QUICK_GAN, QUICKEST, Lcgan, LinearModel, sentences
 
 from lcgan_core import RunConfig, Wish
 from lcgan_core.constraints.from_labels import Labels
@@ -101,3 +101,29 @@ def test_a_curve_goes_on_only_as_it_began(run_lcgan: Lcgan, change: tuple[str, .
     assert message in ran.stderr
     assert "Give" in ran.stderr.splitlines()[-1] or "give another --out" in ran.stderr
     assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.usefixtures("linear_plugin")
+@pytest.mark.parametrize("out", ["curve", "../work/curve"])
+def test_a_curve_goes_on_with_the_settings_of_its_model_and_wherever_it_is(
+    run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    monkeypatch.setattr(LinearModel, "gan", QUICKEST.model_dump(exclude_unset=True))
+    rows = "".join(f'"{place / 9},{place % 7}",{int(place > 29)}\n' for place in range(60))
+    Path("mine.csv").write_text("text,value\n" + rows, encoding="utf-8")
+    command = ("curve", "mine.csv", "--judge", "half-space", "--model", "linear:2", "--samples", "10", "--out", out, "--json")
+    first = run_lcgan(*command, "--sizes", "20", "--seeds", "1")
+    assert first.exit_code == 0, first.output
+    again = run_lcgan(*command, "--sizes", "20", "--seeds", "2")
+    assert again.exit_code == 0, again.output
+    assert [row["seed"] for row in json.loads(again.stdout)["rows"]] == [0, 1]
+    other = run_lcgan(*command, "--sizes", "20", "--seeds", "1", "--set", "gan.rounds=2")
+    assert "gan.rounds was 1, is 2" in other.stderr
+
+
+def test_a_size_too_small_to_learn_from_is_refused_at_once(run_lcgan: Lcgan) -> None:
+    label("mine.csv", "bad")
+    ran = run_lcgan("curve", "mine.csv", "--judge", "keyword", "--set", "keyword.words=bad", "--sizes", "70,19")
+    assert ran.exit_code == 1
+    assert "19 labels are too few to learn from: 10 of each kind are needed" in ran.stderr
+    assert not Path("runs").exists()

@@ -294,6 +294,12 @@ def source_of(model: str) -> tuple[str, str]:
     return "", "" if ships else model
 
 
+def latent_model_class(model: str) -> type[LatentModel[Any]]:
+    """The class of the model behind ``--model``, which is not loaded."""
+    prefix, _ = source_of(model)
+    return latent_model_classes()[prefix.removesuffix(":") or DEFAULT_KIND]
+
+
 def sample_kind(name: str) -> SampleKind[Any]:
     """The kind of sample called ``name``, with its default options. Raises ``SampleError`` if none is installed."""
     kinds = sample_kind_classes()

@@ -12,9 +12,10 @@ from statistics import fmean as mean
 from typing import NamedTuple
 
 from ..constraint import SATISFIED, Constraint, bound
-from ..constraints.from_labels import Labels
+from ..constraints.from_labels import FEWEST, Labels
 from ..errors import ConstraintError, RunError
 from ..figures import Record, Share, Trust
+from ..plugins.discovery import latent_model_class
 from ..runs.config import RunConfig, Wish, differences
 from ..runs.evaluation import judged
 from ..runs.finished import load_run
@@ -60,14 +61,14 @@ def curve(
     """Trains a run for each number of labels and each seed, and lets ``judge`` judge its samples.
 
     Finished runs are not repeated, and an interrupted run is resumed. Each subset has equally many labels of each kind, drawn
-    from the file by the seed. Raises ``ConstraintError`` if the file has too few, and ``RunError`` if ``folder`` holds runs of
-    other labels or settings.
+    from the file by the seed. Raises ``ConstraintError`` if the file has too few or if a size is too small to learn from, and
+    ``RunError`` if ``folder`` holds runs of other labels or settings.
     """
     rows: list[CurveRow] = []
-    config = made_absolute(config)
+    config = made_absolute(config).suited(latent_model_class(config.model).gan)
     todo = [(size, seed) for size in sizes for seed in seeds]
     places = {(size, seed): folder / f"labels-{size}-seed-{seed}" for size, seed in todo}
-    files = {place: place.with_suffix(".csv").absolute() for place in places.values()}
+    files = {place: Path(os.path.abspath(place.with_suffix(".csv"))) for place in places.values()}
     parts = {place: subset(labels, size, seed, folder) for (size, seed), place in places.items()}
     wanted = {
         place: config.model_copy(
@@ -99,6 +100,11 @@ def subset(labels: Labels, size: int, seed: int, folder: Path) -> bytes:
 
     Paths in it are relative to ``folder``.
     """
+    if size // 2 < FEWEST:
+        raise ConstraintError(
+            f"{size} labels are too few to learn from: {FEWEST} of each kind are needed. "
+            f"Leave out of --sizes what is below {2 * FEWEST}."
+        )
     rows = list(labels.rows)
     random.Random(seed).shuffle(rows)
     kinds = [[row for row in rows if (row[1] >= SATISFIED) == wanted] for wanted in (True, False)]
