@@ -134,14 +134,19 @@ def test_latents_are_those_of_the_corpus(tiny_model: Path) -> None:
     assert len(decoded & set(sentences())) > 10
 
 
+def die(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = tmp_path / "corpus.txt"
+    corpus = Path("corpus.txt")
     corpus.write_text("\n".join(sentences()), encoding="utf-8")
 
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
     short = [*TINY_RECIPE, "--set", "epochs=1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining, "load_corpus", die)
+        cut = run_lcgan("pretrain", corpus, "--out", "model", *short)
+    assert cut.stderr.endswith("Interrupted.\n"), "there is nothing to resume"
     with monkeypatch.context() as patch:
         patch.setattr(pretraining, "log_likelihoods", die)
         cut = run_lcgan("pretrain", corpus, "--out", "model", *short)
@@ -259,6 +264,11 @@ def test_a_training_that_diverges_stops_with_its_step_and_names_the_last_checkpo
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs=0"), "epochs: Input should be greater than 0"),
         (("pretrain", "few.txt", "--out", "m", "--set", "epochs"), "expected OPTION=VALUE"),
         (("pretrain", "--resume", "nowhere"), "Nothing to resume in nowhere"),
+        (
+            ("pretrain", "few.txt", "--resume", "m", "--kind", "x", "--valid", "few.txt", "--column", "c", "--set", "a=1"),
+            "by the recipe in m: leave out CORPUS, --kind, --valid, --column, --set,",
+        ),
+        (("pretrain", "--resume", "m", "--out", "m"), "by the recipe in m: leave out --out,"),
     ],
 )
 def test_bad_input(run_lcgan: Lcgan, arguments: tuple[str, ...], message: str) -> None:

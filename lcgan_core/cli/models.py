@@ -56,14 +56,17 @@ def pretrain(
 
         print_fields(recipe_class(kind or DEFAULT_KIND))
         return
-    if bool(resumed) == bool(corpus and out):
+    if resumed:
+        given = {"CORPUS": corpus, "--kind": kind, "--out": out, "--valid": valid, "--column": column, "--set": settings}
+        refuse_beside_resume(resumed, [name for name, value in given.items() if value])
+    elif not (corpus and out):
         raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
     with progress() as on_progress:
         from ..support.device import use_only
 
         use_only(device)  # before transformers looks for GPUs
         from ..plugins.discovery import recipe_class, recipe_classes
-        from ..recipe import DEFAULT_KIND, recipe_in
+        from ..recipe import DEFAULT_KIND, RECIPE, recipe_in
         from ..runs.config import validated
         from ..support.claim import claimed
         from ..support.tracking import following, require_tracker
@@ -90,7 +93,7 @@ def pretrain(
         with (
             claimed(folder),
             following(tracker, folder),
-            what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}"),
+            what_is_left(lambda: f"Resume with: lcgan pretrain --resume {folder}" if (folder / RECIPE).is_file() else ""),
         ):
             measured = config.pretrain(folder, resume=bool(resumed), on_progress=on_progress)
     if as_json:
@@ -99,6 +102,14 @@ def pretrain(
     from .tables import print_measured
 
     print_measured(str(folder) if config.name == DEFAULT_KIND else f"{config.name}:{folder}", measured, config.first_wish)
+
+
+def refuse_beside_resume(folder: Path, given: list[str]) -> None:
+    """Refuses what could contradict the recipe that the model in ``folder`` was begun with."""
+    if given:
+        raise click.UsageError(
+            f"--resume goes on by the recipe in {folder}: leave out {', '.join(given)}, or leave out --resume."
+        )
 
 
 @lcgan.command()
