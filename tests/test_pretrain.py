@@ -159,11 +159,43 @@ def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Pat
     assert refused.exit_code == 1
     assert "model is not empty" in refused.stderr
 
-    resumed = run_lcgan("pretrain", "--resume", "model", "--json")
+    monkeypatch.chdir(tmp_path)
+    resumed = run_lcgan("pretrain", "--resume", "work/model", "--json")
     assert resumed.exit_code == 0, resumed.output
     assert json.loads(resumed.stdout)["latent_dim"] == 8
-    assert Path("model/model.safetensors").read_bytes() == weights
-    assert not Path("model/checkpoints").exists()
+    assert Path("work/model/model.safetensors").read_bytes() == weights
+    assert not Path("work/model/checkpoints").exists()
+
+
+def test_a_recipe_finds_its_files_from_anywhere_and_tells_how_it_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("work/language-model", "work/texts", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    typed = {
+        "corpus": Path("datasets:texts:plain#train[:9]"),
+        "valid": Path("valid.txt"),
+        "about": "texts",
+        "decoder": "language-model",
+        "encoder": "someone/bert",
+        "meaning_model": str(tmp_path / "elsewhere"),
+    }
+    monkeypatch.chdir(tmp_path / "work")
+    recipe = PretrainConfig(**typed)
+    recipe.save(Path("models/mine"))
+    assert recipe_in(Path("models/mine"), {"text-vae": PretrainConfig}) == recipe
+    not_here = PretrainConfig(corpus=Path("datasets:someone/texts#train"), decoder="reviews")
+    not_here.save(Path("reviews"))
+
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert recipe_in(Path("../work/reviews"), {"text-vae": PretrainConfig}) == not_here
+    found = recipe_in(Path("../work/models/mine"), {"text-vae": PretrainConfig})
+    moved = {
+        "corpus": Path("datasets:../work/texts:plain#train[:9]"),
+        "valid": Path("../work/valid.txt"),
+        "decoder": "../work/language-model",
+    }
+    assert found == recipe.model_copy(update=moved)
 
 
 def small_language_model(texts: list[str]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:

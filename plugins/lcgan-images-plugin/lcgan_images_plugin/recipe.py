@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -19,6 +19,7 @@ class ImageVaeRecipe(Recipe):
 
     name: ClassVar[str] = "image-vae"
     first_wish: ClassVar[str] = "ink"
+    sources: ClassVar[Mapping[str, Collection[str]]] = {"classifier": ()}
 
     corpus: Path
     """Pictures to train on: an IDX file, also with .gz behind it, a folder of PNG or JPEG, an .npz file, or a data set:

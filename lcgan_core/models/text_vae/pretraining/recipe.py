@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,6 +25,7 @@ class PretrainConfig(Recipe):
 
     name: ClassVar[str] = "text-vae"
     first_wish: ClassVar[str] = "length"
+    sources: ClassVar[Mapping[str, Collection[str]]] = {"decoder": (SHIPPED, CHANCE), "encoder": (), "meaning_model": ()}
 
     corpus: Path
     """Texts to train on: .txt, .csv, .jsonl, .json or .parquet, also with .gz behind it; or a data set: ``datasets:NAME``,
