@@ -311,6 +311,16 @@ def test_bad_input(run_lcgan: Lcgan, arguments: tuple[str, ...], message: str) -
     assert not Path("m").exists()
 
 
+def test_one_process_of_several_is_refused(run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    ran = run_lcgan("pretrain", "few.txt", "--out", "m")
+    assert ran.exit_code == 2
+    assert "WORLD_SIZE is 2, but lcgan pretrain runs in one process" in ran.stderr
+    assert not Path("m").exists()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert "No corpus at few.txt" in run_lcgan("pretrain", "few.txt", "--out", "m").stderr
+
+
 def test_the_recipe_is_listed_with_its_defaults(run_lcgan: Lcgan) -> None:
     listed = run_lcgan("pretrain", "--recipe").stdout
     for name, field in PretrainConfig.model_fields.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def pretrain(
         refuse_beside_resume(resumed, [name for name, value in given.items() if value])
     elif not (corpus and out):
         raise click.UsageError("Give CORPUS and --out DIR, or --resume DIR.")
+    refuse_several_processes()
     with progress() as on_progress:
         from ..support.device import use_only
 
@@ -109,6 +111,15 @@ def refuse_beside_resume(folder: Path, given: list[str]) -> None:
     if given:
         raise click.UsageError(
             f"--resume goes on by the recipe in {folder}: leave out {', '.join(given)}, or leave out --resume."
+        )
+
+
+def refuse_several_processes() -> None:
+    """Refuses to be one of several processes that torchrun or accelerate started: all of them would write one folder."""
+    if (processes := os.environ.get("WORLD_SIZE") or "1") != "1":
+        raise click.UsageError(
+            f"WORLD_SIZE is {processes}, but lcgan pretrain runs in one process, which trains on all GPUs that it sees. Start "
+            "it without torchrun or accelerate launch."
         )
 
 
