@@ -160,24 +160,38 @@ def test_a_batch_in_parts_is_the_same_batch(causal: Path, tmp_path: Path, monkey
 
 
 class Spread(nn.Module):
-    """A model as torch spreads it over processes: it has nothing of its own but the call."""
+    """A model as torch spreads it over the GPUs of a process: it has nothing of its own but the call, and a loss for each."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.module = model
 
-    def forward(self, **batch: Any) -> Any:
-        return self.module(**batch)
+    def forward(self, kl_weight: float, without_z: float, bag_weight: float, **batch: Tensor) -> TextVaeOutput:
+        options = {"kl_weight": kl_weight, "without_z": without_z, "bag_weight": bag_weight}
+        parts = zip(*(value.chunk(2) for value in batch.values()), strict=True)
+        outputs = [self.module(**dict(zip(batch, part, strict=True)), **options) for part in parts]
+        return TextVaeOutput(**{name: torch.stack([output[name] for output in outputs]) for name in outputs[0]})
 
 
-def test_a_vae_trains_where_it_is_spread_over_processes(tmp_path: Path) -> None:
+def test_a_vae_learns_from_a_batch_with_a_loss_for_each_gpu_and_logs_their_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "TrainingArguments", lambda **given: TrainingArguments(**{**given, "logging_steps": 1}))
     started = start(PretrainConfig(corpus=Path("any"), decoder="chance", width=32, vocab_size=300), sentences()[:40])
     before = started.vae.to_bag.weight.clone()
+    logged: list[dict[str, float]] = []
 
     class SpreadTrainer(VaeTrainer):
         def compute_loss(self, model: Any, *args: Any, **options: Any) -> Any:
-            return super().compute_loss(Spread(model), *args, **options)
+            return super().compute_loss(Spread(model), *args, **options).mean()  # as Trainer does
+
+        def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
+            super().log(logs, *args, **options)
+            logged.append(logs)
 
     weights = {"bag_weight": 0.1}
     train_for_an_epoch(started, 40, tmp_path, SpreadTrainer, learning_rate=1e-3, deletion_noise=0.1, weights=weights)
-    assert not torch.equal(started.vae.to_bag.weight, before)
+    assert (started.vae.to_bag.weight - before).abs().max() > 1e-4, "more than weight decay"
+    first = logged[0]
+    without_kl = first["reconstruction"] + 0.1 * first["bag"]
+    assert without_kl == pytest.approx(first["loss"], rel=1e-3), "the KL term weighs nothing yet"

@@ -187,8 +187,8 @@ class VaeTrainer(RowsTrainer):
             without_z=WITHOUT_Z,
             **self.weights,
         )
-        for name in self.losses:
-            self.losses[name] += 0.0 if output.get(name) is None else self.share * output[name].detach()
+        for name in self.losses:  # each is one number, or one of each GPU
+            self.losses[name] += 0.0 if output.get(name) is None else self.share * output[name].detach().mean()
         self.batches_logged += self.share
         loss = self.share * output.loss
         return (loss, output) if return_outputs else loss
