@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,6 +18,7 @@ from lcgan_core import LatentModel, ModelError, Posterior
 from lcgan_core.models.text_vae.latent_model import TextVaeModel
 from lcgan_core.support.manifest import write_manifest
 from lcgan_core.testing import LatentModelContract
+from lcgan_core.testing.shared import assert_import_is_light
 
 WORDS = ("soup", "room", "place", "waiter", "bread", "table")
 
@@ -336,6 +338,29 @@ def test_a_sound_model_passes(check: str) -> None:
 def test_what_is_broken_is_told(kind: type[LatentModel[Any]], check: str, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         getattr(contract_of(kind), f"test_{check}")()
+
+
+def test_what_most_tests_look_at_is_decoded_once() -> None:
+    calls: list[int] = []
+
+    class Counting(Sound):
+        def decode(self, z: Tensor) -> list[str]:
+            calls.append(len(z))
+            return super().decode(z)
+
+    contract = contract_of(Counting)
+    contract.test_latents_make_a_difference()
+    contract.test_posteriors_are_of_the_samples_in_their_order()
+    contract.test_figures_are_finite_numbers_by_name()
+    assert calls == [12]
+
+
+def test_a_module_of_several_contracts_is_imported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, calls = subprocess.run, []
+    monkeypatch.setattr(subprocess, "run", lambda *given, **options: calls.append(given) or run(*given, **options))
+    for what in ("the model", "the constraint"):
+        assert_import_is_light("colorsys", what)
+    assert len(calls) == 1
 
 
 def test_other_weights_must_be_found_somewhere(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import math
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import ModelError
 from ..figures import Beside
@@ -319,13 +321,11 @@ class LatentModelContract:
 
     @property
     def _z(self) -> Tensor:
-        import torch
-
-        return torch.randn(LATENTS, self._loaded.latent_dim, generator=torch.Generator().manual_seed(0))
+        return _loaded(type(self)).z
 
     @property
     def _decoded(self) -> list[Any]:
-        return self._loaded.decode(self._z)
+        return [*_loaded(type(self)).decoded]
 
     @property
     def _given(self) -> list[Any]:
@@ -355,11 +355,23 @@ class LatentModelContract:
             )
 
 
-class _Loaded(NamedTuple):
+@dataclass
+class _Loaded:
     source: str
     model: LatentModel[Any]
     folder: Any
     """The temporary folder of ``source``, which exists as long as this object does."""
+
+    @property
+    def z(self) -> Tensor:
+        import torch
+
+        return torch.randn(LATENTS, self.model.latent_dim, generator=torch.Generator().manual_seed(0))
+
+    @cached_property
+    def decoded(self) -> list[Any]:
+        """What most tests look at; decoding may take seconds too."""
+        return self.model.decode(self.z)
 
 
 _LOADED: dict[type[LatentModelContract], _Loaded] = {}

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 
 ODD_TEXTS = (
     "",
@@ -37,13 +38,7 @@ def assert_name_is_usable(kind: type, options: str) -> None:
 
 def assert_import_is_light(module: str, what: str) -> None:
     """Imports ``module``, which defines ``what``, in a fresh interpreter."""
-    found = subprocess.run(
-        [sys.executable, "-c", f"import sys, {module}; print(*(set({HEAVY}) & set(sys.modules)))"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    found = _imported(module, os.pathsep.join(sys.path))
     assert found.returncode == 0, (
         f"{module} cannot be imported in a fresh interpreter: {found.stderr.strip().rpartition(chr(10))[2]}. "
         f"Define {what} in a module that is installed."
@@ -52,4 +47,16 @@ def assert_import_is_light(module: str, what: str) -> None:
     assert not heavy, (
         f"Importing {module} imports {', '.join(heavy)}, and so would every `lcgan constraints`. "
         "Import heavy modules in the function that needs them."
+    )
+
+
+@cache
+def _imported(module: str, path: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter that imported ``module`` and printed which heavy ones came along; many contracts ask of one."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*(set({HEAVY}) & set(sys.modules)))"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
