@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ..errors import SampleError
-from ..support.files import whole
 
 SampleT = TypeVar("SampleT")
 
@@ -125,8 +125,10 @@ class FileKind(SampleKind[SampleT]):
         """The path, relative to ``folder``, of a file named by the sample's key; writes it if it does not exist."""
         path = folder / within / f"{self.key(sample)}{self.suffixes[0]}"
         if not path.exists():
-            with whole(path, path.suffix) as unfinished:
-                self.write(sample, unfinished)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")  # writers choose the format by the suffix
+            self.write(sample, unfinished)
+            unfinished.replace(path)
         return f"{within}/{path.name}"
 
     def load(self, path: Path, column: str = "text") -> list[SampleT]:

@@ -23,23 +23,22 @@ if TYPE_CHECKING:
 METADATA = "lcgan"
 """The one entry of a safetensors file's metadata, with the hash of all the rest; safetensors writes several in any order."""
 UNFINISHED = ".lcgan-unfinished"
-"""In the name of a file that is being written; ``remove_unfinished`` removes those that a killed process left."""
+"""Suffix of a file that is being written; ``remove_unfinished`` removes those that a killed process left."""
 
 DEEPEST = 50
 """How often JSON values may be nested. Arbitrary: what lcgan itself writes has fewer than ten levels."""
 
 
 @contextmanager
-def whole(path: Path, suffix: str = "") -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """A temporary path to write to. It replaces ``path`` only when writing is complete, so a reader never sees half a file.
 
-    Its name ends in ``suffix``, for a writer that chooses the format by that.
     The file keeps its mode if it was there before; a new one gets what the umask leaves, as if ``open`` had made it.
     """
     unfinished: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}{UNFINISHED}{suffix}")
+        new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}{UNFINISHED}")
         new.touch(exist_ok=False)
         unfinished = new
         mode = stat.S_IMODE((path if path.is_file() else new).stat().st_mode)
@@ -57,7 +56,7 @@ def whole(path: Path, suffix: str = "") -> Iterator[Path]:
 
 def remove_unfinished(folder: Path, name: str = "*") -> None:
     """Removes what a killed process left of files in ``folder`` and one level below; the folder must be this process's."""
-    for pattern in (f".{name}{UNFINISHED}*", f"*/.{name}{UNFINISHED}*"):
+    for pattern in (f".{name}{UNFINISHED}", f"*/.{name}{UNFINISHED}"):
         for left in folder.glob(pattern):
             left.unlink(missing_ok=True)
 
