@@ -96,6 +96,13 @@ def test_where_transformers_has_code_itself_that_is_used_instead(
     assert not witness.exists()
 
 
+def test_pickled_weights_are_never_read(gpt: Path) -> None:
+    torch.save(GPT2LMHeadModel.from_pretrained(gpt).state_dict(), gpt / "pytorch_model.bin")
+    (gpt / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=rf"^{re.escape(str(gpt))} has no weights in safetensors files, .* or choose another "):
+        load_pretrained(AutoModelForCausalLM, "model", str(gpt), "cpu")
+
+
 def test_the_users_yes_by_name_executes_it(gpt: Path, witness: Path) -> None:
     unknown_architecture(gpt)
     with allowing(str(gpt)):

@@ -58,10 +58,16 @@ def load_pretrained(
         try:
             reader = reading.from_pretrained(source, trust_remote_code=trusted, **weights)
             model, report = kind.from_pretrained(
-                source, dtype=precision, output_loading_info=True, trust_remote_code=trusted, **weights
+                source,
+                dtype=precision,
+                output_loading_info=True,
+                trust_remote_code=trusted,
+                use_safetensors=True,  # never pickled weights
+                **weights,
             )
         except Exception as error:  # of any type: many libraries read these files
             refuse_code(source, error)
+            refuse_pickles(source, error)
             raise ModelError(f"{source} is not a {called}: {first_line(error)} Repair it, or choose another:") from error
     if report["missing_keys"]:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
@@ -94,6 +100,15 @@ def refuse_code(source: str, error: Exception) -> None:
     """Raises ``ModelError`` if ``error`` is transformers' refusal to execute code that the model brings."""
     if "trust_remote_code" in str(error):
         raise ModelError(f"{refusal(source, 'custom code for transformers')} Or choose another:") from error
+
+
+def refuse_pickles(source: str, error: Exception) -> None:
+    """Raises ``ModelError`` if ``error`` says that no weights are saved as safetensors."""
+    if isinstance(error, OSError) and "model.safetensors" in str(error):
+        raise ModelError(
+            f"{source} has no weights in safetensors files, the only ones that lcgan reads. Save them there "
+            "(model.save_pretrained), or choose another model:"
+        ) from error
 
 
 def first_line(error: Exception) -> str:

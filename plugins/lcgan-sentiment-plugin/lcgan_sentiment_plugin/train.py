@@ -189,7 +189,7 @@ def main(
         AutoTokenizer.from_pretrained(encoder, trust_remote_code=False), [text for text, _ in texts], pieces
     )
     torch.manual_seed(0)
-    model = trimmed_classifier(BertModel.from_pretrained(encoder), kept, layers)
+    model = trimmed_classifier(BertModel.from_pretrained(encoder, use_safetensors=True), kept, layers)
     fine_tuned(model, tokenizer, texts, out / "checkpoints", epochs=epochs, learning_rate=learning_rate)
     model.half().save_pretrained(out)
     tokenizer.save_pretrained(out)
