@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .runs.pipeline import run
     from .runs.publishing import save_to_hub
     from .runs.result import Result
-    from .sample_kinds import Images, SampleKind, Strokes, Text
+    from .sample_kinds import FileKind, Images, SampleKind, Strokes, Text
     from .tools.editing import edit
 
     __version__: str
@@ -38,6 +38,7 @@ _HOME = {
     "Constraint": "constraint",
     "ConstraintError": "errors",
     "CorpusError": "errors",
+    "FileKind": "sample_kinds",
     "Images": "sample_kinds",
     "LatentModel": "latent_model",
     "LcganError": "errors",
@@ -72,6 +73,7 @@ __all__ = [
     "Constraint",
     "ConstraintError",
     "CorpusError",
+    "FileKind",
     "Images",
     "LatentModel",
     "LcganError",

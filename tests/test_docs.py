@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+import lcgan_core
 from lcgan_core.cli import lcgan
 from lcgan_core.engine.networks import GanConfig
 from lcgan_core.models.text_vae.pretraining.recipe import PretrainConfig
@@ -61,6 +62,14 @@ def test_every_plugin_is_installed_where_all_are(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     for folder in ROOT.glob("plugins/*/pyproject.toml"):
         assert f"plugins/{folder.parent.name}" in text, f"{file} leaves out {folder.parent.name}"
+
+
+def test_the_reference_says_which_names_come_from_elsewhere() -> None:
+    head, _, listed = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8").partition("\n## ")
+    names = set(re.findall(r"^::: \S+\.([A-Za-z]\w*)$", listed, re.MULTILINE)) - {"errors"}
+    assert "FileKind" in names & set(lcgan_core.__all__)
+    elsewhere = {name for name in names - set(lcgan_core.__all__) if not name.startswith("register_")}
+    assert elsewhere == set(re.findall(r"`(\w+)`", head)) - {"lcgan_core", "load_run", "edit", "hookimpl"}
 
 
 @pytest.fixture(scope="module")
