@@ -138,7 +138,8 @@ def sample(
     default=0.9,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="Minimum value to accept; of the edits that reach it, the closest is taken. 0 keeps the sample, 1 satisfies.",
+    help="Minimum value to accept. Of the edits that reach it, the one that keeps most of the sample and reads best is taken; "
+    "if none does, the one with the highest value.",
 )
 @click.option("--candidates", "most", default=0, show_default=True, type=click.IntRange(0, 1000), help="Other edits to show.")
 @click.option(

@@ -55,16 +55,16 @@ class Edit:
 
 
 def edit(finished: FinishedRun, samples: Sequence[Any], strength: float = 0.9) -> list[Edit]:
-    """Edits each sample: the result is the best candidate whose value is at least ``strength``, or else the one with the
-    highest value. The best is close to the sample and, if the model can judge that, natural.
+    """Edits each sample: of the candidates whose value is at least ``strength``, the result is the one that keeps most of the
+    sample and, if the model can judge that, reads best; if there is none, it is the candidate with the highest value.
 
-    With strength 0 only closeness counts, with 1 only the constraints. Raises ``RunError`` if the strength is not in [0, 1],
-    ``ModelError`` if the model has no encoder.
+    With strength 0, every candidate is acceptable. Raises ``RunError`` if the strength is not in [0, 1], ``ModelError`` if the
+    model has no encoder.
     """
     finished.model.require_encoder("Editing")
     if not 0 <= strength <= 1:
         raise RunError(
-            f"The strength {strength} is not in [0, 1]: 0 keeps as much as possible, 1 satisfies as much as possible."
+            f"The strength {strength} is not in [0, 1]. It is the minimum value to accept: give 0 to accept any edit."
         )
     already = least_values(finished, samples)
     violating = [sample for sample, value in zip(samples, already, strict=True) if value < SATISFIED]

@@ -216,7 +216,7 @@ def _edit(studio: Studio, kind: SampleKind[Any]) -> None:
                 0.9,
                 step=0.01,
                 label="Strength",
-                info="Minimum value to accept; of the edits that reach it, the closest is taken",
+                info="Minimum value to accept. Of the edits that reach it, you get the one that keeps most and reads best.",
                 elem_id="strength",
             )
             button = gr.Button("Edit", variant="primary", elem_id="edit")
