@@ -47,8 +47,8 @@ class PretrainConfig(Recipe):
     """Texts to train on as well, which the whole of a language model to start from writes once it knows the corpus: the more,
     the better do samples of the prior read."""
     decoder_layers: int | None = Field(None, ge=1, le=100)
-    """Layers of the decoder; by default all of what it starts from, and 4 from chance. Fewer of a language model, its first
-    ones and its last, are faster and write worse."""
+    """Layers of the decoder; by default all of what it starts from, and 4 from chance. With fewer, it takes a language model's
+    first layers and its last, is faster and writes worse."""
     encoder: str | None = None
     """A text encoder of transformers that reads for a decoder from a language model or from chance: a folder or a name on the
     hub. By default the VAE reads with layers of what the decoder starts from."""
@@ -57,7 +57,7 @@ class PretrainConfig(Recipe):
     width: int = Field(256, ge=8, le=8192, multiple_of=8)
     """Size of the hidden states of a VAE that starts from chance."""
     vocab_size: int = Field(8000, ge=300, le=1_000_000)
-    """Most tokens of the BPE vocabulary; of a language model to start from, the corpus keeps what it needs."""
+    """Maximum size of a new BPE vocabulary. A VAE that starts from a language model keeps the tokens that its corpus needs."""
     max_tokens: int | None = Field(None, ge=4, le=512)
     """Longest text in tokens; longer ones are cut. By default 999 of 1,000 texts of the corpus fit, up to 128 tokens."""
     latent_size: int = Field(64, ge=1, le=65536)
@@ -83,7 +83,7 @@ class PretrainConfig(Recipe):
     learning_rate: float = Field(6e-4, gt=0, le=1)
     """Peak learning rate of the VAE; it falls to 0 linearly."""
     batch_size: int = Field(64, ge=1, le=65536)
-    """Texts a batch."""
+    """Texts per batch."""
     latents: int | None = Field(None, ge=100, le=10_000_000)
     """Most real texts whose posteriors go into the folder; by default 10,000, and 2,000 where the decoder is a whole language
     model, which reads three a second on a core."""
