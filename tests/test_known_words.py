@@ -85,6 +85,13 @@ def test_a_word_that_no_text_has_costs_once(text: str, words: KnownWords, tokeni
     assert made_up(f"soup {text} soup", words, tokenizer) == made_up(text, words, tokenizer)
 
 
+def test_a_corpus_of_a_script_without_spaces_has_no_words_to_know(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    KnownWords.of(["他们的汤很好", "123"], tokenizer).save(tmp_path / "words")
+    none = KnownWords.load(tmp_path / "words")
+    assert made_up("他们的汤很好 12", none, tokenizer) == 0
+    assert made_up("soup", none, tokenizer) == 1
+
+
 def test_they_are_saved_and_loaded(words: KnownWords, tmp_path: Path) -> None:
     words.save(tmp_path / "words")
     loaded = KnownWords.load(tmp_path / "words")

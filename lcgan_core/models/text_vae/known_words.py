@@ -57,7 +57,7 @@ class KnownWords:
         kinds = kinds_of(tokenizer)
         signs = {*(kinds == NO_WORD).nonzero()[:, 0].tolist()}
         behind_a_sign = [f"-{space}{word}" for space in ("", " ") for word in written]  # at its start, a text may get a space
-        rows: list[list[int]] = tokenizer(behind_a_sign, add_special_tokens=False)["input_ids"]
+        rows: list[list[int]] = tokenizer(behind_a_sign, add_special_tokens=False)["input_ids"] if written else []
         rows = [list(dropwhile(signs.__contains__, row)) for row in rows]
         paths = {tuple(row[:end]) for row in rows for end in range(1, len(row) + 1)}
         in_order = [(), *sorted(paths, key=lambda path: (len(path), path))]
@@ -103,6 +103,8 @@ class KnownWords:
 
     def _child(self, places: Tensor, tokens: Tensor) -> Tensor:
         """The node that the edge for each token leads to; ``ANYWHERE`` where there is none."""
+        if not len(self.edges):  # of a script without spaces, no word is known
+            return torch.full_like(tokens, ANYWHERE)
         sought = places * len(self.kinds) + tokens
         edge = torch.searchsorted(self.edges, sought).clamp(max=len(self.edges) - 1)
         return torch.where(self.edges[edge] == sought, edge + 1, ANYWHERE)
