@@ -104,13 +104,14 @@ def test_a_curve_goes_on_only_as_it_began(run_lcgan: Lcgan, change: tuple[str, .
 
 
 @pytest.mark.usefixtures("linear_plugin")
-@pytest.mark.parametrize("out", ["curve", "../work/curve"])
+@pytest.mark.parametrize("out", ["curve", "sub/../curve"])
 def test_a_curve_goes_on_with_the_settings_of_its_model_and_wherever_it_is(
     run_lcgan: Lcgan, monkeypatch: pytest.MonkeyPatch, out: str
 ) -> None:
     monkeypatch.setattr(LinearModel, "gan", QUICKEST.model_dump(exclude_unset=True))
     rows = "".join(f'"{place / 9},{place % 7}",{int(place > 29)}\n' for place in range(60))
     Path("mine.csv").write_text("text,value\n" + rows, encoding="utf-8")
+    Path("sub").mkdir()
     command = ("curve", "mine.csv", "--judge", "half-space", "--model", "linear:2", "--samples", "10", "--out", out, "--json")
     first = run_lcgan(*command, "--sizes", "20", "--seeds", "1")
     assert first.exit_code == 0, first.output

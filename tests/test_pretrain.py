@@ -170,7 +170,7 @@ def test_pretraining_resumes_where_it_was_killed(run_lcgan: Lcgan, tmp_path: Pat
 def test_a_recipe_finds_its_files_from_anywhere_and_tells_how_it_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("work/language-model", "work/texts", "elsewhere"):
+    for name in ("here/language-model", "here/texts", "elsewhere"):
         (tmp_path / name).mkdir(parents=True)
     typed = {
         "corpus": Path("datasets:texts:plain#train[:9]"),
@@ -180,7 +180,7 @@ def test_a_recipe_finds_its_files_from_anywhere_and_tells_how_it_was_typed(
         "encoder": "someone/bert",
         "meaning_model": str(tmp_path / "elsewhere"),
     }
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "here")
     recipe = PretrainConfig(**typed)
     recipe.save(Path("models/mine"))
     assert recipe_in(Path("models/mine"), {"text-vae": PretrainConfig}) == recipe
@@ -188,12 +188,12 @@ def test_a_recipe_finds_its_files_from_anywhere_and_tells_how_it_was_typed(
     not_here.save(Path("reviews"))
 
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert recipe_in(Path("../work/reviews"), {"text-vae": PretrainConfig}) == not_here
-    found = recipe_in(Path("../work/models/mine"), {"text-vae": PretrainConfig})
+    assert recipe_in(Path("../here/reviews"), {"text-vae": PretrainConfig}) == not_here
+    found = recipe_in(Path("../here/models/mine"), {"text-vae": PretrainConfig})
     moved = {
-        "corpus": Path("datasets:../work/texts:plain#train[:9]"),
-        "valid": Path("../work/valid.txt"),
-        "decoder": "../work/language-model",
+        "corpus": Path("datasets:../here/texts:plain#train[:9]"),
+        "valid": Path("../here/valid.txt"),
+        "decoder": "../here/language-model",
     }
     assert found == recipe.model_copy(update=moved)
 
