@@ -132,25 +132,24 @@ class FinishedRun:
         for done in range(0, n, DRAWN_AT_ONCE):
             wanted = min(DRAWN_AT_ONCE, n - done)
             samples: list[Any] = []
-            satisfying = 0
-            while not samples or (keep < 1 and satisfying < wanted and len(samples) < MOST_DECODED * wanted):
+            satisfying: list[bool] = []
+            while not samples or (keep < 1 and sum(satisfying) < wanted and len(samples) < MOST_DECODED * wanted):
                 drawn = drawing.draw(math.ceil(wanted / keep), generator)
                 z = torch.lerp(drawn.start, drawn.z, strength)
                 decoded = self.model.decode(z) if temperature is None else self.model.draw(z, temperature)
-                satisfying += sum(self._satisfying(decoded))
                 samples += decoded
-            yield self.best(samples, wanted) if len(samples) > wanted else samples
+                satisfying += self.satisfying(decoded) if keep < 1 else []
+            yield self.best(samples, satisfying, wanted) if keep < 1 else samples
 
-    def best(self, samples: Sequence[Any], n: int) -> list[Any]:
+    def best(self, samples: Sequence[Any], satisfying: Sequence[bool], n: int) -> list[Any]:
         """The best n samples, in their order: those that satisfy come first, then those that repeat no other, then those that
-        the model finds more natural. Constraints that are expensive or can no longer be asked are not asked.
+        the model finds more natural.
 
         Raises ``RunError`` if the model cannot tell what is natural.
         """
         kind, natural = self.model.sample_kind, self.model.naturalness(samples)
         if natural is None:
             raise RunError(f"The model {self.model.name} cannot tell how natural its samples are. Leave --keep out.")
-        satisfying = self._satisfying(samples)
         keys = [kind.key(sample) for sample in samples]
         first = {key: i for i, key in reversed(list(enumerate(keys)))}
         new = [first[key] == i for i, key in enumerate(keys)]
@@ -158,12 +157,12 @@ class FinishedRun:
         ranked = sorted(range(len(samples)), key=merits.__getitem__, reverse=True)
         return [samples[i] for i in sorted(ranked[:n])]
 
-    def _satisfying(self, samples: Sequence[Any]) -> list[bool]:
-        """Whether each sample satisfies all constraints that are asked while samples are drawn."""
+    def satisfying(self, samples: Sequence[Any]) -> list[bool]:
+        """Whether each sample satisfies all constraints but those that are expensive or can no longer be asked."""
         constraints = self.steering.labeller.constraints.items()
         asked = [name for name, found in constraints if not (found.expensive or isinstance(found, Unusable))]
-        satisfying: list[bool] = (self.steering.labeller.values(samples, asked) >= SATISFIED).all(1).tolist()
-        return satisfying
+        found: list[bool] = (self.steering.labeller.values(samples, asked) >= SATISFIED).all(1).tolist()
+        return found
 
 
 def load_run(folder: Path | str, device: str = "auto") -> FinishedRun:
