@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..constraint import SATISFIED, Constraint, bound
-from ..engine.labelling import Labeller
+from ..constraint import Constraint, bound
+from ..engine.labelling import Labeller, all_of_them
 from ..engine.networks import NATURALNESS, REALISM
 from ..engine.samplers import SAMPLERS, Steering
 from ..errors import ConstraintError, LcganError, RunError
@@ -161,7 +161,7 @@ class FinishedRun:
         """Whether each sample satisfies all constraints but those that are expensive or can no longer be asked."""
         constraints = self.steering.labeller.constraints.items()
         asked = [name for name, found in constraints if not (found.expensive or isinstance(found, Unusable))]
-        found: list[bool] = (self.steering.labeller.values(samples, asked) >= SATISFIED).all(1).tolist()
+        found: list[bool] = (all_of_them(self.steering.labeller.values(samples, asked)) == 1).tolist()
         return found
 
 
